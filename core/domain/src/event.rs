@@ -1,0 +1,106 @@
+//! The catalogue of events and the envelope they travel in.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{CallId, TenantId, Timestamp};
+
+macro_rules! catalogue {
+    ($($variant:ident = $name:literal),* $(,)?) => {
+        /// Every event name that a webhook may subscribe to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum EventName { $($variant),* }
+
+        impl EventName {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// Returns the event of that name, `None` if the catalogue has no such name.
+            pub fn parse(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+// A macro, so that the name, the parser and the list cannot drift apart.
+catalogue! {
+    CallRinging = "pbx.call.ringing",
+    CallAnswered = "pbx.call.answered",
+    CallHangup = "pbx.call.hangup",
+    CdrCreated = "pbx.cdr.created",
+    WebhookTest = "webhook.test",
+}
+
+impl Serialize for EventName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for EventName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&name).ok_or_else(|| serde::de::Error::custom("unknown event name"))
+    }
+}
+
+/// Something that happened and that somebody may have asked to be told of.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub id: Uuid,
+    pub name: EventName,
+    pub tenant: TenantId,
+    /// When it happened; the envelope's `timestamp`.
+    pub at: Timestamp,
+    /// The call it belongs to. Events of one call are handed to one webhook in order.
+    pub call: Option<CallId>,
+    /// The `data` object as JSON text.
+    pub data: String,
+}
+
+impl Event {
+    /// Returns the envelope, byte for byte as it is signed and sent on every attempt:
+    /// `{"event":…,"timestamp":…,"tenant_id":…,"data":…}`.
+    pub fn body(&self) -> String {
+        format!(
+            r#"{{"event":"{}","timestamp":"{}","tenant_id":{},"data":{}}}"#,
+            self.name.as_str(),
+            self.at.rfc3339(),
+            self.tenant,
+            self.data
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_of_the_catalogue_parses_back() {
+        for name in EventName::ALL {
+            assert_eq!(EventName::parse(name.as_str()), Some(*name));
+        }
+        assert_eq!(EventName::parse("pbx.call.sang"), None);
+    }
+
+    #[test]
+    fn the_envelope_is_the_contracts() {
+        let event = Event {
+            id: Uuid::nil(),
+            name: EventName::CallRinging,
+            tenant: TenantId(1),
+            at: Timestamp(0),
+            call: None,
+            data: r#"{"a":1}"#.to_owned(),
+        };
+        assert_eq!(
+            event.body(),
+            r#"{"event":"pbx.call.ringing","timestamp":"1970-01-01T00:00:00.000Z","tenant_id":1,"data":{"a":1}}"#
+        );
+    }
+}
