@@ -1,0 +1,90 @@
+//! A transaction of one account, or of all of them.
+
+use domain::{TenantId, Timestamp};
+use sqlx::{Postgres, Sqlite, pool::PoolConnection};
+use tokio_util::task::TaskTracker;
+
+use crate::{Engine, Error, writer::Lease};
+
+/// What runs once the transaction is on disk.
+pub(crate) type Hook = Box<dyn FnOnce() + Send>;
+
+/// An open transaction. Dropping it undoes everything.
+///
+/// Never begin a second write transaction while holding one: on SQLite there is a single writer.
+pub struct Tx {
+    pub(crate) connection: Connection,
+    pub(crate) failed: bool,
+    tenant: Option<TenantId>,
+    now: Timestamp,
+    hooks: Vec<Hook>,
+    tracker: TaskTracker,
+}
+
+/// The one place where the engines' connections differ; [`crate::query`] is where their answers do.
+pub(crate) enum Connection {
+    SqliteWriter(Lease),
+    SqliteReader(PoolConnection<Sqlite>),
+    PostgresWriter(sqlx::Transaction<'static, Postgres>),
+    PostgresReader(PoolConnection<Postgres>),
+}
+
+impl Tx {
+    pub(crate) const fn new(
+        connection: Connection,
+        tenant: Option<TenantId>,
+        now: Timestamp,
+        tracker: TaskTracker,
+    ) -> Self {
+        Self { connection, failed: false, tenant, now, hooks: Vec::new(), tracker }
+    }
+
+    /// Returns the account, `None` for a transaction of any account.
+    pub const fn tenant(&self) -> Option<TenantId> {
+        self.tenant
+    }
+
+    /// Returns the time at which the transaction began: every row it writes bears the same.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub const fn engine(&self) -> Engine {
+        match self.connection {
+            Connection::SqliteWriter(_) | Connection::SqliteReader(_) => Engine::Sqlite,
+            Connection::PostgresWriter(_) | Connection::PostgresReader(_) => Engine::Postgres,
+        }
+    }
+
+    /// Registers what runs right after the commit, in order of registration, and never without it.
+    /// It runs inside the writer's task: hand over to a channel, do not work.
+    pub fn after_commit(&mut self, hook: impl FnOnce() + Send + 'static) {
+        self.hooks.push(Box::new(hook));
+    }
+
+    /// Makes everything durable. On an error nothing is stored.
+    ///
+    /// After a statement failed the whole transaction is refused, on both databases alike.
+    pub async fn commit(self) -> Result<(), Error> {
+        if self.failed {
+            return Err(Error::Commit("a statement failed before".to_owned()));
+        }
+        let hooks = self.hooks;
+        match self.connection {
+            Connection::SqliteWriter(lease) => lease.commit(hooks).await,
+            Connection::PostgresWriter(transaction) => {
+                // A task of its own: a caller that goes away must not part the commit from its hooks.
+                let task = self.tracker.spawn(async move {
+                    transaction.commit().await?;
+                    hooks.into_iter().for_each(|hook| hook());
+                    Ok(())
+                });
+                task.await.unwrap_or_else(|_| Err(Error::Commit("the database is closed".to_owned())))
+            }
+            Connection::SqliteReader(_) | Connection::PostgresReader(_) => {
+                hooks.into_iter().for_each(|hook| hook());
+                Ok(())
+            }
+        }
+    }
+}
