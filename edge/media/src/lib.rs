@@ -1,1 +1,27 @@
+#![doc = include_str!("../README.md")]
 
+mod command;
+mod event;
+mod media;
+mod ports;
+mod record;
+mod session;
+mod socket;
+mod stats;
+mod worker;
+
+pub use audio::Codec;
+
+pub use command::{Direction, Layout, Record, Remote, Repeat, Source, Tone};
+pub use event::{Event, EventKind, EventSink};
+pub use media::{Config, Media};
+pub use session::{Capture, LegMedia, LegNo, NoPorts, Session};
+pub use stats::{Dropped, Finished, LegStats, Recorded};
+
+use std::time::Instant;
+
+/// Reads the monotonic clock: the one place of this crate that does.
+#[expect(clippy::disallowed_methods, reason = "media threads turn on real packets; the machines they drive take `now`")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,186 @@
+//! What a session tells its media thread.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use audio::Codec;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use tokio::sync::oneshot;
+
+use crate::session::Heard;
+use crate::socket::Pair;
+use crate::{EventSink, Finished, LegNo};
+
+pub use audio::tone::Tone;
+
+/// Commands waiting for one media thread; a sender that finds them all taken waits for the thread, which never waits.
+const WAITING_COMMANDS: usize = 1_024;
+
+/// What the far end of a leg said, and what we agreed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// Where its SDP asks for RTP.
+    pub address: SocketAddr,
+    /// Where its SDP asks for RTCP (the RTP port + 1, or `a=rtcp`).
+    pub rtcp: SocketAddr,
+    pub codec: Codec,
+    /// Payload type of what we send.
+    pub send_payload: u8,
+    /// Payload type of what we receive.
+    pub receive_payload: u8,
+    /// Payload type of telephone-events that we send, if the far end takes them.
+    pub dtmf_send: Option<u8>,
+    pub dtmf_receive: Option<u8>,
+    /// Lets a source be learnt whose address is neither that of the SDP nor that of the signalling.
+    pub may_latch: bool,
+    /// The address its signalling came from.
+    pub signalled_from: IpAddr,
+    /// Seen from us.
+    pub direction: Direction,
+}
+
+/// The direction of a stream (RFC 8866 §6.7), seen from us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    #[default]
+    SendReceive,
+    SendOnly,
+    ReceiveOnly,
+    Inactive,
+}
+
+impl Direction {
+    /// Tells whether we may send.
+    pub const fn sends(self) -> bool {
+        matches!(self, Self::SendReceive | Self::SendOnly)
+    }
+
+    /// Tells whether the far end may send.
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::SendReceive | Self::ReceiveOnly)
+    }
+}
+
+/// Something to play to a leg.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A call progress tone, until stopped.
+    Tone(Tone),
+    /// 16-bit samples at 8 kHz.
+    Pcm(Arc<[i16]>, Repeat),
+}
+
+/// How often a source plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// Once; the end is reported as [`crate::EventKind::PlayFinished`].
+    Once,
+    /// Until stopped.
+    Forever,
+}
+
+/// A recording to begin.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The file to create; it must not exist, its folder must.
+    pub path: PathBuf,
+    pub layout: Layout,
+}
+
+/// How the two sides of a call share a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// One channel with both sides.
+    Mix,
+    /// Left: what the first leg of the session says. Right: what the others say, and what is played to the first.
+    TwoChannel,
+}
+
+/// One command with the session that it is for.
+pub(crate) struct Command {
+    pub(crate) session: u64,
+    pub(crate) action: Action,
+}
+
+pub(crate) enum Action {
+    Open(EventSink),
+    OpenLeg(LegNo, Pair),
+    CloseLeg(LegNo),
+    SetRemote(LegNo, Box<Remote>),
+    Connect(LegNo, LegNo),
+    Disconnect,
+    Play(LegNo, Source),
+    Stop(LegNo),
+    SendDtmf(LegNo, Vec<u8>),
+    Record(Record),
+    PauseRecording(bool),
+    Capture(LegNo, Arc<Heard>),
+    Finish(oneshot::Sender<Finished>),
+    Close,
+    /// The last handle of this thread is gone.
+    Shutdown,
+}
+
+/// The way into one media thread: a bounded channel and an eventfd that wakes its epoll wait.
+pub(crate) struct Mailbox {
+    sender: SyncSender<Command>,
+    bell: Arc<Bell>,
+    /// Sessions alive on the thread, to choose the least busy one.
+    pub(crate) sessions: AtomicUsize,
+}
+
+/// The thread's end of the mailbox.
+pub(crate) struct Inbox {
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) bell: Arc<Bell>,
+}
+
+/// Wakes a thread once for any number of commands.
+pub(crate) struct Bell {
+    eventfd: EventFd,
+    rung: AtomicBool,
+}
+
+impl Mailbox {
+    pub(crate) fn open() -> std::io::Result<(Self, Inbox)> {
+        let (sender, commands) = sync_channel(WAITING_COMMANDS);
+        let eventfd = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
+        let bell = Arc::new(Bell { eventfd, rung: AtomicBool::new(false) });
+        Ok((Self { sender, bell: Arc::clone(&bell), sessions: AtomicUsize::new(0) }, Inbox { commands, bell }))
+    }
+
+    /// Hands a command over. A thread that ended (it was told to, or it failed) loses it.
+    pub(crate) fn send(&self, session: u64, action: Action) {
+        if self.sender.send(Command { session, action }).is_ok() {
+            self.bell.ring();
+        }
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        self.send(0, Action::Shutdown);
+    }
+}
+
+impl Bell {
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            // The counter cannot overflow: it is read before the flag falls.
+            let _ = self.eventfd.write(1);
+        }
+    }
+
+    pub(crate) fn eventfd(&self) -> &EventFd {
+        &self.eventfd
+    }
+
+    /// Silences the bell; commands sent from here on ring it again.
+    pub(crate) fn answer(&self) {
+        let _ = self.eventfd.read();
+        self.rung.store(false, Ordering::Release);
+    }
+}

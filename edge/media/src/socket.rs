@@ -1,0 +1,70 @@
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
+use std::sync::Arc;
+use std::time::Instant;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::ports::{Lease, Ports};
+
+/// DSCP EF (46) in the upper six bits of the traffic class (RFC 3246).
+const EXPEDITED: u32 = 46 << 2;
+
+/// Ports of the range that somebody else has bound are passed over this often.
+const BIND_ATTEMPTS: usize = 32;
+
+/// The sockets of one leg: RTP on an even port, RTCP on the next.
+pub(crate) struct Pair {
+    pub(crate) rtp: UdpSocket,
+    pub(crate) rtcp: UdpSocket,
+    /// Dropped after the sockets are closed: field order matters.
+    lease: Lease,
+}
+
+impl Pair {
+    pub(crate) fn bind(address: IpAddr, ports: &Arc<Ports>, now: Instant) -> Option<Self> {
+        // Pairs that could not be bound are held until one could, so that none is tried twice.
+        let mut taken = Vec::new();
+        for _ in 0..BIND_ATTEMPTS {
+            let lease = ports.draw(now)?;
+            let port = lease.port();
+            match (open(SocketAddr::new(address, port)), open(SocketAddr::new(address, port + 1))) {
+                (Ok(rtp), Ok(rtcp)) => return Some(Self { rtp, rtcp, lease }),
+                (Err(error), _) | (_, Err(error)) => {
+                    tracing::warn!(port, %error, "media port cannot be bound");
+                    taken.push(lease);
+                }
+            }
+        }
+        None
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.lease.port()
+    }
+
+    /// Returns an address as the sockets of this pair can send to it, `None` for the wrong family.
+    pub(crate) fn reach(&self, address: SocketAddr, v6: bool) -> Option<SocketAddr> {
+        match (address, v6) {
+            (SocketAddr::V4(v4), true) => {
+                let mapped: Ipv6Addr = v4.ip().to_ipv6_mapped();
+                Some(SocketAddrV6::new(mapped, v4.port(), 0, 0).into())
+            }
+            (SocketAddr::V6(v6), false) => v6.ip().to_ipv4_mapped().map(|v4| SocketAddr::new(v4.into(), v6.port())),
+            _ => Some(address),
+        }
+    }
+}
+
+fn open(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+        socket.set_tclass_v6(EXPEDITED)?;
+    } else {
+        socket.set_tos_v4(EXPEDITED)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
