@@ -1,0 +1,108 @@
+//! What happens to every request: an id, a log span, figures, safe headers, and errors written out.
+
+use std::{any::Any, sync::Arc};
+
+use axum::{
+    extract::{MatchedPath, Request},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+
+use crate::{Error, Language};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Longest `X-Request-Id` that is taken over from the client.
+const REQUEST_ID_LIMIT: usize = 128;
+
+/// `X-Request-Id` of the request: the client's, or one made here. Stands in the request's extensions.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub Arc<str>);
+
+/// The outermost layer (`axum::middleware::from_fn(web::request)`).
+pub async fn request(mut request: Request, next: Next) -> Response {
+    let id = RequestId(request_id(request.headers()));
+    let language = Language::of(request.headers());
+    let api = request.uri().path().starts_with("/api/");
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(language);
+    let span = tracing::info_span!("request", request.id = %id.0, method = %method, route = route.as_deref());
+    let start = tokio::time::Instant::now();
+
+    let mut response = next.run(request).instrument(span.clone()).await;
+
+    if let Some(error) = response.extensions_mut().remove::<Error>() {
+        let mut written = error.render(language, &id.0);
+        for (name, value) in response.headers() {
+            if !written.headers().contains_key(name) && name != header::CONTENT_LENGTH {
+                written.headers_mut().insert(name, value.clone());
+            }
+        }
+        response = written;
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        headers.insert(X_REQUEST_ID, value);
+    }
+    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    if api {
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
+    record(&span, &method, route, response.status(), start.elapsed());
+    response
+}
+
+fn request_id(headers: &HeaderMap) -> Arc<str> {
+    let given = headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes);
+    given
+        .filter(|bytes| (1..=REQUEST_ID_LIMIT).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic))
+        .and_then(|bytes| std::str::from_utf8(bytes).ok())
+        .map_or_else(|| uuid::Uuid::new_v4().to_string().into(), Into::into)
+}
+
+fn record(span: &tracing::Span, method: &Method, route: Option<String>, status: StatusCode, took: std::time::Duration) {
+    span.in_scope(|| tracing::debug!(status = status.as_u16(), took_us = took.as_micros() as u64, "request answered"));
+    // The method of an unknown route is the client's to invent; it would make a series each.
+    let (method, route) = match route {
+        Some(route) => (method.as_str().to_owned(), route),
+        None => ("any".to_owned(), "none".to_owned()),
+    };
+    metrics::counter!("http_requests_total", "method" => method.clone(), "route" => route.clone(), "status" => status.as_u16().to_string())
+        .increment(1);
+    metrics::histogram!("http_request_seconds", "method" => method, "route" => route).record(took.as_secs_f64());
+}
+
+/// Answers what no route matches: 404, for `/api/v2/` naming the version that exists.
+pub async fn not_found(uri: Uri) -> Error {
+    let path = uri.path();
+    if path == "/api/v2" || path.starts_with("/api/v2/") {
+        return Error::new(
+            StatusCode::NOT_FOUND,
+            "unknown_version",
+            "There is no API v2. The current version is v1, whose paths start with /api/ and carry no version.",
+        );
+    }
+    Error::not_found()
+}
+
+/// Answers a method that the path does not have.
+pub async fn method_not_allowed() -> Error {
+    Error::method_not_allowed()
+}
+
+/// Turns a panic in a handler into a 500; the process lives on.
+pub fn catch_panic() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
+    CatchPanicLayer::custom(answer_panic)
+}
+
+fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(panic = text.unwrap_or("no text"), "a handler panicked");
+    metrics::counter!("http_panics_total").increment(1);
+    Error::failed().into_response()
+}
