@@ -8,10 +8,15 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::{Clock, Error, Tx, tx::Connection, writer::Writer};
+use crate::{
+    Clock, Error, Tx,
+    tx::{Background, Connection},
+    writer::Writer,
+};
 
 /// How long a statement may run and a connection may be waited for.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,7 +31,7 @@ pub(crate) struct Shared {
     pub(crate) backend: Backend,
     clock: Clock,
     node: String,
-    tracker: TaskTracker,
+    background: Background,
 }
 
 pub(crate) enum Backend {
@@ -96,13 +101,13 @@ impl std::fmt::Debug for DatabaseUrl {
 impl Db {
     /// Opens the database; a missing SQLite file is created. Run [`Db::migrate`] next.
     pub async fn open(url: &DatabaseUrl, options: Options) -> Result<Self, Error> {
-        let tracker = TaskTracker::new();
+        let background = Background::default();
         let backend = match url {
-            DatabaseUrl::Sqlite(path) => open_sqlite(path, &options, &tracker).await?,
+            DatabaseUrl::Sqlite(path) => open_sqlite(path, &options, &background.tracker).await?,
             DatabaseUrl::Postgres(url) => open_postgres(url, &options).await?,
         };
         let node = Uuid::new_v4().to_string();
-        Ok(Self(Arc::new(Shared { backend, clock: options.clock, node, tracker })))
+        Ok(Self(Arc::new(Shared { backend, clock: options.clock, node, background })))
     }
 
     /// Brings the schema up to date. Safe to run on every start and by several nodes at once.
@@ -158,12 +163,17 @@ impl Db {
                 writer.close().await;
             }
             Backend::Postgres { writers, readers } => {
-                self.0.tracker.close();
-                self.0.tracker.wait().await;
+                self.0.background.tracker.close();
+                self.0.background.tracker.wait().await;
                 readers.close().await;
                 writers.close().await;
             }
         }
+    }
+
+    /// Wakes when a job was added by this process.
+    pub(crate) fn job_added(&self) -> Arc<Notify> {
+        Arc::clone(&self.0.background.job_added)
     }
 
     pub(crate) fn backend(&self) -> &Backend {
@@ -179,7 +189,7 @@ impl Db {
                 Connection::PostgresWriter(writers.begin_with(AssertSqlSafe(text)).await?)
             }
         };
-        Ok(Tx::new(connection, tenant, self.now(), self.0.tracker.clone()))
+        Ok(Tx::new(connection, tenant, self.now(), self.0.background.clone()))
     }
 
     async fn reader(&self, tenant: Option<TenantId>) -> Result<Tx, Error> {
@@ -194,7 +204,7 @@ impl Db {
                 Connection::PostgresReader(connection)
             }
         };
-        Ok(Tx::new(connection, tenant, self.now(), self.0.tracker.clone()))
+        Ok(Tx::new(connection, tenant, self.now(), self.0.background.clone()))
     }
 }
 

@@ -1,7 +1,10 @@
 //! A transaction of one account, or of all of them.
 
+use std::sync::Arc;
+
 use domain::{TenantId, Timestamp};
 use sqlx::{Postgres, Sqlite, pool::PoolConnection};
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::{Engine, Error, writer::Lease};
@@ -18,7 +21,14 @@ pub struct Tx {
     tenant: Option<TenantId>,
     now: Timestamp,
     hooks: Vec<Hook>,
-    tracker: TaskTracker,
+    background: Background,
+}
+
+/// What a transaction needs of its database once it is committed.
+#[derive(Clone, Default)]
+pub(crate) struct Background {
+    pub(crate) tracker: TaskTracker,
+    pub(crate) job_added: Arc<Notify>,
 }
 
 /// The one place where the engines' connections differ; [`crate::query`] is where their answers do.
@@ -34,9 +44,9 @@ impl Tx {
         connection: Connection,
         tenant: Option<TenantId>,
         now: Timestamp,
-        tracker: TaskTracker,
+        background: Background,
     ) -> Self {
-        Self { connection, failed: false, tenant, now, hooks: Vec::new(), tracker }
+        Self { connection, failed: false, tenant, now, hooks: Vec::new(), background }
     }
 
     /// Returns the account, `None` for a transaction of any account.
@@ -54,6 +64,10 @@ impl Tx {
             Connection::SqliteWriter(_) | Connection::SqliteReader(_) => Engine::Sqlite,
             Connection::PostgresWriter(_) | Connection::PostgresReader(_) => Engine::Postgres,
         }
+    }
+
+    pub(crate) fn job_added(&self) -> Arc<Notify> {
+        Arc::clone(&self.background.job_added)
     }
 
     /// Registers what runs right after the commit, in order of registration, and never without it.
@@ -74,7 +88,7 @@ impl Tx {
             Connection::SqliteWriter(lease) => lease.commit(hooks).await,
             Connection::PostgresWriter(transaction) => {
                 // A task of its own: a caller that goes away must not part the commit from its hooks.
-                let task = self.tracker.spawn(async move {
+                let task = self.background.tracker.spawn(async move {
                     transaction.commit().await?;
                     hooks.into_iter().for_each(|hook| hook());
                     Ok(())

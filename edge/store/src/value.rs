@@ -83,3 +83,9 @@ bind! {
     CallId => Text, |v| v.to_string();
     LegId => Text, |v| v.to_string();
 }
+
+impl<T: Bind> From<T> for Value {
+    fn from(value: T) -> Self {
+        value.into_value()
+    }
+}
