@@ -1,0 +1,133 @@
+//! What the commands need beside Rust: installed on Debian as root, named everywhere else.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::run;
+
+/// Whose needs are to be met.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum For {
+    Tests,
+    Bench,
+}
+
+struct Need {
+    program: &'static str,
+    package: &'static str,
+    why: &'static str,
+}
+
+const TESTS: &[Need] = &[
+    Need { program: "sipp", package: "sip-tester", why: "scripted callers, callees and trunks" },
+    Need { program: "baresip", package: "baresip", why: "a real phone that registers and listens" },
+    Need { program: "sox", package: "sox", why: "makes the sound files that phones play" },
+    Need { program: "initdb", package: "postgresql", why: "the second database" },
+    Need { program: "curl", package: "curl", why: "the examples of the documentation" },
+    Need { program: "openssl", package: "openssl", why: "certificates and signatures of the examples" },
+];
+
+const BENCH: &[Need] = &[
+    Need { program: "sipp", package: "sip-tester", why: "the load" },
+    Need { program: "kamailio", package: "kamailio", why: "the reference for signalling" },
+    Need { program: "rtpengine", package: "rtpengine-daemon", why: "the reference for media" },
+];
+
+/// Installs what is missing with apt where that is possible.
+///
+/// # Errors
+/// Names every missing program, its Debian package and its purpose where it cannot install them.
+pub(crate) fn setup(who: For) -> Result<()> {
+    let needs = match who {
+        For::Tests => TESTS,
+        For::Bench => BENCH,
+    };
+    let missing = missing(needs.iter(), present);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if can_install() {
+        let packages: Vec<_> = missing.iter().map(|need| need.package).collect();
+        println!("setup: installing {} with apt", packages.join(", "));
+        install(&packages);
+    }
+    let missing = self::missing(missing.iter().copied(), present);
+    match (missing.is_empty(), who) {
+        (true, _) => Ok(()),
+        (false, For::Tests) => bail!(named(&missing)),
+        (false, For::Bench) => {
+            println!(
+                "setup: {}\nThe figures are printed without a ratio where the reference is missing.",
+                named(&missing)
+            );
+            Ok(())
+        }
+    }
+}
+
+/// Returns the folder of PostgreSQL's programs, of the newest version installed.
+pub(crate) fn postgres_programs() -> Option<PathBuf> {
+    let version = |folder: &Path| folder.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path());
+    let newest = debian.filter(|folder| folder.join("bin/initdb").is_file()).max_by_key(|folder| version(folder));
+    newest
+        .map(|folder| folder.join("bin"))
+        .or_else(|| Some(run::find("initdb")?.canonicalize().ok()?.parent()?.to_path_buf()))
+}
+
+fn present(program: &str) -> bool {
+    if program == "initdb" { postgres_programs().is_some() } else { run::find(program).is_some() }
+}
+
+fn missing<'a>(needs: impl Iterator<Item = &'a Need>, present: impl Fn(&str) -> bool) -> Vec<&'a Need> {
+    needs.filter(|need| !present(need.program)).collect()
+}
+
+fn named(missing: &[&Need]) -> String {
+    let mut text = String::from("these programs are missing:\n");
+    for need in missing {
+        text += &format!("  {:10} {} (Debian and Ubuntu: package {})\n", need.program, need.why, need.package);
+    }
+    let packages: Vec<_> = missing.iter().map(|need| need.package).collect();
+    text += &format!("On Debian or Ubuntu: sudo apt-get install --no-install-recommends {}", packages.join(" "));
+    text
+}
+
+fn can_install() -> bool {
+    let root = run::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim_ascii() == b"0");
+    root && run::find("apt-get").is_some()
+}
+
+/// What apt cannot do shows in what is still missing afterwards, so its own failures are only shown.
+fn install(packages: &[&str]) {
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(["-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3"]).args(arguments);
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        if let Err(error) = run::succeed(&mut command) {
+            println!("setup: {error}");
+        }
+    };
+    apt(&["update"]);
+    apt(&[&["install", "-y", "--no-install-recommends"], packages].concat());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_absent_programs_are_missing() {
+        let missing = missing(TESTS.iter(), |program| program != "baresip" && program != "initdb");
+        assert_eq!(missing.iter().map(|need| need.package).collect::<Vec<_>>(), ["baresip", "postgresql"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_the_way_to_get_it() {
+        let text = named(&missing(TESTS.iter(), |program| program != "sipp"));
+        assert!(text.contains("sipp") && text.contains("scripted callers"), "{text}");
+        assert!(text.ends_with("sudo apt-get install --no-install-recommends sip-tester"), "{text}");
+    }
+}

@@ -1,0 +1,266 @@
+//! Rules for SQL: where it may stand, how the functions around it look, and what the statements are.
+
+use super::lexer::Source;
+use super::{File, Finding};
+
+/// The calls that take statements, and which of their arguments are texts.
+const CALLS: &[Call] = &[
+    Call { words: "sql(", texts: &[0], kind: Kind::Whole },
+    Call { words: "sql_for(", texts: &[0, 1], kind: Kind::PerEngine },
+    Call { words: "insert_many(", texts: &[1, 2], kind: Kind::Rows },
+    Call { words: "many(", texts: &[1, 2], kind: Kind::Rows },
+];
+
+#[derive(Clone, Copy)]
+struct Call {
+    words: &'static str,
+    texts: &'static [usize],
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// One text for both databases.
+    Whole,
+    /// SQLite's text, then PostgreSQL's.
+    PerEngine,
+    /// What stands before and after a list of rows.
+    Rows,
+}
+
+/// One statement as it stands in the code, as each database gets it.
+#[cfg_attr(not(test), expect(dead_code, reason = "the statements are prepared by a test"))]
+pub(super) struct Statement {
+    pub(super) place: String,
+    pub(super) sqlite: String,
+    pub(super) postgres: String,
+}
+
+pub(super) fn check(file: &File) -> Vec<Finding> {
+    let Some(source) = &file.source else { return Vec::new() };
+    let mut findings = placement(file, source);
+    findings.extend(literals(file, source));
+    findings.extend(tenant_first(file, source));
+    findings
+}
+
+/// Returns every statement of a file that stands outside its tests.
+#[cfg_attr(not(test), expect(dead_code, reason = "the statements are prepared by a test"))]
+pub(super) fn statements(file: &File) -> Vec<Statement> {
+    let Some(source) = file.source.as_ref().filter(|_| !is_test(file)) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (at, call) in calls(source) {
+        let Some(texts) = texts(source, at, call) else { continue };
+        let [sqlite, postgres] = match call.kind {
+            Kind::Whole => [texts[0].clone(), texts[0].clone()],
+            Kind::PerEngine => [texts[0].clone(), texts[1].clone()],
+            Kind::Rows => [one_row(&texts[0], &texts[1]), one_row(&texts[0], &texts[1])],
+        };
+        found.push(Statement { place: format!("{}:{}", file.path, source.line(at)), sqlite, postgres });
+    }
+    found
+}
+
+/// One row of parameters completes a statement over a list of rows.
+fn one_row(head: &str, tail: &str) -> String {
+    let inserted =
+        head.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or(0, |(list, _)| list.split(',').count());
+    // Without a list of columns they are called column1, column2, …
+    let numbered =
+        (1..).take_while(|n| tail.contains(&format!("column{n}")) || head.contains(&format!("column{n}"))).count();
+    let columns = if head.trim_start().starts_with("insert") { inserted } else { numbered };
+    let parameters: Vec<_> = (1..=columns).map(|n| format!("${n}")).collect();
+    format!("{head} ({}) {tail}", parameters.join(", "))
+}
+
+fn calls(source: &Source) -> impl Iterator<Item = (usize, Call)> {
+    let places = CALLS.iter().flat_map(|&call| source.places(call.words).map(move |at| (at, call)));
+    // `fn sql(` is where the call is defined; `.sql(` is a method of something else.
+    places.filter(|&(at, _)| {
+        !source.code[..at].ends_with("fn ") && !source.code[..at].ends_with('.') && !source.in_tests(at)
+    })
+}
+
+/// Returns the texts given to a call, `None` if one of them is not a string literal.
+fn texts(source: &Source, at: usize, call: Call) -> Option<Vec<String>> {
+    let open = at + call.words.len();
+    let code = &source.code[open..];
+    let mut starts = vec![open];
+    let mut depth = 0;
+    for (offset, c) in code.char_indices() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' if depth == 0 => break,
+            ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => starts.push(open + offset + 1),
+            _ => {}
+        }
+    }
+    call.texts.iter().map(|&text| Some(source.string_at(*starts.get(text)?)?.value.clone())).collect()
+}
+
+fn is_test(file: &File) -> bool {
+    file.path.contains("/tests/")
+        || file.path.ends_with("/tests.rs")
+        || file.path.starts_with("testkit/")
+        || file.path.starts_with("xtask/")
+}
+
+fn holds_statements(path: &str) -> bool {
+    let parts: Vec<_> = path.split('/').collect();
+    matches!(parts[..], ["edge", "store", ..] | ["rooms", _, "src", "store.rs"] | ["rooms", _, "src", "store", ..])
+}
+
+fn placement(file: &File, source: &Source) -> Vec<Finding> {
+    if holds_statements(&file.path) || is_test(file) {
+        return Vec::new();
+    }
+    calls(source).map(|(at, _)| file.find(source.line(at), "SQL outside a room's store and edge/store")).collect()
+}
+
+/// A statement that is put together at run time cannot be prepared beforehand, and may be put together wrongly.
+fn literals(file: &File, source: &Source) -> Vec<Finding> {
+    // edge/store hands statements on that others wrote.
+    if !file.path.starts_with("rooms/") || is_test(file) {
+        return Vec::new();
+    }
+    let dynamic = calls(source).filter(|&(at, call)| texts(source, at, call).is_none());
+    dynamic.map(|(at, _)| file.find(source.line(at), "a statement is one string literal")).collect()
+}
+
+fn tenant_first(file: &File, source: &Source) -> Vec<Finding> {
+    if !file.path.starts_with("rooms/") || !holds_statements(&file.path) {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for at in source.places("async fn ").filter(|&at| !source.in_tests(at)) {
+        let signature = &source.code[at + "async fn ".len()..];
+        let name: String = signature.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let arguments = arguments(&signature[name.len()..]);
+        let tx = arguments.first().is_some_and(|first| first.starts_with("tx: &mut ") || first.starts_with("tx: &'"));
+        let tenant = arguments.get(1).is_some_and(|second| second.starts_with("tenant: TenantId"));
+        if !tx || !(tenant || name.starts_with("any_tenant_")) {
+            let message = format!("`{name}` takes (tx, tenant, …) or is called any_tenant_…");
+            findings.push(file.find(source.line(at), message));
+        }
+    }
+    findings
+}
+
+/// Returns the arguments of a signature that begins with its generics or its parenthesis.
+fn arguments(signature: &str) -> Vec<String> {
+    let generics = if signature.starts_with('<') { enclosed(signature, '<', '>') } else { 0 };
+    let signature = &signature[generics..];
+    let list = signature.get(1..enclosed(signature, '(', ')').saturating_sub(1)).unwrap_or_default();
+    let mut arguments = vec![String::new()];
+    let (mut depth, mut before) = (0, ' ');
+    for c in list.chars() {
+        match c {
+            '(' | '[' | '<' => depth += 1,
+            ')' | ']' => depth -= 1,
+            '>' if before != '-' => depth -= 1,
+            _ => {}
+        }
+        match c {
+            ',' if depth == 0 => arguments.push(String::new()),
+            c => arguments.last_mut().expect("there is one from the beginning").push(c),
+        }
+        before = c;
+    }
+    arguments.iter().map(|argument| argument.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+/// Returns the length of the text up to the bracket that closes its first one; 0 if none does.
+fn enclosed(text: &str, open: char, close: char) -> usize {
+    let mut depth = 0;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        if c == open {
+            depth += 1;
+        } else if c == close && before != '-' {
+            depth -= 1;
+            if depth == 0 {
+                return at + c.len_utf8();
+            }
+        }
+        before = c;
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORE: &str = "rooms/pbx/src/store/calls.rs";
+
+    fn lines(file: &File) -> Vec<usize> {
+        check(file).into_iter().map(|finding| finding.line).collect()
+    }
+
+    #[test]
+    fn sql_outside_a_store_is_refused() {
+        let text = "fn a() {\n sql(\"select 1\");\n}";
+        for path in ["rooms/pbx/src/ops.rs", "edge/bus/src/lib.rs", "server/src/main.rs", "core/domain/src/call.rs"] {
+            assert_eq!(lines(&File::new(path, text)), [2], "{path}");
+        }
+        for path in [STORE, "rooms/pbx/src/store.rs", "edge/store/src/jobs.rs", "server/tests/it/main.rs"] {
+            assert!(lines(&File::new(path, text)).is_empty(), "{path}");
+        }
+    }
+
+    #[test]
+    fn statements_put_together_at_run_time_are_refused() {
+        let text = "fn a() {\n sql(&format!(\"select {x}\"));\n insert_many(tx, head, \"\", rows);\n}";
+        assert_eq!(lines(&File::new(STORE, text)), [2, 3]);
+    }
+
+    #[test]
+    fn a_store_function_without_the_tenant_is_refused() {
+        let bad = "pub(crate) async fn calls(tx: &mut Tx, id: CallId) -> Result<()> {}";
+        assert_eq!(lines(&File::new(STORE, bad)), [1]);
+        let bad = "pub(crate) async fn calls(tenant: TenantId, tx: &mut Tx) -> Result<()> {}";
+        assert_eq!(lines(&File::new(STORE, bad)), [1]);
+        let bad = "pub(crate) async fn any_tenant_calls(db: &Db) -> Result<()> {}";
+        assert_eq!(lines(&File::new(STORE, bad)), [1]);
+    }
+
+    #[test]
+    fn store_functions_of_the_right_shape_pass() {
+        let good = "async fn calls<T: Into<(u8, u8)>>(\n    tx: &mut Tx,\n    tenant: TenantId,\n) {}\n\
+                    async fn any_tenant_calls(tx: &mut store::Tx) {}\nfn row() {}\n\
+                    #[cfg(test)]\nmod tests { async fn anything() {} }";
+        assert!(lines(&File::new(STORE, good)).is_empty());
+    }
+
+    #[test]
+    fn statements_are_collected_with_their_place() {
+        let text = "fn sql(x: &str) {}\nfn a() {\n sql(\n  \"select 1 \\\n   as one\",\n ).all(tx);\n}";
+        let found = statements(&File::new(STORE, text));
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (found[0].place.as_str(), found[0].sqlite.as_str()),
+            ("rooms/pbx/src/store/calls.rs:3", "select 1 as one")
+        );
+    }
+
+    #[test]
+    fn statements_over_many_rows_are_completed_by_one() {
+        let text = "fn a() { insert_many(tx, \"insert into t (a, b) values\", \"on conflict do nothing\", rows) }";
+        assert_eq!(
+            statements(&File::new(STORE, text))[0].sqlite,
+            "insert into t (a, b) values ($1, $2) on conflict do nothing"
+        );
+        let text =
+            "fn a() { many(tx, \"update t set a = v.column2 from (values\", \") as v where id = v.column1\", rows) }";
+        let expected = "update t set a = v.column2 from (values ($1, $2) ) as v where id = v.column1";
+        assert_eq!(statements(&File::new(STORE, text))[0].postgres, expected);
+    }
+
+    #[test]
+    fn each_database_gets_its_own_text_where_they_differ() {
+        let text = "fn a() { sql_for(\"select 1\", \"select 2\") }";
+        let found = statements(&File::new("edge/store/src/jobs.rs", text));
+        assert_eq!((found[0].sqlite.as_str(), found[0].postgres.as_str()), ("select 1", "select 2"));
+    }
+}
