@@ -1,0 +1,366 @@
+//! Call detail records.
+//!
+//! A list is driven by the most selective thing asked for: a phone number, else an extension, else the period.
+//! Each of the three has its own statement, because one text with every condition optional would use no index at all.
+
+use domain::{
+    CallId, TenantId, Timestamp,
+    call::EndedBy,
+    cause::{CallResult, Cause},
+};
+use store::{FromRow, Query, Row, Tx, sql};
+
+use super::{Result, Slice, unreadable};
+use crate::model::{Cdr, Direction, RecordingInfo, RecordingState};
+
+/// Which records a list shows.
+#[derive(Clone, Debug)]
+pub(crate) struct Filter {
+    /// First millisecond.
+    pub(crate) from: Timestamp,
+    /// First millisecond after the period.
+    pub(crate) until: Timestamp,
+    pub(crate) direction: Option<Direction>,
+    /// Matches `extension_number` or `agent_extension`.
+    pub(crate) extension: Option<String>,
+    /// Matches `caller_number` or `destination_number`, in any of these forms.
+    pub(crate) phone: Option<[String; 3]>,
+    pub(crate) scope: Scope,
+}
+
+/// Whose records the asking user may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Account,
+    Team(i64),
+    /// The user's own extension.
+    Extension(String),
+    Nothing,
+}
+
+impl FromRow for Cdr {
+    fn from_row(row: &Row) -> Result<Self> {
+        let result: String = row.get("result")?;
+        let cause: String = row.get("hangup_cause")?;
+        let by: String = row.get("hangup_by")?;
+        let tags: String = row.get("tags")?;
+        let by = [EndedBy::Caller, EndedBy::Callee, EndedBy::System].into_iter().find(|known| known.as_str() == by);
+        Ok(Self {
+            uuid: row.get("uuid")?,
+            tenant: row.get("tenant_id")?,
+            direction: row.get("direction")?,
+            source_type: row.get("source_type")?,
+            caller_number: row.get("caller_number")?,
+            destination_number: row.get("destination_number")?,
+            extension: row.get("extension_number")?,
+            agent_extension: row.get("agent_extension")?,
+            start_time: row.get("start_time")?,
+            answer_time: row.get("answer_time")?,
+            end_time: row.get("end_time")?,
+            duration: row.get("duration")?,
+            billsec: row.get("billsec")?,
+            queue_name: row.get("queue_name")?,
+            queue_wait_time: row.get("queue_wait_time")?,
+            trunk: row.get("trunk_id")?,
+            trunk_name: row.get("trunk_name")?,
+            transfer_count: row.get("transfer_count")?,
+            result: CallResult::parse(&result).ok_or_else(|| unreadable("result", result))?,
+            hangup_cause: Cause::parse(&cause).ok_or_else(|| unreadable("hangup_cause", cause))?,
+            hangup_cause_q850: row.get("hangup_cause_q850")?,
+            sip_status: row.get("sip_status")?,
+            hangup_by: by.ok_or_else(|| unreadable("hangup_by", "another name"))?,
+            recording: RecordingInfo {
+                state: row.get("recording_state")?,
+                path: row.get("recording_path")?,
+                duration_ms: row.get("recording_duration")?,
+                size_bytes: row.get("recording_size_bytes")?,
+            },
+            disposition: row.get("disposition")?,
+            campaign: row.get("campaign_id")?,
+            lead: row.get("lead_id")?,
+            tags: serde_json::from_str(&tags).map_err(|_| unreadable("tags", tags))?,
+            mos: row.get("mos")?,
+            legs: row.get("legs")?,
+        })
+    }
+}
+
+/// Stores the record of a finished call. Writing it again changes nothing: recovery may come twice.
+/// Returns whether it was new.
+pub(crate) async fn insert(tx: &mut Tx, cdr: &Cdr) -> Result<bool> {
+    let rows = sql("insert into cdr
+            (day, uuid, tenant_id, direction, source_type, caller_number, destination_number, extension_number,
+             agent_extension, team_id, start_time, answer_time, end_time, duration, billsec, queue_name, queue_wait_time,
+             trunk_id, trunk_name, transfer_count, result, hangup_cause, hangup_cause_q850, sip_status, hangup_by,
+             recording_state, recording_path, recording_duration, recording_size_bytes, disposition, campaign_id,
+             lead_id, tags, mos, legs)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+             (select team_id from extension where tenant_id = $3 and extension_number = coalesce($9, $8)),
+             $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30,
+             $31, $32, $33, $34)
+         on conflict do nothing")
+    .bind(cdr.start_time.day())
+    .bind(cdr.uuid)
+    .bind(cdr.tenant)
+    .bind(cdr.direction)
+    .bind(cdr.source_type)
+    .bind(&cdr.caller_number)
+    .bind(&cdr.destination_number)
+    .bind(cdr.extension.as_deref())
+    .bind(cdr.agent_extension.as_deref())
+    .bind(cdr.start_time)
+    .bind(cdr.answer_time)
+    .bind(cdr.end_time)
+    .bind(cdr.duration)
+    .bind(cdr.billsec)
+    .bind(cdr.queue_name.as_deref())
+    .bind(cdr.queue_wait_time)
+    .bind(cdr.trunk)
+    .bind(cdr.trunk_name.as_deref())
+    .bind(cdr.transfer_count)
+    .bind(cdr.result.as_str())
+    .bind(cdr.hangup_cause.as_str())
+    .bind(cdr.hangup_cause_q850)
+    .bind(cdr.sip_status)
+    .bind(cdr.hangup_by.as_str())
+    .bind(cdr.recording.state)
+    .bind(cdr.recording.path.as_deref())
+    .bind(cdr.recording.duration_ms)
+    .bind(cdr.recording.size_bytes)
+    .bind(cdr.disposition.as_deref())
+    .bind(cdr.campaign)
+    .bind(cdr.lead)
+    .bind(serde_json::to_string(&cdr.tags).expect("texts always serialise"))
+    .bind(cdr.mos)
+    .bind(&cdr.legs)
+    .run(tx)
+    .await?;
+    Ok(rows > 0)
+}
+
+/// A record with what the wire does not show.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) cdr: Cdr,
+    /// The team of its extension when the call ended.
+    pub(crate) team: Option<i64>,
+    /// When its recording was first fetched.
+    pub(crate) downloaded_at: Option<Timestamp>,
+}
+
+impl FromRow for Stored {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            cdr: Cdr::from_row(row)?,
+            team: row.get("team_id")?,
+            downloaded_at: row.get("recording_downloaded_at")?,
+        })
+    }
+}
+
+/// Puts a select with the columns of [`Cdr`] together: `rows!("from cdr where …")`.
+///
+/// A macro, because a statement must be one literal and the columns are the same in eight of them.
+macro_rules! rows {
+    ($($rest:literal),+) => {
+        sql(concat!(
+            "select uuid, tenant_id, direction, source_type, caller_number, destination_number, extension_number,
+                agent_extension, team_id, start_time, answer_time, end_time, duration, billsec, queue_name,
+                queue_wait_time, trunk_id, trunk_name, transfer_count, result, hangup_cause, hangup_cause_q850,
+                sip_status, hangup_by, recording_state, recording_path, recording_duration, recording_size_bytes,
+                recording_downloaded_at, disposition, campaign_id, lead_id, tags, mos, legs ",
+            $($rest),+
+        ))
+    };
+}
+
+pub(crate) async fn find(tx: &mut Tx, tenant: TenantId, uuid: CallId) -> Result<Option<Stored>> {
+    rows!("from cdr where tenant_id = $1 and uuid = $2").bind(tenant).bind(uuid).first(tx).await
+}
+
+/// Finds a record by its UUID alone: the signed URL of a recording names no account.
+pub(crate) async fn any_tenant_find(tx: &mut Tx, uuid: CallId) -> Result<Option<Stored>> {
+    rows!("from cdr where uuid = $1").bind(uuid).first(tx).await
+}
+
+/// What drives a list, with the conditions shared by its page, its count and its stream.
+/// Every driver binds the same ten values; see [`Filter::bound`].
+#[derive(Clone, Copy)]
+enum Driver {
+    Period,
+    Extension,
+    Phone,
+}
+
+// Written once for the three statements of each driver. Literals cannot be constants inside `concat!`.
+macro_rules! by_period {
+    ($head:ident, $($tail:literal),+) => {
+        $head!(
+            "from cdr where tenant_id = $1 and start_time >= $2 and start_time < $3
+               and (cast($4 as text) is null or direction = $4)
+               and (cast($5 as bigint) is null or team_id = $5)
+               and (cast($6 as text) is null or extension_number = $6 or agent_extension = $6)
+               and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7)
+               and (cast($8 as text) is null or caller_number in ($8, $9, $10) or destination_number in ($8, $9, $10)) ",
+            $($tail),+
+        )
+    };
+}
+macro_rules! by_extension {
+    ($head:ident, $($tail:literal),+) => {
+        $head!(
+            "from cdr where tenant_id = $1 and start_time >= $2 and start_time < $3
+               and (extension_number = $6 or agent_extension = $6)
+               and (cast($4 as text) is null or direction = $4)
+               and (cast($5 as bigint) is null or team_id = $5)
+               and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7)
+               and (cast($8 as text) is null or caller_number in ($8, $9, $10) or destination_number in ($8, $9, $10)) ",
+            $($tail),+
+        )
+    };
+}
+macro_rules! by_phone {
+    ($head:ident, $($tail:literal),+) => {
+        $head!(
+            "from cdr where tenant_id = $1 and start_time >= $2 and start_time < $3
+               and (caller_number in ($8, $9, $10) or destination_number in ($8, $9, $10))
+               and (cast($4 as text) is null or direction = $4)
+               and (cast($5 as bigint) is null or team_id = $5)
+               and (cast($6 as text) is null or extension_number = $6 or agent_extension = $6)
+               and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7) ",
+            $($tail),+
+        )
+    };
+}
+macro_rules! count {
+    ($($rest:literal),+) => { sql(concat!("select count(*) ", $($rest),+)) };
+}
+
+impl Filter {
+    fn driver(&self) -> Driver {
+        match (&self.phone, &self.extension, &self.scope) {
+            (Some(_), ..) => Driver::Phone,
+            (None, Some(_), _) | (None, None, Scope::Extension(_)) => Driver::Extension,
+            _ => Driver::Period,
+        }
+    }
+
+    /// Binds $1 to $10. $6 drives [`Driver::Extension`], so it is the first extension there is.
+    fn bound(&self, tenant: TenantId, query: Query) -> Query {
+        let (team, own) = match &self.scope {
+            Scope::Account | Scope::Nothing => (None, None),
+            Scope::Team(team) => (Some(*team), None),
+            Scope::Extension(own) => (None, Some(own)),
+        };
+        let phone = |at: usize| self.phone.as_ref().map(|forms| forms[at].as_str());
+        query
+            .bind(tenant)
+            .bind(self.from)
+            .bind(self.until)
+            .bind(self.direction)
+            .bind(team)
+            .bind(self.extension.as_ref().or(own))
+            .bind(own)
+            .bind(phone(0))
+            .bind(phone(1))
+            .bind(phone(2))
+    }
+}
+
+/// Returns the records of one page, the newest first, and how many there are in all.
+pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, filter: &Filter, slice: Slice) -> Result<(Vec<Cdr>, i64)> {
+    if filter.scope == Scope::Nothing {
+        return Ok((Vec::new(), 0));
+    }
+    let (page, count) = match filter.driver() {
+        Driver::Period => {
+            (by_period!(rows, "order by start_time desc, uuid desc limit $11 offset $12"), by_period!(count, ""))
+        }
+        Driver::Extension => {
+            (by_extension!(rows, "order by start_time desc, uuid desc limit $11 offset $12"), by_extension!(count, ""))
+        }
+        Driver::Phone => {
+            (by_phone!(rows, "order by start_time desc, uuid desc limit $11 offset $12"), by_phone!(count, ""))
+        }
+    };
+    let rows = filter.bound(tenant, page).bind(slice.limit).bind(slice.offset).all(tx).await?;
+    let (total,) = filter.bound(tenant, count).one::<(i64,)>(tx).await?;
+    Ok((rows, total))
+}
+
+/// Returns up to `limit` records, the newest first, that stand after `last` in that order.
+pub(crate) async fn after(
+    tx: &mut Tx,
+    tenant: TenantId,
+    filter: &Filter,
+    last: Option<(Timestamp, CallId)>,
+    limit: i64,
+) -> Result<Vec<Cdr>> {
+    if filter.scope == Scope::Nothing {
+        return Ok(Vec::new());
+    }
+    // `start_time <= $11` is implied and lets the index begin there.
+    let query = match filter.driver() {
+        Driver::Period => by_period!(
+            rows,
+            "and start_time <= $11 and (start_time < $11 or uuid < $12) order by start_time desc, uuid desc limit $13"
+        ),
+        Driver::Extension => by_extension!(
+            rows,
+            "and start_time <= $11 and (start_time < $11 or uuid < $12) order by start_time desc, uuid desc limit $13"
+        ),
+        Driver::Phone => by_phone!(
+            rows,
+            "and start_time <= $11 and (start_time < $11 or uuid < $12) order by start_time desc, uuid desc limit $13"
+        ),
+    };
+    let (at, uuid) = last.map_or((filter.until, String::new()), |(at, uuid)| (at, uuid.to_string()));
+    filter.bound(tenant, query).bind(at).bind(uuid).bind(limit).all(tx).await
+}
+
+/// Writes what became of a recording. Returns whether the record exists.
+pub(crate) async fn attach_recording(
+    tx: &mut Tx,
+    tenant: TenantId,
+    uuid: CallId,
+    recording: &RecordingInfo,
+) -> Result<bool> {
+    let rows = sql("update cdr
+         set recording_state = $3, recording_path = $4, recording_duration = $5, recording_size_bytes = $6
+         where tenant_id = $1 and uuid = $2")
+    .bind(tenant)
+    .bind(uuid)
+    .bind(recording.state)
+    .bind(recording.path.as_deref())
+    .bind(recording.duration_ms)
+    .bind(recording.size_bytes)
+    .run(tx)
+    .await?;
+    Ok(rows > 0)
+}
+
+/// Notes the first fetch of a recording. Returns whether this was the first.
+pub(crate) async fn mark_downloaded(tx: &mut Tx, tenant: TenantId, uuid: CallId) -> Result<bool> {
+    let now = tx.now();
+    let rows = sql("update cdr set recording_downloaded_at = $3
+         where tenant_id = $1 and uuid = $2 and recording_downloaded_at is null")
+    .bind(tenant)
+    .bind(uuid)
+    .bind(now)
+    .run(tx)
+    .await?;
+    Ok(rows > 0)
+}
+
+/// Returns the calls whose recording was never finished because the program stopped first.
+pub(crate) async fn any_tenant_pending_recordings(
+    tx: &mut Tx,
+    since: Timestamp,
+) -> Result<Vec<(TenantId, CallId, String)>> {
+    sql("select tenant_id, uuid, recording_path from cdr
+         where recording_state = $1 and recording_path is not null and day >= $2")
+    .bind(RecordingState::Pending)
+    .bind(since.day())
+    .all(tx)
+    .await
+}

@@ -1,0 +1,43 @@
+//! Every SQL statement of this room. The tenant comes first; what spans accounts says so by its name.
+
+pub(crate) mod caller_ids;
+pub(crate) mod calls;
+pub(crate) mod cdr;
+pub(crate) mod changes;
+pub(crate) mod extensions;
+pub(crate) mod registrations;
+pub(crate) mod routes;
+pub(crate) mod trunks;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use changes::{any_tenant_bump_change_version, any_tenant_change_version};
+
+pub(crate) type Result<T> = std::result::Result<T, ::store::Error>;
+
+/// One page of a list: which rows, counted from 0, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slice {
+    pub(crate) offset: i64,
+    pub(crate) limit: i64,
+}
+
+/// Returns the error of a column that holds what its field cannot.
+fn unreadable(column: &'static str, held: impl std::fmt::Debug) -> ::store::Error {
+    ::store::Error::Column { column: column.to_owned(), reason: format!("cannot hold {held:?}") }
+}
+
+/// Turns a search text into a `like` pattern (`escape '!'`) that finds it anywhere.
+fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
