@@ -1,5 +1,7 @@
 //! Just enough of Rust's lexical grammar to tell code from comments and strings.
 
+use std::ops::Range;
+
 /// A Rust file with its comments and the contents of its strings taken out.
 pub(super) struct Source {
     /// The text with every character of a comment, string or character literal blanked; line breaks stay.
@@ -50,10 +52,18 @@ impl Source {
         })
     }
 
-    /// Returns the string literal that begins at the first code after the place, if that is one.
-    pub(super) fn string_at(&self, at: usize) -> Option<&Literal> {
-        let next = self.strings.iter().find(|string| string.start >= at)?;
-        self.code[at..next.start].trim().is_empty().then_some(next)
+    /// Returns the text that a range of the code stands for, if it is nothing but string literals:
+    /// one, or several within `concat!`.
+    pub(super) fn text_in(&self, range: Range<usize>) -> Option<String> {
+        let code = self.code[range.clone()].trim();
+        let inner = match code.strip_prefix("concat!") {
+            Some(rest) => rest.trim().strip_prefix('(')?.strip_suffix(')')?,
+            None => code,
+        };
+        let within: Vec<_> = self.strings.iter().filter(|string| range.contains(&string.start)).collect();
+        let alone = code.is_empty() && within.len() == 1;
+        let several = code != inner && inner.chars().all(|c| c == ',' || c.is_whitespace());
+        (alone || several).then(|| within.iter().map(|string| string.value.as_str()).collect())
     }
 }
 
@@ -249,10 +259,10 @@ mod tests {
     }
 
     #[test]
-    fn the_string_after_a_call_is_its_first_argument() {
-        let source = Source::read("sql(\n  // why\n  \"select 1\") sql(name, \"x\")");
-        let places: Vec<_> = source.places("sql(").map(|at| at + 4).collect();
-        assert_eq!(source.string_at(places[0]).unwrap().value, "select 1");
-        assert!(source.string_at(places[1]).is_none());
+    fn an_argument_of_literals_is_a_text() {
+        let text = "f(\n  // why\n  \"select 1\") f(name) f(concat!(\"a\", \"b\")) f(concat!(\"a\", x)) f(g(\"a\"))";
+        let source = Source::read(text);
+        let texts = source.places("f(").map(|at| source.text_in(crate::tidy::bracketed(&source.code, at + 1)));
+        assert_eq!(texts.collect::<Vec<_>>(), [Some("select 1".into()), None, Some("ab".into()), None, None]);
     }
 }

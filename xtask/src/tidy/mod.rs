@@ -3,17 +3,20 @@
 
 mod layers;
 mod lexer;
+mod macros;
 #[cfg(test)]
 mod prepare;
 mod statements;
 mod text;
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
 use self::lexer::Source;
+use self::macros::Macros;
 use crate::run;
 
 /// One breach of one rule.
@@ -60,7 +63,8 @@ pub(crate) fn tidy(root: &Path) -> Result<()> {
     let metadata = serde_json::from_slice(&metadata).context("cargo metadata is not JSON")?;
     let mut findings = layers::check(&layers::Graph::read(&metadata)?);
     findings.extend(files.iter().flat_map(text::check));
-    findings.extend(files.iter().flat_map(statements::check));
+    let macros = Macros::read(&files);
+    findings.extend(files.iter().flat_map(|file| statements::check(file, &macros)));
     if findings.is_empty() {
         println!("{} files, no findings", files.len());
         return Ok(());
@@ -102,6 +106,46 @@ fn files(root: &Path) -> Result<Vec<File>> {
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// Returns what lies within the first pair of brackets at or after the place; nothing if they do not close.
+/// The code is without strings and comments, so every bracket counts.
+fn bracketed(code: &str, from: usize) -> Range<usize> {
+    let mut depth = 0;
+    let mut start = from;
+    for (at, c) in code[from..].char_indices().map(|(at, c)| (from + at, c)) {
+        match c {
+            '(' | '[' | '{' => {
+                depth += 1;
+                if depth == 1 {
+                    start = at + 1;
+                }
+            }
+            ')' | ']' | '}' if depth <= 1 => return start..at,
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    from..from
+}
+
+/// Splits a range of the code at the commas that no bracket encloses.
+fn split(code: &str, range: Range<usize>) -> Vec<Range<usize>> {
+    let mut pieces = Vec::new();
+    let (mut depth, mut start) = (0, range.start);
+    for (at, c) in code[range.clone()].char_indices().map(|(at, c)| (range.start + at, c)) {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => {
+                pieces.push(start..at);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    pieces.push(start..range.end);
+    pieces
 }
 
 #[cfg(test)]

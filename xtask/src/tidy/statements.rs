@@ -1,7 +1,8 @@
 //! Rules for SQL: where it may stand, how the functions around it look, and what the statements are.
 
 use super::lexer::Source;
-use super::{File, Finding};
+use super::macros::{self, Macros};
+use super::{File, Finding, bracketed, split};
 
 /// The calls that take statements, and which of their arguments are texts.
 const CALLS: &[Call] = &[
@@ -36,28 +37,61 @@ pub(super) struct Statement {
     pub(super) postgres: String,
 }
 
-pub(super) fn check(file: &File) -> Vec<Finding> {
+pub(super) fn check(file: &File, macros: &Macros) -> Vec<Finding> {
     let Some(source) = &file.source else { return Vec::new() };
     let mut findings = placement(file, source);
-    findings.extend(literals(file, source));
+    findings.extend(literals(file, macros));
     findings.extend(tenant_first(file, source));
     findings
 }
 
 /// Returns every statement of a file that stands outside its tests.
 #[cfg_attr(not(test), expect(dead_code, reason = "the statements are prepared by a test"))]
-pub(super) fn statements(file: &File) -> Vec<Statement> {
-    let Some(source) = file.source.as_ref().filter(|_| !is_test(file)) else { return Vec::new() };
+pub(super) fn statements(file: &File, macros: &Macros) -> Vec<Statement> {
     let mut found = Vec::new();
-    for (at, call) in calls(source) {
-        let Some(texts) = texts(source, at, call) else { continue };
-        let [sqlite, postgres] = match call.kind {
+    for Use { line, kind, texts } in uses(file, macros) {
+        let Some(texts) = texts else { continue };
+        let [sqlite, postgres] = match kind {
             Kind::Whole => [texts[0].clone(), texts[0].clone()],
             Kind::PerEngine => [texts[0].clone(), texts[1].clone()],
             Kind::Rows => [one_row(&texts[0], &texts[1]), one_row(&texts[0], &texts[1])],
         };
-        found.push(Statement { place: format!("{}:{}", file.path, source.line(at)), sqlite, postgres });
+        found.push(Statement { place: format!("{}:{line}", file.path), sqlite, postgres });
     }
+    found
+}
+
+/// A call that takes statements, with those it is given; none if one of them is no literal.
+struct Use {
+    line: usize,
+    kind: Kind,
+    texts: Option<Vec<String>>,
+}
+
+/// Macros that stand within each other, at most.
+const DEPTH: usize = 8;
+
+/// Returns the calls of a file outside its tests, those that its macros stand for included.
+fn uses(file: &File, macros: &Macros) -> Vec<Use> {
+    let mut found = Vec::new();
+    if is_test(file) {
+        return found;
+    }
+    let mut open = vec![(file.text.clone(), None, 0)];
+    while let Some((text, line, depth)) = open.pop() {
+        let source = Source::read(&text);
+        let defined = macros::definitions(&source);
+        let line_of = |at| line.unwrap_or_else(|| source.line(at));
+        for (at, call) in calls(&source).filter(|(at, _)| !defined.iter().any(|range| range.contains(at))) {
+            found.push(Use { line: line_of(at), kind: call.kind, texts: texts(&source, at, call) });
+        }
+        if depth < DEPTH {
+            let expansions = macros.expand(&file.path, &text, &source).into_iter();
+            let expansions = expansions.filter(|expansion| !source.in_tests(expansion.at));
+            open.extend(expansions.map(|expansion| (expansion.text, Some(line_of(expansion.at)), depth + 1)));
+        }
+    }
+    found.sort_by_key(|found| found.line);
     found
 }
 
@@ -81,22 +115,10 @@ fn calls(source: &Source) -> impl Iterator<Item = (usize, Call)> {
     })
 }
 
-/// Returns the texts given to a call, `None` if one of them is not a string literal.
+/// Returns the texts given to a call, `None` if one of them is not a literal.
 fn texts(source: &Source, at: usize, call: Call) -> Option<Vec<String>> {
-    let open = at + call.words.len();
-    let code = &source.code[open..];
-    let mut starts = vec![open];
-    let mut depth = 0;
-    for (offset, c) in code.char_indices() {
-        match c {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' if depth == 0 => break,
-            ')' | ']' | '}' => depth -= 1,
-            ',' if depth == 0 => starts.push(open + offset + 1),
-            _ => {}
-        }
-    }
-    call.texts.iter().map(|&text| Some(source.string_at(*starts.get(text)?)?.value.clone())).collect()
+    let arguments = split(&source.code, bracketed(&source.code, at));
+    call.texts.iter().map(|&text| source.text_in(arguments.get(text)?.clone())).collect()
 }
 
 fn is_test(file: &File) -> bool {
@@ -119,13 +141,13 @@ fn placement(file: &File, source: &Source) -> Vec<Finding> {
 }
 
 /// A statement that is put together at run time cannot be prepared beforehand, and may be put together wrongly.
-fn literals(file: &File, source: &Source) -> Vec<Finding> {
+fn literals(file: &File, macros: &Macros) -> Vec<Finding> {
     // edge/store hands statements on that others wrote.
-    if !file.path.starts_with("rooms/") || is_test(file) {
+    if !file.path.starts_with("rooms/") {
         return Vec::new();
     }
-    let dynamic = calls(source).filter(|&(at, call)| texts(source, at, call).is_none());
-    dynamic.map(|(at, _)| file.find(source.line(at), "a statement is one string literal")).collect()
+    let dynamic = uses(file, macros).into_iter().filter(|found| found.texts.is_none());
+    dynamic.map(|found| file.find(found.line, "a statement is one string literal")).collect()
 }
 
 fn tenant_first(file: &File, source: &Source) -> Vec<Finding> {
@@ -194,8 +216,12 @@ mod tests {
 
     const STORE: &str = "rooms/pbx/src/store/calls.rs";
 
+    fn statements(file: &File) -> Vec<Statement> {
+        super::statements(file, &Macros::read([file]))
+    }
+
     fn lines(file: &File) -> Vec<usize> {
-        check(file).into_iter().map(|finding| finding.line).collect()
+        check(file, &Macros::read([file])).into_iter().map(|finding| finding.line).collect()
     }
 
     #[test]
@@ -255,6 +281,21 @@ mod tests {
             "fn a() { many(tx, \"update t set a = v.column2 from (values\", \") as v where id = v.column1\", rows) }";
         let expected = "update t set a = v.column2 from (values ($1, $2) ) as v where id = v.column1";
         assert_eq!(statements(&File::new(STORE, text))[0].postgres, expected);
+    }
+
+    #[test]
+    fn statements_from_shared_pieces_are_collected() {
+        let text = "macro_rules! rows { ($($rest:literal),+) => { sql(concat!(\"select a \", $($rest),+)) }; }\n\
+                    macro_rules! by { ($head:ident, $($tail:literal),+) => { $head!(\"from b \", $($tail),+) }; }\n\
+                    fn f() {\n by!(rows, \"limit $1\").all(tx)\n}";
+        let file = File::new(STORE, text);
+        let found = statements(&file);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (found[0].place.as_str(), found[0].sqlite.as_str()),
+            ("rooms/pbx/src/store/calls.rs:4", "select a from b limit $1")
+        );
+        assert!(lines(&file).is_empty());
     }
 
     #[test]
