@@ -1,9 +1,6 @@
 //! The audit log: written in the transaction of the change, chained so that an edit shows.
 
-use domain::{
-    Principal, TenantId, Timestamp,
-    principal::Actor,
-};
+use domain::{Principal, TenantId, Timestamp, principal::Actor};
 use sha2::{Digest, Sha256};
 
 use crate::{Error, FromRow, Tx, sql};

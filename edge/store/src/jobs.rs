@@ -86,8 +86,7 @@ pub async fn claim(tx: &mut Tx, node: &str, kind: &str, limit: i64) -> Result<Ve
 /// Finishes a job inside a transaction of its handler, so that its effect and its end are one.
 /// Returns whether the job was still this worker's; if not, roll back.
 pub async fn complete(tx: &mut Tx, job: &Job) -> Result<bool, Error> {
-    let changed =
-        sql("delete from job where id = $1 and attempt = $2").bind(job.id).bind(job.attempt).run(tx).await?;
+    let changed = sql("delete from job where id = $1 and attempt = $2").bind(job.id).bind(job.attempt).run(tx).await?;
     Ok(changed == 1)
 }
 
@@ -106,12 +105,13 @@ pub async fn retry_at(tx: &mut Tx, job: &Job, at: Timestamp, reason: &str) -> Re
 
 /// Keeps a job as failed.
 pub async fn give_up(tx: &mut Tx, job: &Job, reason: &str) -> Result<bool, Error> {
-    let changed = sql("update job set state = 'failed', lease_until = 0, last_error = $1 where id = $2 and attempt = $3")
-        .bind(reason)
-        .bind(job.id)
-        .bind(job.attempt)
-        .run(tx)
-        .await?;
+    let changed =
+        sql("update job set state = 'failed', lease_until = 0, last_error = $1 where id = $2 and attempt = $3")
+            .bind(reason)
+            .bind(job.id)
+            .bind(job.attempt)
+            .run(tx)
+            .await?;
     Ok(changed == 1)
 }
 
@@ -170,12 +170,13 @@ impl Worker {
             let mut tx = self.db.read_any_tenant().await?;
             let now = tx.now();
             // A look before the leap: an idle worker must not keep the writer busy.
-            let due = sql("select 1 from job where kind = $1 and state = 'ready' and run_at <= $2 and lease_until <= $2 \
+            let due =
+                sql("select 1 from job where kind = $1 and state = 'ready' and run_at <= $2 and lease_until <= $2 \
                            limit 1")
-            .bind(*kind)
-            .bind(now)
-            .first::<(i64,)>(&mut tx)
-            .await?;
+                .bind(*kind)
+                .bind(now)
+                .first::<(i64,)>(&mut tx)
+                .await?;
             drop(tx);
             if due.is_some() {
                 let mut tx = self.db.begin_any_tenant().await?;

@@ -27,3 +27,6 @@ pub use secrets::Secrets;
 pub use store_derive::FromRow;
 pub use tx::Tx;
 pub use value::{Bind, Kind, Value};
+
+#[cfg(test)]
+mod tests;

@@ -8,12 +8,7 @@ use sqlx::{
     sqlite::SqliteArguments,
 };
 
-use crate::{
-    Bind, Engine, Error, FromRow, Row, Tx, Value,
-    row::Inner,
-    tx::Connection,
-    value::Kind,
-};
+use crate::{Bind, Engine, Error, FromRow, Row, Tx, Value, row::Inner, tx::Connection, value::Kind};
 
 /// Values in one statement at most; SQLite allows 32,766 and PostgreSQL 65,535.
 const MAX_VALUES: usize = 16_384;

@@ -48,7 +48,9 @@ impl Secrets {
             return Err(fail("the master key may be readable by its owner only (chmod 600)".to_owned()));
         }
         let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_LENGTH + 1));
-        Read::take(&mut file, KEY_LENGTH as u64 + 1).read_to_end(&mut bytes).map_err(|error| fail(error.to_string()))?;
+        Read::take(&mut file, KEY_LENGTH as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| fail(error.to_string()))?;
         let key = <[u8; KEY_LENGTH]>::try_from(bytes.as_slice())
             .map_err(|_| fail("the master key must be exactly 32 bytes".to_owned()))?;
         Ok(Self(Arc::new(Zeroizing::new(key))))
@@ -143,8 +145,6 @@ fn create(path: &Path) -> std::io::Result<Zeroizing<[u8; KEY_LENGTH]>> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
