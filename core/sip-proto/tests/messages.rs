@@ -1,0 +1,99 @@
+//! Reading and writing of messages.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use bytes::Bytes;
+use sip_proto::message::{Message, Method, Name, ParseError, RequestBuilder, ResponseBuilder, parse};
+
+fn read(text: &str) -> Result<Message, ParseError> {
+    parse(Bytes::copy_from_slice(text.as_bytes()))
+}
+
+const INVITE: &str = "INVITE sip:%23123@pbx.example.com;transport=tcp SIP/2.0\r\n\
+    Via: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKabc;rport\r\n\
+    v: SIP/2.0/TCP a.example.com;branch=z9hG4bKd , SIP/2.0/UDP b.example.com;branch=z9hG4bKe\r\n\
+    From: \"<sip:admin@victim.example>\" <sip:mallory@evil.example>;tag=1\r\n\
+    To: <sip:%23123@pbx.example.com>\r\n\
+    Call-ID: one@10.0.0.9\r\n\
+    CSeq: 7 INVITE\r\n\
+    Contact: \"Smith, \\\"J\\\"\" <sip:j@10.0.0.9:5070;ob>;+sip.instance=\"<urn:uuid:1,2>\", sip:k@h;expires=30\r\n\
+    X-Ticket : 42\r\n\
+    Content-Type: application/sdp\r\n\
+    Content-Length : 4\r\n\
+    \r\n\
+    v=0\n";
+
+#[test]
+fn a_request_is_read() {
+    let message = read(INVITE).unwrap();
+    assert_eq!(message.method(), &Method::Invite);
+    assert_eq!(message.request_uri().unwrap().user(), Some("%23123"));
+    assert_eq!(message.request_uri().unwrap().as_str(), "sip:%23123@pbx.example.com;transport=tcp");
+    assert_eq!(message.via_count(), 3);
+    assert_eq!(message.via().unwrap().branch(), Some("z9hG4bKabc"));
+    assert!(message.via().unwrap().wants_rport());
+    assert_eq!(message.call_id(), "one@10.0.0.9");
+    assert_eq!(message.cseq(), (7, &Method::Invite));
+    assert_eq!(message.custom("x-ticket"), Some(b"42".as_slice()));
+    assert_eq!(&message.body()[..], b"v=0\n");
+    assert!(message.is_content("application/sdp"));
+    let contacts: Vec<_> = message.contacts().collect();
+    assert_eq!(contacts.len(), 2);
+    assert_eq!(contacts[0].display().unwrap(), "Smith, \"J\"");
+    assert_eq!(contacts[0].param("+sip.instance").unwrap(), "\"<urn:uuid:1,2>\"");
+    assert_eq!(contacts[1].expires(), Some(30));
+    assert_eq!(message.from_tag(), Some("1"));
+    assert_eq!(message.to_tag(), None);
+}
+
+#[test]
+fn a_quoted_bracket_is_not_the_caller() {
+    let from = read(INVITE).unwrap().from().unwrap();
+    assert_eq!(from.uri().as_str(), "sip:mallory@evil.example");
+    assert_eq!(from.display().unwrap(), "<sip:admin@victim.example>");
+}
+
+#[test]
+fn a_response_repeats_the_request() {
+    let request = read(INVITE).unwrap();
+    let response = ResponseBuilder::for_request(&request, 180, "")
+        .header(Name::Contact, "<sip:us@10.0.0.1>")
+        .to_tag("ours")
+        .source("192.0.2.7:6000".parse().unwrap())
+        .finish();
+    let text = std::str::from_utf8(response.bytes()).unwrap();
+    assert_eq!(
+        text,
+        "SIP/2.0 180 Ringing\r\n\
+         Via: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKabc;received=192.0.2.7;rport=6000\r\n\
+         Via: SIP/2.0/TCP a.example.com;branch=z9hG4bKd\r\n\
+         Via: SIP/2.0/UDP b.example.com;branch=z9hG4bKe\r\n\
+         From: \"<sip:admin@victim.example>\" <sip:mallory@evil.example>;tag=1\r\n\
+         To: <sip:%23123@pbx.example.com>;tag=ours\r\n\
+         Call-ID: one@10.0.0.9\r\n\
+         CSeq: 7 INVITE\r\n\
+         Contact: <sip:us@10.0.0.1>\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    let back = parse(response.bytes().clone()).unwrap();
+    assert_eq!((back.status(), back.method()), (Some(180), &Method::Invite));
+    assert_eq!(back.via().unwrap().received(), Some("192.0.2.7".parse().unwrap()));
+    assert_eq!(back.via().unwrap().rport(), Some(6000));
+}
+
+#[test]
+fn a_value_cannot_become_a_header() {
+    let message = RequestBuilder::new(&Method::Invite, "sip:a@b\r\nX: 1")
+        .via("UDP", "10.0.0.1:5060", "z9hG4bK1")
+        .header(Name::From, "<sip:a@b>;tag=1\r\nX-Evil: 1")
+        .header_bytes(Name::To, b"<sip:c@d>\nX-Evil: 2\0")
+        .header(Name::CallId, "1")
+        .header(Name::CSeq, format_args!("{} INVITE", 1))
+        .custom("X-Good", "a\r\nX-Evil: 3")
+        .custom("X-Bad: 1\r\nX-Evil", "4")
+        .body("application/sdp\r\nX-Evil: 5", b"v=0\r\n")
+        .finish();
+    assert_eq!(message.custom("X-Evil"), None);
+    assert_eq!(message.custom("X"), None);
+    assert_eq!(message.custom("X-Good"), Some(b"aX-Evil: 3".as_slice()));
+    assert_eq!(&message.body()[..], b"v=0\r\n");
+}
