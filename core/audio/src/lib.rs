@@ -1,8 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+pub mod align;
 pub mod dtmf;
 pub mod g711;
+pub mod measure;
+pub mod mix;
+pub mod quality;
+pub mod rtcp;
+pub mod rtp;
+pub mod stream;
 pub mod tone;
+pub mod wav;
 
 pub use g711::Codec;
 

@@ -1,0 +1,117 @@
+//! Streams that meet on one time line.
+
+use std::collections::VecDeque;
+
+/// Adds the samples of `other` to `to`, held within 16 bits.
+pub fn add(to: &mut [i16], other: &[i16]) {
+    for (sample, &more) in to.iter_mut().zip(other) {
+        *sample = sample.saturating_add(more);
+    }
+}
+
+/// A stretch of one or two channels of which the front is taken away while the back still fills.
+#[derive(Clone, Debug)]
+pub struct Window {
+    channels: usize,
+    /// Position of the first frame held.
+    start: u64,
+    /// Interleaved.
+    samples: VecDeque<i16>,
+    capacity: usize,
+}
+
+impl Window {
+    /// Opens a window at position 0 that holds up to `capacity` frames.
+    pub fn new(channels: usize, capacity: usize) -> Self {
+        Self { channels: channels.max(1), start: 0, samples: VecDeque::new(), capacity }
+    }
+
+    /// Returns the position of the first frame not yet taken.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// Adds samples to a channel at a position; what lies before or beyond the window is left out.
+    pub fn add(&mut self, channel: usize, position: u64, samples: impl IntoIterator<Item = i16>) {
+        let channel = channel.min(self.channels - 1);
+        for (at, sample) in (position..).zip(samples) {
+            let Some(frame) = at.checked_sub(self.start).and_then(|frame| usize::try_from(frame).ok()) else {
+                continue;
+            };
+            if frame >= self.capacity {
+                return;
+            }
+            let needed = (frame + 1) * self.channels;
+            if self.samples.len() < needed {
+                self.samples.resize(needed, 0);
+            }
+            let place = &mut self.samples[frame * self.channels + channel];
+            *place = place.saturating_add(sample);
+        }
+    }
+
+    /// Takes everything before `until`, silence where nothing was added, as little-endian bytes appended to `to`.
+    /// At most `limit` frames at once; returns how many.
+    pub fn take(&mut self, until: u64, limit: usize, to: &mut Vec<u8>) -> usize {
+        let frames = usize::try_from(until.saturating_sub(self.start)).unwrap_or(limit).min(limit);
+        let wanted = frames * self.channels;
+        let held = wanted.min(self.samples.len());
+        to.reserve(wanted * 2);
+        for sample in self.samples.drain(..held) {
+            to.extend_from_slice(&sample.to_le_bytes());
+        }
+        to.resize(to.len() + (wanted - held) * 2, 0);
+        self.start += frames as u64;
+        frames
+    }
+
+    /// Returns the position after the last frame that anything was added to.
+    pub fn end(&self) -> u64 {
+        self.start + (self.samples.len() / self.channels) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(window: &mut Window, until: u64) -> Vec<i16> {
+        let mut bytes = Vec::new();
+        window.take(until, 1_000, &mut bytes);
+        bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    }
+
+    #[test]
+    fn two_streams_in_one_channel_add_up_without_overflow() {
+        let mut window = Window::new(1, 100);
+        window.add(0, 0, [1, 2, 30_000]);
+        window.add(0, 1, [10, 30_000, 5]);
+        assert_eq!(take(&mut window, 5), [1, 12, i16::MAX, 5, 0]);
+    }
+
+    #[test]
+    fn two_channels_stay_apart() {
+        let mut window = Window::new(2, 100);
+        window.add(1, 1, [7, 8]);
+        window.add(0, 0, [1]);
+        assert_eq!(take(&mut window, 3), [1, 0, 0, 7, 0, 8]);
+    }
+
+    #[test]
+    fn what_comes_too_late_or_too_early_is_left_out() {
+        let mut window = Window::new(1, 4);
+        window.add(0, 2, [1, 1, 1, 1]);
+        assert_eq!(take(&mut window, 3), [0, 0, 1]);
+        window.add(0, 1, [9, 9, 9]);
+        assert_eq!(take(&mut window, 5), [10, 0]);
+        window.add(0, u64::MAX - 1, [9, 9]);
+        assert_eq!(window.end(), 5);
+    }
+
+    #[test]
+    fn adding_two_buffers_saturates() {
+        let mut to = [1, i16::MIN];
+        add(&mut to, &[2, -1]);
+        assert_eq!(to, [3, i16::MIN]);
+    }
+}
