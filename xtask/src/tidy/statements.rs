@@ -1,5 +1,7 @@
 //! Rules for SQL: where it may stand, how the functions around it look, and what the statements are.
 
+use std::ops::Range;
+
 use super::lexer::Source;
 use super::macros::{self, Macros};
 use super::{File, Finding, bracketed, split};
@@ -115,10 +117,23 @@ fn calls(source: &Source) -> impl Iterator<Item = (usize, Call)> {
     })
 }
 
-/// Returns the texts given to a call, `None` if one of them is not a literal.
+/// Returns the texts given to a call, `None` if one of them is not a literal nor a name for one.
 fn texts(source: &Source, at: usize, call: Call) -> Option<Vec<String>> {
     let arguments = split(&source.code, bracketed(&source.code, at));
-    call.texts.iter().map(|&text| source.text_in(arguments.get(text)?.clone())).collect()
+    let text = |range: Range<usize>| {
+        let named = || named(source, at, source.code[range.clone()].trim());
+        source.text_in(range.clone()).or_else(named)
+    };
+    call.texts.iter().map(|&index| text(arguments.get(index)?.clone())).collect()
+}
+
+/// Returns the literal that `let name = …;` last gave the name before the place, or else `const name: … = …;`.
+fn named(source: &Source, at: usize, name: &str) -> Option<String> {
+    let words = [format!("let {name} ="), format!("const {name}:")];
+    let local = source.places(&words[0]).take_while(|&place| place < at).last();
+    let place = local.or_else(|| source.places(&words[1]).next())?;
+    let start = place + source.code[place..].find('=')? + 1;
+    source.text_in(start..start + source.code[start..].find(';')?)
 }
 
 fn is_test(file: &File) -> bool {
@@ -296,6 +311,16 @@ mod tests {
             ("rooms/pbx/src/store/calls.rs:4", "select a from b limit $1")
         );
         assert!(lines(&file).is_empty());
+    }
+
+    #[test]
+    fn a_statement_may_be_given_a_name_first() {
+        let text = "const ONE: &str = \"select 1\";\nfn f() { let text = \"select 2\"; sql(text); }\n\
+                    fn g() { let text = \"select 3\"; sql(text); sql(ONE); }";
+        let file = File::new(STORE, text);
+        assert!(lines(&file).is_empty());
+        let texts: Vec<_> = statements(&file).into_iter().map(|found| found.sqlite).collect();
+        assert_eq!(texts, ["select 2", "select 3", "select 1"]);
     }
 
     #[test]
