@@ -365,8 +365,11 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// Host as written, its address if it is one, and the port.
+pub(crate) type HostPort<'a> = (&'a [u8], Option<IpAddr>, Option<u16>);
+
 /// Splits `host[:port]`, IPv6 in brackets.
-pub(crate) fn host_port(text: &[u8]) -> Result<(&[u8], Option<IpAddr>, Option<u16>), UriError> {
+pub(crate) fn host_port(text: &[u8]) -> Result<HostPort<'_>, UriError> {
     let end = match text.first() {
         Some(b'[') => text.iter().position(|&byte| byte == b']').ok_or(UriError::Host)?.saturating_add(1),
         _ => text.iter().position(|&byte| byte == b':').unwrap_or(text.len()),
@@ -416,14 +419,15 @@ fn address_of(host: &[u8]) -> Result<Option<IpAddr>, UriError> {
     }
 }
 
-/// Reads an IPv6 address, forgiving the third colon of RFC 3261's grammar (RFC 5118 §4.10).
+/// Reads an IPv6 address, forgiving the third colon that RFC 3261's grammar puts before an IPv4 part (RFC 5118 §4.10).
 pub(crate) fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
     let text = ascii(text);
-    match text.parse() {
-        Ok(address) => Some(address),
-        Err(_) if text.contains(":::") && text.contains('.') => text.replacen(":::", "::", 1).parse().ok(),
-        Err(_) => None,
+    if let Some((before, after)) = text.split_once(":::")
+        && after.parse::<Ipv4Addr>().is_ok()
+    {
+        return format!("{before}::{after}").parse().ok();
     }
+    text.parse().ok()
 }
 
 /// Decodes percent escapes once; malformed ones stay as they are.

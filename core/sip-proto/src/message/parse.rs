@@ -268,7 +268,7 @@ fn validate(message: &Message) -> Result<(), Status> {
     for (name, missing, malformed) in
         [(Name::From, "missing From", "malformed From"), (Name::To, "missing To", "malformed To")]
     {
-        let value = message.header(name).ok_or(Status::bad(missing))?;
+        let value = message.header(name).ok_or_else(|| Status::bad(missing))?;
         let address = NameAddr::from_bytes(message.bytes.slice_ref(value)).map_err(|_| Status::bad(malformed))?;
         let tag = address.params().value("tag");
         if tag.is_some_and(|tag| tag.len() > limits::TOKEN || !is_token(tag)) {
