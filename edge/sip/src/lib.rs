@@ -1,1 +1,28 @@
+#![doc = include_str!("../README.md")]
 
+mod config;
+mod connections;
+mod endpoint;
+mod guard;
+mod leg;
+mod register;
+mod resolver;
+mod sip;
+mod transport;
+
+pub use sip_proto::{
+    dialog::DialogRecord,
+    digest::{self, Credentials},
+    endpoint::{Destination, Flow, OutOfDialog, Realm, RequestFailed, Transport},
+    registration::{self, Binding, Bindings, Contact},
+    session::{EndedBy, Invite, LegEvent, LegEventKind, LegKey, Reason, Request, TrunkCredentials, TrustedSource},
+    timers::Timings,
+};
+
+pub use self::{
+    config::{Config, Limits},
+    leg::{Incoming, Leg, LegSink},
+    register::{Register, RegisterFailed, RegisterRequest, Registered},
+    resolver::resolve,
+    sip::{Event, Response, Sip},
+};

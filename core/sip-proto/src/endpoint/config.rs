@@ -1,0 +1,70 @@
+//! What an endpoint is told when it is made, and its limits.
+
+use crate::timers::Timings;
+
+/// Which realm a challenge names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Realm {
+    Fixed(String),
+    /// The host of the Request-URI: one server for many domains.
+    RequestHost,
+}
+
+/// The settings of an [`Endpoint`](super::Endpoint).
+#[derive(Clone)]
+pub struct Config {
+    pub timings: Timings,
+    /// Seeds tags, branches and Call-IDs. Must be secret and new for each process.
+    pub seed: [u8; 32],
+    /// Signs nonces.
+    pub nonce_key: [u8; 32],
+    pub realm: Realm,
+    /// The value of User-Agent and Server.
+    pub user_agent: String,
+    /// `host:port` in Via and Contact by transport; an empty one means that we do not listen there.
+    pub udp_host: String,
+    pub tcp_host: String,
+    /// Legs at once; beyond it INVITE is answered 503.
+    pub max_legs: usize,
+    /// Transactions at once; beyond it new requests are answered 503 without state.
+    pub max_transactions: usize,
+}
+
+impl Config {
+    /// Returns a configuration for `host:port` on both transports with the RFC's timers.
+    pub fn new(host: &str, seed: [u8; 32]) -> Self {
+        Self {
+            timings: Timings::default(),
+            seed,
+            nonce_key: seed,
+            realm: Realm::RequestHost,
+            user_agent: "zorio".to_owned(),
+            udp_host: host.to_owned(),
+            tcp_host: host.to_owned(),
+            max_legs: 50_000,
+            max_transactions: 400_000,
+        }
+    }
+}
+
+/// Seconds a nonce is good for; the next request gets `stale=true`.
+pub const NONCE_LIFE_SECS: u64 = 60;
+/// Nonces whose counters are remembered.
+pub const MAX_NONCES: usize = 65_536;
+/// Seconds in the Retry-After of a 503 that we send because we are behind.
+pub const RETRY_AFTER_SECS: u32 = 2;
+/// Early dialogs of one INVITE (RFC 5393 forks); further ones are not told apart.
+pub const MAX_FORKS: usize = 10;
+/// Challenges answered for one request.
+pub const MAX_CHALLENGES: u8 = 2;
+/// The highest Max-Forwards we send.
+pub const MAX_FORWARDS: u8 = 70;
+/// Headers of an INVITE handed up, and the bytes of one.
+pub const MAX_CUSTOM_HEADERS: usize = 32;
+pub const MAX_CUSTOM_HEADER_BYTES: usize = 1024;
+/// A smaller unauthenticated UDP request is never answered by more bytes than it has.
+pub const MIN_CHALLENGED_BYTES: usize = 200;
+/// Times a glare (491) on our re-INVITE is tried again.
+pub const MAX_GLARE_RETRIES: u8 = 3;
+/// Methods we serve, as in Allow.
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";

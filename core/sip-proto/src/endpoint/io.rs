@@ -1,0 +1,143 @@
+//! What goes into an endpoint and what comes out.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::flow::{Destination, Flow, Transport};
+use crate::{
+    dialog::DialogRecord,
+    digest::Credentials,
+    message::Message,
+    registration::Contact,
+    session::{IncomingInvite, Invite, LegCommand, LegEvent, LegKey, Reason, TrunkCredentials, TrustedSource},
+};
+
+/// Names a request that waits for its owner's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestKey(pub u64);
+
+/// Something for the endpoint to work on.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// One message: a datagram, or one frame of a stream.
+    Received {
+        flow: Flow,
+        bytes: Bytes,
+    },
+    /// A connection is gone.
+    FlowClosed(Flow),
+    /// A message could not be sent there.
+    Unreachable(Destination),
+    Command(Command),
+}
+
+/// What the rest of the program asks for.
+#[derive(Clone, Debug)]
+pub enum Command {
+    Invite {
+        leg: LegKey,
+        invite: Box<Invite>,
+    },
+    Leg {
+        leg: LegKey,
+        command: LegCommand,
+    },
+    Register {
+        request: RequestKey,
+        answer: RegisterAnswer,
+    },
+    /// Sends a request outside of any dialog; the result carries `id`.
+    Request {
+        id: u64,
+        request: Box<OutOfDialog>,
+    },
+    /// Ends a dialog that a former process left behind.
+    ByeOrphan {
+        record: Box<DialogRecord>,
+        reason: Option<Reason>,
+    },
+    /// Replaces the set of sources that are not challenged.
+    Trust(Vec<TrustedSource>),
+    /// While on, new INVITE and REGISTER are answered 503 with Retry-After.
+    Overload(bool),
+}
+
+/// Something for the driver to do.
+#[derive(Clone, Debug)]
+pub enum Output {
+    Send { to: Destination, bytes: Bytes },
+    Event(Event),
+}
+
+/// Something for the rest of the program to know.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Incoming(Box<IncomingInvite>),
+    Register(Box<IncomingRegister>),
+    Leg(LegEvent),
+    /// The final response to an out-of-dialog request.
+    Response {
+        id: u64,
+        outcome: Result<Message, RequestFailed>,
+    },
+}
+
+/// An out-of-dialog request got no final response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestFailed {
+    #[error("nobody answered within 32 s")]
+    Timeout,
+    #[error("the destination cannot be reached")]
+    Transport,
+    #[error("too many transactions")]
+    Overloaded,
+}
+
+/// A REGISTER with credentials of a fresh nonce.
+#[derive(Clone, Debug)]
+pub struct IncomingRegister {
+    pub request: RequestKey,
+    /// The user of the To URI: the address of record.
+    pub user: String,
+    /// The host of the Request-URI.
+    pub host: String,
+    pub credentials: Option<Credentials>,
+    pub contacts: Vec<Contact>,
+    pub wildcard: bool,
+    pub expires: Option<u32>,
+    pub call_id: String,
+    pub cseq: u32,
+    pub source: SocketAddr,
+    pub transport: Transport,
+    pub flow: Flow,
+    pub user_agent: Option<String>,
+    pub path: Vec<String>,
+}
+
+/// The answer to a REGISTER.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegisterAnswer {
+    /// 200 with all current bindings and their seconds.
+    Accept(Vec<(String, u32)>),
+    /// A failure; `min_expires` goes with 423.
+    Reject { status: u16, min_expires: Option<u32> },
+    /// 401 again: the login is wrong.
+    Challenge,
+}
+
+/// A request outside of any dialog, such as OPTIONS or REGISTER.
+#[derive(Clone, Debug)]
+pub struct OutOfDialog {
+    pub method: String,
+    pub target_uri: String,
+    pub destination: Destination,
+    pub from_uri: String,
+    pub to_uri: String,
+    /// A new one if absent.
+    pub call_id: Option<String>,
+    pub cseq: u32,
+    pub headers: Vec<(String, String)>,
+    pub body: Option<(String, Bytes)>,
+    pub credentials: Option<TrunkCredentials>,
+}

@@ -1,0 +1,263 @@
+//! What a session tells its owner and what its owner may tell it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+
+use crate::{
+    dialog::DialogRecord,
+    endpoint::flow::{Destination, Flow, Transport},
+};
+
+/// Names one leg for as long as the program runs.
+///
+/// Even keys are given by the driver to outgoing legs, odd ones by the endpoint to incoming legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LegKey(pub u64);
+
+/// The `Reason` header (RFC 3326, RFC 6432).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reason {
+    pub q850: Option<u8>,
+    pub sip: Option<u16>,
+    pub text: Option<String>,
+}
+
+impl Reason {
+    /// Returns a Q.850 cause.
+    pub fn q850(cause: u8) -> Self {
+        Self { q850: Some(cause), ..Self::default() }
+    }
+
+    /// Returns a SIP status as reason, as in CANCEL for a call that was answered elsewhere (200).
+    pub fn sip(status: u16, text: &str) -> Self {
+        Self { sip: Some(status), text: Some(text.to_owned()), ..Self::default() }
+    }
+
+    /// Returns the header's value, or nothing if the reason is empty.
+    pub fn print(&self) -> Option<String> {
+        let text = self.text.as_ref().map_or_else(String::new, |text| {
+            let safe: String = text.chars().filter(|c| !c.is_control() && *c != '"' && *c != '\\').collect();
+            format!(";text=\"{safe}\"")
+        });
+        match (self.q850, self.sip) {
+            (Some(q850), Some(sip)) => Some(format!("Q.850;cause={q850}{text}, SIP;cause={sip}")),
+            (Some(q850), None) => Some(format!("Q.850;cause={q850}{text}")),
+            (None, Some(sip)) => Some(format!("SIP;cause={sip}{text}")),
+            (None, None) => None,
+        }
+    }
+
+    /// Reads one header value; unknown protocols are skipped.
+    pub fn parse(value: &[u8]) -> Option<Self> {
+        let value = String::from_utf8_lossy(value);
+        let mut reason = Self::default();
+        for part in split_outside_quotes(&value, ',').take(8) {
+            let mut fields = split_outside_quotes(part, ';');
+            let protocol = fields.next().unwrap_or_default().trim().to_owned();
+            let (mut cause, mut text) = (None, None);
+            for field in fields.take(8) {
+                let (name, value) = field.split_once('=').unwrap_or((field, ""));
+                if name.trim().eq_ignore_ascii_case("cause") {
+                    cause = value.trim().parse::<u16>().ok();
+                } else if name.trim().eq_ignore_ascii_case("text") {
+                    text = Some(value.trim().trim_matches('"').chars().take(128).collect::<String>());
+                }
+            }
+            if protocol.eq_ignore_ascii_case("q.850") {
+                reason.q850 = cause.and_then(|cause| u8::try_from(cause).ok()).filter(|cause| *cause < 128);
+            } else if protocol.eq_ignore_ascii_case("sip") {
+                reason.sip = cause;
+            } else {
+                continue;
+            }
+            reason.text = reason.text.or(text);
+        }
+        (reason.q850.is_some() || reason.sip.is_some()).then_some(reason)
+    }
+}
+
+fn split_outside_quotes(text: &str, at: char) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    text.split(move |c| {
+        if c == '"' {
+            quoted = !quoted;
+        }
+        c == at && !quoted
+    })
+}
+
+/// Who ended a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    Peer,
+    Us,
+    /// Nobody answered a request in time (timers B, F, H), or no ACK came for 32 s.
+    Timeout,
+    /// The request could not be sent, or the connection was lost.
+    Transport,
+}
+
+/// Something that happened on a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegEvent {
+    pub leg: LegKey,
+    pub kind: LegEventKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LegEventKind {
+    /// A provisional response from 101 to 199 on an outgoing leg.
+    Progress { status: u16, sdp: Option<Bytes> },
+    /// The 2xx to our INVITE, or to our re-INVITE (then `sdp` is the answer to it). Already acknowledged.
+    Answered { sdp: Option<Bytes>, dialog: DialogRecord },
+    /// The ACK to our 2xx; it carries the answer if our 2xx carried the offer.
+    Confirmed { sdp: Option<Bytes> },
+    /// A re-INVITE or UPDATE: answer with `accept` or `refuse`. An empty `sdp` asks us for the offer.
+    Offer { sdp: Bytes },
+    /// Our re-INVITE was refused with `status` (408 if nobody answered); the call goes on as it was.
+    OfferRefused { status: u16 },
+    /// An INFO request, already answered 200.
+    Info { content_type: String, body: Bytes },
+    /// The leg is over; nothing follows. `status` is the final failure of an INVITE.
+    Ended { status: Option<u16>, reason: Option<Reason>, by: EndedBy },
+}
+
+/// The login for one trunk. `realm` pins the realm whose challenges are answered.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TrunkCredentials {
+    pub username: String,
+    pub password: String,
+    pub realm: Option<String>,
+}
+
+impl std::fmt::Debug for TrunkCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrunkCredentials").field("realm", &self.realm).finish_non_exhaustive()
+    }
+}
+
+/// An outgoing call.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// The Request-URI, sent unchanged.
+    pub target_uri: String,
+    pub destination: Destination,
+    pub from_display: Option<String>,
+    pub from_user: String,
+    pub from_host: String,
+    /// The To URI, the Request-URI if there is none.
+    pub to_uri: Option<String>,
+    pub sdp: Option<Bytes>,
+    /// Further headers, for instance `X-…` and `P-Asserted-Identity`.
+    pub headers: Vec<(String, String)>,
+    /// Used only for challenges that come from `destination` with the pinned realm.
+    pub credentials: Option<TrunkCredentials>,
+    /// At most 70.
+    pub max_forwards: u8,
+}
+
+impl Invite {
+    /// Returns a call to `target_uri` at `destination` without SDP, extra headers or credentials.
+    pub fn new(target_uri: impl Into<String>, destination: Destination, from_user: &str, from_host: &str) -> Self {
+        Self {
+            target_uri: target_uri.into(),
+            destination,
+            from_display: None,
+            from_user: from_user.to_owned(),
+            from_host: from_host.to_owned(),
+            to_uri: None,
+            sdp: None,
+            headers: Vec::new(),
+            credentials: None,
+            max_forwards: 70,
+        }
+    }
+}
+
+/// What an incoming INVITE says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    pub uri_user: String,
+    pub uri_host: String,
+    pub from_user: String,
+    pub from_host: String,
+    pub from_display: Option<String>,
+    pub to_user: String,
+    /// `X-…`, identity and diversion headers as received, bounded in number and size.
+    pub headers: Vec<(String, String)>,
+    pub max_forwards: u8,
+    pub user_agent: Option<String>,
+}
+
+/// An incoming INVITE that passed the stateless checks.
+#[derive(Clone, Debug)]
+pub struct IncomingInvite {
+    pub leg: LegKey,
+    pub request: Request,
+    pub sdp: Option<Bytes>,
+    pub source: SocketAddr,
+    pub transport: Transport,
+    pub flow: Flow,
+    /// Absent if and only if the source is trusted.
+    pub credentials: Option<crate::digest::Credentials>,
+    pub dialog: DialogRecord,
+}
+
+/// What the owner of a leg asks for.
+#[derive(Clone, Debug)]
+pub enum LegCommand {
+    /// Sends a provisional response, 101 to 199.
+    Ring {
+        status: u16,
+        sdp: Option<Bytes>,
+    },
+    Answer {
+        sdp: Bytes,
+    },
+    /// Sends a final failure, 300 to 699.
+    Reject {
+        status: u16,
+        reason: Option<Reason>,
+    },
+    /// Asks for credentials again.
+    Challenge,
+    Reinvite {
+        sdp: Bytes,
+    },
+    /// Answers the peer's offer.
+    Accept {
+        sdp: Bytes,
+    },
+    /// Refuses the peer's offer.
+    Refuse {
+        status: u16,
+    },
+    Info {
+        content_type: String,
+        body: Bytes,
+    },
+    /// Sends CANCEL, BYE or a final failure, whichever the state asks for.
+    Hangup {
+        reason: Option<Reason>,
+    },
+}
+
+/// A source whose requests are not challenged: an address, with any port if `port` is absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TrustedSource {
+    pub ip: IpAddr,
+    pub port: Option<u16>,
+}
+
+impl From<IpAddr> for TrustedSource {
+    fn from(ip: IpAddr) -> Self {
+        Self { ip, port: None }
+    }
+}
+
+impl From<SocketAddr> for TrustedSource {
+    fn from(address: SocketAddr) -> Self {
+        Self { ip: address.ip(), port: Some(address.port()) }
+    }
+}

@@ -1,0 +1,476 @@
+//! The task that owns the endpoint machine and the UDP sockets.
+//!
+//! One loop: drain what the machine wants done, wait for a datagram, a frame, a command or a deadline, hand it over.
+//! Datagrams do not change tasks between the socket and the machine.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use bytes::Bytes;
+use sip_proto::{
+    endpoint::{self as machine, Command, Endpoint, Input, Output, RegisterAnswer, RequestKey},
+    message::Message,
+    session::{IncomingInvite, LegCommand},
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Config, DialogRecord, EndedBy, Event, Flow, Incoming, Invite, Leg, LegEvent, LegEventKind, LegKey, LegSink,
+    OutOfDialog, Reason, RegisterRequest, RequestFailed, Transport, TrustedSource,
+    connections::{Connections, FromStream},
+    guard::Guard,
+    leg,
+    transport::udp::{self, UdpSockets},
+};
+
+/// Events kept for a call that nobody took yet.
+const MAX_WAITING_EVENTS: usize = 16;
+/// Commands and frames handled before the sockets are looked at again.
+const BATCH: usize = 128;
+
+/// What handles ask of the endpoint task.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Invite { leg: LegKey, invite: Box<Invite>, sink: LegSink },
+    Leg(LegKey, LegCommand),
+    Sink(LegKey, LegSink),
+    Register { request: RequestKey, flow: Flow, answer: RegisterAnswer },
+    Request { request: Box<OutOfDialog>, reply: oneshot::Sender<Result<Message, RequestFailed>> },
+    ByeOrphan { record: Box<DialogRecord>, reason: Option<Reason> },
+    Trust(Vec<TrustedSource>),
+    Drain,
+}
+
+/// The way to the endpoint task: bounded, never waiting.
+#[derive(Clone, Debug)]
+pub(crate) struct Commands {
+    queue: mpsc::Sender<Order>,
+}
+
+impl Commands {
+    /// Gives an order. New calls stop at half of the queue's capacity, so that there is room to end those that live.
+    pub(crate) fn give(&self, order: Order) {
+        if self.queue.try_send(order).is_err() {
+            metrics::counter!("sip_commands_dropped_total").increment(1);
+        }
+    }
+
+    pub(crate) fn invite(&self, leg: LegKey, invite: Invite, sink: LegSink) {
+        if self.queue.capacity() < self.queue.max_capacity() / 2 || self.queue.is_closed() {
+            let kind = LegEventKind::Ended { status: Some(503), reason: None, by: EndedBy::Us };
+            let _ = sink.0.try_send(LegEvent { leg, kind });
+            return;
+        }
+        self.give(Order::Invite { leg, invite: Box::new(invite), sink });
+    }
+}
+
+/// What [`open`] made.
+pub(crate) struct Opened {
+    pub(crate) commands: Commands,
+    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) legs: Arc<AtomicUsize>,
+    pub(crate) udp: Option<SocketAddr>,
+    pub(crate) tcp: Option<SocketAddr>,
+    pub(crate) host: IpAddr,
+    pub(crate) closing: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+/// Binds the sockets and starts the task.
+pub(crate) async fn open(config: Config) -> io::Result<Opened> {
+    let sockets = UdpSockets::bind(&config.udp)?;
+    let closing = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let (connections, streams) = Connections::listen(&config, tasks.clone(), closing.clone()).await?;
+    let (udp, tcp) = (sockets.local(), connections.local());
+    let host = match config.external {
+        Some(host) => host,
+        None => udp::reachable(udp.or(tcp)),
+    };
+    let (order_sender, orders) = mpsc::channel(config.limits.commands);
+    let (event_sender, events) = mpsc::channel(config.limits.events);
+    let commands = Commands { queue: order_sender };
+    let legs = Arc::new(AtomicUsize::new(0));
+    let at = |address: Option<SocketAddr>| address.map(|a| SocketAddr::new(host, a.port()).to_string());
+    let machine = machine::Config {
+        timings: config.timings,
+        nonce_key: rand::random(),
+        realm: config.realm.clone(),
+        user_agent: config.user_agent.clone(),
+        udp_host: at(udp).unwrap_or_else(|| SocketAddr::new(host, 5060).to_string()),
+        tcp_host: at(tcp).unwrap_or_else(|| SocketAddr::new(host, 5060).to_string()),
+        max_legs: config.limits.legs,
+        ..machine::Config::new("", rand::random())
+    };
+    let task = Task {
+        endpoint: Endpoint::new(machine, now()),
+        sockets,
+        connections,
+        guard: Guard::new(config.limits),
+        commands: commands.clone(),
+        events: event_sender,
+        sinks: HashMap::new(),
+        replies: HashMap::new(),
+        next_reply: 0,
+        flows: HashMap::new(),
+        registering: HashMap::new(),
+        legs: legs.clone(),
+        backlog: Vec::new(),
+        draining: false,
+        overloaded: false,
+    };
+    tasks.spawn(task.run(orders, streams, closing.clone()));
+    Ok(Opened { commands, events, legs, udp, tcp, host, closing, tasks })
+}
+
+/// The monotonic clock of the driver.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+enum Sink {
+    Ready(LegSink),
+    Waiting(Vec<LegEvent>),
+}
+
+struct Task {
+    endpoint: Endpoint,
+    sockets: UdpSockets,
+    connections: Connections,
+    guard: Guard,
+    commands: Commands,
+    events: mpsc::Sender<Event>,
+    sinks: HashMap<LegKey, Sink>,
+    replies: HashMap<u64, oneshot::Sender<Result<Message, RequestFailed>>>,
+    next_reply: u64,
+    /// The flow and user of incoming legs that nobody took yet.
+    flows: HashMap<LegKey, (Flow, String)>,
+    /// The user of REGISTER requests that wait for their answer.
+    registering: HashMap<RequestKey, String>,
+    legs: Arc<AtomicUsize>,
+    /// Events the full channel did not take; only closed flows are kept.
+    backlog: Vec<Event>,
+    draining: bool,
+    overloaded: bool,
+}
+
+impl Task {
+    async fn run(
+        mut self,
+        mut orders: mpsc::Receiver<Order>,
+        mut streams: mpsc::Receiver<FromStream>,
+        closing: CancellationToken,
+    ) {
+        let sleep = tokio::time::sleep_until(tokio::time::Instant::now());
+        tokio::pin!(sleep);
+        let mut order_batch = Vec::with_capacity(BATCH);
+        let mut frame_batch = Vec::with_capacity(BATCH);
+        loop {
+            self.drain_machine();
+            let deadline = self.endpoint.next_timeout();
+            if let Some(at) = deadline {
+                let at = tokio::time::Instant::from_std(at);
+                if sleep.deadline() != at {
+                    sleep.as_mut().reset(at);
+                }
+            }
+            tokio::select! {
+                () = closing.cancelled() => break,
+                ready = self.sockets.readable() => self.read_socket(ready),
+                count = orders.recv_many(&mut order_batch, BATCH) => {
+                    if count == 0 {
+                        break;
+                    }
+                    let now = now();
+                    for order in order_batch.drain(..) {
+                        self.obey(order, now);
+                    }
+                }
+                count = streams.recv_many(&mut frame_batch, BATCH), if !streams.is_closed() => {
+                    let now = now();
+                    for frame in frame_batch.drain(..count) {
+                        self.stream(frame, now);
+                    }
+                }
+                () = sleep.as_mut(), if deadline.is_some() => {}
+            }
+            self.endpoint.handle_timeout(now());
+        }
+        self.drain_machine();
+        self.connections.close_all();
+        for (_, reply) in self.replies.drain() {
+            let _ = reply.send(Err(RequestFailed::Transport));
+        }
+    }
+
+    fn read_socket(&mut self, ready: io::Result<usize>) {
+        let Ok(socket) = ready else {
+            return;
+        };
+        let now = now();
+        let mut received = std::mem::take(&mut self.sockets.received);
+        self.sockets.receive(socket, &mut received);
+        for (source, bytes) in received.drain(..) {
+            let flow = Flow { transport: Transport::Udp, id: socket as u64, peer: source };
+            if !self.guard.admit(source.ip(), now) {
+                metrics::counter!("sip_dropped_total", "why" => "budget").increment(1);
+                continue;
+            }
+            self.endpoint.handle(Input::Received { flow, bytes }, now);
+            self.drain_machine_into_batch();
+        }
+        self.sockets.received = received;
+    }
+
+    fn stream(&mut self, frame: FromStream, now: Instant) {
+        match frame {
+            FromStream::Message { flow, bytes } => {
+                if self.connections.is_authenticated(flow.id) || self.guard.admit(flow.peer.ip(), now) {
+                    self.endpoint.handle(Input::Received { flow, bytes }, now);
+                } else {
+                    metrics::counter!("sip_dropped_total", "why" => "budget").increment(1);
+                }
+            }
+            FromStream::Accepted { flow, writer } => self.connections.accepted(flow, writer),
+            FromStream::Closed { flow } => {
+                if self.connections.closed(flow.id) {
+                    self.endpoint.handle(Input::FlowClosed(flow), now);
+                    self.tell(Event::FlowClosed(flow));
+                }
+            }
+            FromStream::Unreachable { flow } => {
+                self.connections.closed(flow.id);
+                let to = crate::Destination { addr: flow.peer, transport: flow.transport, flow: None };
+                self.endpoint.handle(Input::Unreachable(to), now);
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order, now: Instant) {
+        let command = match order {
+            Order::Invite { leg, invite, sink } => {
+                if self.draining {
+                    let kind = LegEventKind::Ended { status: Some(503), reason: None, by: EndedBy::Us };
+                    let _ = sink.0.try_send(LegEvent { leg, kind });
+                    return;
+                }
+                self.guard.welcome(invite.destination.addr.ip(), now);
+                self.sinks.insert(leg, Sink::Ready(sink));
+                self.count_legs();
+                Command::Invite { leg, invite }
+            }
+            Order::Leg(leg, command) => {
+                if let Some((flow, user)) = self.flows.get(&leg) {
+                    match &command {
+                        LegCommand::Challenge => self.guard.failed(user, flow.peer.ip(), now),
+                        LegCommand::Ring { .. } | LegCommand::Answer { .. } => self.welcome(leg, now),
+                        _ => {}
+                    }
+                }
+                Command::Leg { leg, command }
+            }
+            Order::Sink(leg, sink) => {
+                self.welcome(leg, now);
+                self.take(leg, sink);
+                return;
+            }
+            Order::Register { request, flow, answer } => {
+                let user = self.registering.remove(&request).unwrap_or_default();
+                match &answer {
+                    RegisterAnswer::Accept(_) => {
+                        self.guard.welcome(flow.peer.ip(), now);
+                        self.connections.authenticated(flow.id);
+                    }
+                    RegisterAnswer::Challenge => self.guard.failed(&user, flow.peer.ip(), now),
+                    RegisterAnswer::Reject { .. } => {}
+                }
+                Command::Register { request, answer }
+            }
+            Order::Request { request, reply } => {
+                self.guard.welcome(request.destination.addr.ip(), now);
+                self.next_reply = self.next_reply.wrapping_add(1);
+                self.replies.insert(self.next_reply, reply);
+                Command::Request { id: self.next_reply, request }
+            }
+            Order::ByeOrphan { record, reason } => Command::ByeOrphan { record, reason },
+            Order::Trust(sources) => {
+                self.guard.trust(sources.iter().map(|source| source.ip));
+                Command::Trust(sources)
+            }
+            Order::Drain => {
+                self.draining = true;
+                Command::Overload(true)
+            }
+        };
+        self.endpoint.handle(Input::Command(command), now);
+    }
+
+    /// Remembers that an incoming leg's source belongs here: its owner took the call.
+    fn welcome(&mut self, leg: LegKey, now: Instant) {
+        if let Some((flow, _)) = self.flows.remove(&leg) {
+            self.guard.welcome(flow.peer.ip(), now);
+            self.connections.authenticated(flow.id);
+        }
+    }
+
+    fn take(&mut self, leg: LegKey, sink: LegSink) {
+        let Some(found) = self.sinks.get_mut(&leg) else {
+            return;
+        };
+        if let Sink::Waiting(events) = std::mem::replace(found, Sink::Ready(sink)) {
+            for event in events {
+                self.deliver(event);
+            }
+        }
+    }
+
+    fn drain_machine(&mut self) {
+        self.drain_machine_into_batch();
+        self.sockets.flush();
+        self.watch_load();
+    }
+
+    fn drain_machine_into_batch(&mut self) {
+        while let Some(output) = self.endpoint.poll() {
+            match output {
+                Output::Send { to, bytes } => match to.transport {
+                    Transport::Udp => self.sockets.send(to, bytes),
+                    Transport::Tcp => self.send_stream(to, bytes),
+                },
+                Output::Event(event) => self.event(event),
+            }
+        }
+    }
+
+    fn send_stream(&mut self, to: crate::Destination, bytes: Bytes) {
+        if let Err(failed) = self.connections.send(to, bytes) {
+            let input = match to.flow {
+                Some(flow) => {
+                    self.connections.closed(flow.id);
+                    Input::FlowClosed(flow)
+                }
+                None => Input::Unreachable(to),
+            };
+            tracing::debug!(peer = %to.addr, %failed, "message not sent");
+            self.endpoint.handle(input, now());
+        }
+    }
+
+    fn event(&mut self, event: machine::Event) {
+        match event {
+            machine::Event::Leg(event) => self.deliver(event),
+            machine::Event::Incoming(incoming) => self.incoming(*incoming),
+            machine::Event::Register(incoming) => {
+                let request = incoming.request;
+                let user = incoming.credentials.as_ref().map_or_else(String::new, |c| c.username().to_owned());
+                if self.guard.is_shut_out(&user, incoming.source.ip(), now()) {
+                    let answer = RegisterAnswer::Challenge;
+                    self.endpoint.handle(Input::Command(Command::Register { request, answer }), now());
+                    return;
+                }
+                let unanswered = Order::Register {
+                    request,
+                    flow: incoming.flow,
+                    answer: RegisterAnswer::Reject { status: 503, min_expires: None },
+                };
+                let guard = leg::Guard::new(unanswered, self.commands.clone());
+                self.registering.insert(request, user);
+                self.tell(Event::Register(RegisterRequest::new(*incoming, guard)));
+            }
+            machine::Event::Response { id, outcome } => {
+                if let Some(reply) = self.replies.remove(&id) {
+                    let _ = reply.send(outcome);
+                }
+            }
+        }
+    }
+
+    fn incoming(&mut self, incoming: IncomingInvite) {
+        let key = incoming.leg;
+        let user = incoming.credentials.as_ref().map_or_else(String::new, |c| c.username().to_owned());
+        if incoming.credentials.is_some() && self.guard.is_shut_out(&user, incoming.source.ip(), now()) {
+            let command = LegCommand::Challenge;
+            self.endpoint.handle(Input::Command(Command::Leg { leg: key, command }), now());
+            return;
+        }
+        self.sinks.insert(key, Sink::Waiting(Vec::new()));
+        self.flows.insert(key, (incoming.flow, user));
+        self.count_legs();
+        let refusal = LegCommand::Reject { status: 480, reason: None };
+        let event = Incoming {
+            leg: Leg::new(key, self.commands.clone()),
+            request: incoming.request,
+            sdp: incoming.sdp,
+            source: incoming.source,
+            transport: incoming.transport,
+            flow: incoming.flow,
+            credentials: incoming.credentials,
+            dialog: incoming.dialog,
+            guard: leg::Guard::new(Order::Leg(key, refusal), self.commands.clone()),
+        };
+        self.tell(Event::Incoming(event));
+    }
+
+    /// Gives an event to the program. What does not fit is dropped, and its guard answers for it.
+    fn tell(&mut self, event: Event) {
+        match self.events.try_send(event) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(event @ Event::FlowClosed(_))) => self.backlog.push(event),
+            Err(_) => metrics::counter!("sip_dropped_total", "why" => "behind").increment(1),
+        }
+    }
+
+    fn deliver(&mut self, event: LegEvent) {
+        let leg = event.leg;
+        let ended = matches!(event.kind, LegEventKind::Ended { .. });
+        let kept = match self.sinks.get_mut(&leg) {
+            None => return,
+            Some(Sink::Ready(sink)) => sink.0.try_send(event).is_ok(),
+            Some(Sink::Waiting(events)) if events.len() < MAX_WAITING_EVENTS => {
+                events.push(event);
+                true
+            }
+            Some(Sink::Waiting(_)) => false,
+        };
+        let nobody_took_it = matches!(self.sinks.get(&leg), Some(Sink::Waiting(_)));
+        if ended && !(kept && nobody_took_it) || !kept {
+            self.sinks.remove(&leg);
+            self.flows.remove(&leg);
+            self.count_legs();
+        }
+        if !kept && !ended {
+            metrics::counter!("sip_legs_cut_total").increment(1);
+            let command = LegCommand::Hangup { reason: None };
+            self.endpoint.handle(Input::Command(Command::Leg { leg, command }), now());
+        }
+    }
+
+    fn count_legs(&self) {
+        self.legs.store(self.sinks.len(), Ordering::Relaxed);
+    }
+
+    /// Turns new requests away while the program does not keep up with its events.
+    fn watch_load(&mut self) {
+        while let Some(event) = self.backlog.pop() {
+            if let Err(mpsc::error::TrySendError::Full(event)) = self.events.try_send(event) {
+                self.backlog.push(event);
+                break;
+            }
+        }
+        let behind = self.draining || self.events.capacity() <= self.events.max_capacity() / 8;
+        if behind != self.overloaded {
+            self.overloaded = behind;
+            self.endpoint.handle(Input::Command(Command::Overload(behind)), now());
+        }
+    }
+}
