@@ -27,6 +27,8 @@ const TESTS: &[Need] = &[
     Need { program: "initdb", package: "postgresql", why: "the second database" },
     Need { program: "curl", package: "curl", why: "the examples of the documentation" },
     Need { program: "openssl", package: "openssl", why: "certificates and signatures of the examples" },
+    Need { program: "python3", package: "python3", why: "an example of a webhook receiver" },
+    Need { program: "node", package: "nodejs", why: "an example of a webhook receiver" },
 ];
 
 const BENCH: &[Need] = &[

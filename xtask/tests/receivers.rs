@@ -1,0 +1,101 @@
+//! The webhook receivers of the documentation do what the documentation says.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+const SECRET: &str = "0123456789abcdefghijklmnopqrstuv";
+const BODY: &str =
+    r#"{"event":"webhook.test","timestamp":"2026-01-02T03:04:05.678Z","tenant_id":1,"data":{"message":"xin chào"}}"#;
+
+struct Receiver {
+    program: Child,
+    port: u16,
+}
+
+impl Receiver {
+    fn start(interpreter: &str, file: &str) -> Self {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/receivers").join(file);
+        let mut program = Command::new(interpreter)
+            .arg(file)
+            .env("ZORIO_WEBHOOK_SECRET", SECRET)
+            .env("PORT", "0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(program.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim_end().strip_prefix("listening on port ").unwrap().parse().unwrap();
+        Self { program, port }
+    }
+
+    /// Posts the body and returns the status code and what was answered.
+    fn post(&self, delivery: &str, timestamp: u64, signature: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nHost: receiver\r\nConnection: close\r\nContent-Length: {}\r\n\
+             X-Zorio-Event: webhook.test\r\nX-Zorio-Delivery: {delivery}\r\nX-Zorio-Timestamp: {timestamp}\r\n\
+             X-Zorio-Signature: {signature}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, answer)
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the receivers compare with the real time")]
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// Signs with another implementation than the receivers use, and not with ours either.
+fn signature(body: &str) -> String {
+    let mut openssl = Command::new("openssl")
+        .args(["dgst", "-sha256", "-hmac", SECRET, "-r"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    openssl.stdin.take().unwrap().write_all(body.as_bytes()).unwrap();
+    let said = openssl.wait_with_output().unwrap().stdout;
+    format!("sha256={}", std::str::from_utf8(&said).unwrap().split(' ').next().unwrap())
+}
+
+fn keeps_the_rules(receiver: &Receiver) {
+    let good = signature(BODY);
+    let (status, text) = receiver.post("a", now(), &good, BODY);
+    assert!(status == 200 && text.contains("OK"), "{text}");
+    let (status, text) = receiver.post("a", now(), &good, BODY);
+    assert!(status == 200 && text.contains("Duplicate"), "{text}");
+    let (status, text) = receiver.post("b", now(), &good, &BODY.replace("chào", "chao"));
+    assert!(status == 401 && text.contains("Invalid signature"), "{text}");
+    let (status, text) = receiver.post("b", now(), "", BODY);
+    assert!(status == 401 && text.contains("Invalid signature"), "{text}");
+    let (status, text) = receiver.post("b", now() - 400, &good, BODY);
+    assert!(status == 400 && text.contains("Stale timestamp"), "{text}");
+    let (status, text) = receiver.post("b", now() + 200, &good, BODY);
+    assert!(status == 200 && text.contains("OK"), "{text}");
+}
+
+#[test]
+fn the_receiver_for_node_keeps_the_rules() {
+    keeps_the_rules(&Receiver::start("node", "receiver.mjs"));
+}
+
+#[test]
+fn the_receiver_for_python_keeps_the_rules() {
+    keeps_the_rules(&Receiver::start("python3", "receiver.py"));
+}
