@@ -1,6 +1,4 @@
 //! Reading and writing of messages.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use bytes::Bytes;
 use sip_proto::message::{Message, Method, Name, ParseError, RequestBuilder, ResponseBuilder, parse};
 

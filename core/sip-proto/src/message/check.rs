@@ -65,7 +65,17 @@ pub fn check(request: &Message, capabilities: &Capabilities<'_>) -> Result<(), R
     if !unknown.is_empty() {
         return Err(Rejection { header: Some((Name::Unsupported, unknown.join(", "))), ..Rejection::new(420) });
     }
+    if *method == Method::Invite && !takes_sdp(request) {
+        return Err(Rejection::new(406));
+    }
     content(request, capabilities)
+}
+
+/// Tells whether Accept lets us answer with SDP; none at all does (RFC 3261 §20.1).
+fn takes_sdp(request: &Message) -> bool {
+    let mut ranges = request.values(Name::Accept).filter(|range| !range.is_empty()).peekable();
+    let sdp = |range: &[u8]| ["application/sdp", "application/*", "*/*"].iter().any(|known| is_type(range, known));
+    ranges.peek().is_none() || ranges.any(sdp)
 }
 
 fn content(request: &Message, capabilities: &Capabilities<'_>) -> Result<(), Rejection> {
