@@ -58,12 +58,26 @@ impl<K: Hash + Eq> Limiter<K> {
 
     /// Counts a hit if fewer than `limit` were counted in the window that ends at `now`. A refused hit is not counted.
     pub fn hit(&mut self, key: K, limit: u32, now: Instant) -> Verdict {
-        self.look(key, limit, now, true)
+        self.turn_generation(now, &key);
+        let inherited = self.old.remove(&key);
+        let hits = self.young.entry(key).or_insert_with(|| inherited.unwrap_or_default());
+        while hits.front().is_some_and(|first| now.saturating_duration_since(*first) >= WINDOW) {
+            hits.pop_front();
+        }
+        let allowed = hits.len() < limit as usize;
+        if allowed {
+            hits.push_back(now);
+        }
+        let reset = hits.front().map_or(WINDOW, |first| WINDOW.saturating_sub(now.saturating_duration_since(*first)));
+        let counted = u32::try_from(hits.len()).unwrap_or(u32::MAX);
+        Verdict { limit, remaining: limit.saturating_sub(counted), reset, allowed }
     }
 
-    /// Says what a hit would find, without counting one.
-    pub fn peek(&mut self, key: K, limit: u32, now: Instant) -> Verdict {
-        self.look(key, limit, now, false)
+    /// Tells whether a hit would be refused, without counting one.
+    pub fn is_spent(&self, key: &K, limit: u32, now: Instant) -> bool {
+        let hits = self.young.get(key).or_else(|| self.old.get(key));
+        let inside = |hit: &&Instant| now.saturating_duration_since(**hit) < WINDOW;
+        hits.is_some_and(|hits| hits.iter().filter(inside).count() >= limit as usize)
     }
 
     /// Returns how many keys are remembered.
@@ -73,23 +87,6 @@ impl<K: Hash + Eq> Limiter<K> {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    fn look(&mut self, key: K, limit: u32, now: Instant, count: bool) -> Verdict {
-        self.turn_generation(now, &key);
-        let inherited = self.old.remove(&key);
-        let hits = self.young.entry(key).or_insert_with(|| inherited.unwrap_or_default());
-        while hits.front().is_some_and(|first| now.saturating_duration_since(*first) >= WINDOW) {
-            hits.pop_front();
-        }
-        let used = u32::try_from(hits.len()).unwrap_or(u32::MAX);
-        let allowed = used < limit;
-        if allowed && count {
-            hits.push_back(now);
-        }
-        let reset = hits.front().map_or(WINDOW, |first| WINDOW.saturating_sub(now.saturating_duration_since(*first)));
-        let counted = used.saturating_add(u32::from(allowed && count));
-        Verdict { limit, remaining: limit.saturating_sub(counted), reset, allowed }
     }
 
     fn turn_generation(&mut self, now: Instant, key: &K) {
@@ -165,14 +162,5 @@ mod tests {
     fn a_limit_of_zero_refuses_everything() {
         let verdict = Limiter::new(1).hit((), 0, Instant::now());
         assert_eq!((verdict.allowed, verdict.retry_after()), (false, Some(60)));
-    }
-
-    #[test]
-    fn looking_does_not_count() {
-        let start = Instant::now();
-        let mut limiter = Limiter::new(10);
-        assert_eq!(limiter.peek(1, 1, start).remaining, 1);
-        assert!(limiter.hit(1, 1, start).allowed);
-        assert!(!limiter.peek(1, 1, start).allowed);
     }
 }
