@@ -1,22 +1,34 @@
-//! The telephone exchange (being written).
+#![doc = include_str!("../README.md")]
 
 mod api;
 mod changes;
+mod config;
+mod driver;
 pub mod error;
 pub mod model;
 pub mod ops;
 mod store;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use config::Config;
+pub use error::{Error, Result};
 
 use changes::Changes;
+use domain::{cause::Cause, limiter::Limiter};
+use driver::{auth::Guesses, directory::Directory, live::Live, recover, registrar::Registrar};
+use model::Boot;
 
-/// Settings of the room.
-#[derive(Clone, Debug)]
-pub struct Config {
-    pub public_url: String,
-    pub realm: String,
-    pub recordings_dir: PathBuf,
+/// What the room is built on.
+pub struct Deps {
+    pub db: ::store::Db,
+    pub bus: bus::Bus,
+    pub secrets: ::store::Secrets,
+    pub sip: sip::Sip,
+    pub sip_events: tokio::sync::mpsc::Receiver<sip::Event>,
+    pub media: media::Media,
+    pub config: Config,
 }
 
 /// The telephone exchange. Cheap to clone.
@@ -27,4 +39,78 @@ pub struct Pbx {
     pub(crate) secrets: ::store::Secrets,
     pub(crate) changes: Changes,
     pub(crate) config: Arc<Config>,
+    pub(crate) sip: sip::Sip,
+    pub(crate) media: media::Media,
+    pub(crate) directory: Directory,
+    pub(crate) registrar: Registrar,
+    pub(crate) live: Live,
+    pub(crate) guesses: Arc<Guesses>,
+    pub(crate) boot: Arc<Boot>,
+    pub(crate) tracker: tokio_util::task::TaskTracker,
+}
+
+/// Logins whose wrong passwords are remembered; the one unseen longest is forgotten first.
+const REMEMBERED_LOGINS: usize = 100_000;
+/// How long a drained node waits for BYEs and records once every call was told to end.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+impl Pbx {
+    /// Reads the directory, closes the books of calls that an earlier run left, and starts to take calls.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub async fn open(deps: Deps) -> Result<Self> {
+        let boot = Boot { id: uuid::Uuid::now_v7().to_string(), node: deps.config.node.clone() };
+        let pbx = Self {
+            db: deps.db,
+            bus: deps.bus,
+            secrets: deps.secrets,
+            changes: Changes::new(),
+            config: Arc::new(deps.config),
+            sip: deps.sip,
+            media: deps.media,
+            directory: Directory::default(),
+            registrar: Registrar::default(),
+            live: Live::default(),
+            guesses: Arc::new(Guesses::new(Limiter::new(REMEMBERED_LOGINS))),
+            boot: Arc::new(boot),
+            tracker: tokio_util::task::TaskTracker::new(),
+        };
+        recover::say_alive(&pbx).await?;
+        pbx.directory.reload(&pbx.db, &pbx.secrets).await?;
+        pbx.registrar.load(&pbx).await?;
+        pbx.sip.trust(pbx.directory.sources());
+        recover::close_left_over(&pbx).await?;
+        pbx.tracker.spawn(driver::listen(pbx.clone(), deps.sip_events));
+        Ok(pbx)
+    }
+
+    /// Keeps house until the program ends: the directory, the heartbeat, what expires.
+    pub async fn run(&self) {
+        driver::keep_house(self.clone()).await;
+    }
+
+    /// Registers the room's jobs.
+    pub fn jobs(&self, worker: ::store::jobs::Worker) -> ::store::jobs::Worker {
+        driver::recordings::job(self, worker)
+    }
+
+    /// Refuses new calls, lets those that are up go on for `patience`, then ends them and waits for their records.
+    pub async fn drain(&self, patience: Duration) {
+        self.live.close();
+        self.live.until_empty(patience).await;
+        self.live.hang_up_all(Cause::NormalTemporaryFailure);
+        self.live.until_empty(LAST_WORDS).await;
+        self.sip.drain(LAST_WORDS).await;
+    }
+
+    /// Returns how many calls are up on this node.
+    pub fn live_calls(&self) -> usize {
+        self.live.count()
+    }
+
+    /// Returns the room's routes.
+    pub fn routes(&self) -> web::OpenApiRouter {
+        api::routes().with_state(self.clone())
+    }
 }

@@ -1,0 +1,46 @@
+//! Settings of the room.
+
+use std::{path::PathBuf, time::Duration};
+
+use domain::call::RING_TIME;
+use sip_proto::registration::Lifetimes;
+
+/// How calls run on this node. Times are seconds in the configuration file.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients reach the HTTP listener, without a slash at the end; signed URLs begin with it.
+    pub public_url: String,
+    /// The digest realm, and the domain in the From of calls to phones.
+    pub realm: String,
+    pub recordings_dir: PathBuf,
+    pub recording_layout: media::Layout,
+    /// How long the phones of a click-to-call's own extension ring.
+    pub agent_ring_time: Duration,
+    /// How long the called side rings.
+    pub ring_time: Duration,
+    /// The longest that two may talk.
+    pub longest_call: Option<Duration>,
+    /// Calls at once on this node; more are answered 503.
+    pub max_calls: u32,
+    /// The bounds on registrations.
+    pub registration: Lifetimes,
+    /// The node's name; the same after a restart.
+    pub node: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            realm: "zorio".to_owned(),
+            recordings_dir: PathBuf::from("recordings"),
+            recording_layout: media::Layout::TwoChannel,
+            agent_ring_time: Duration::from_secs(30),
+            ring_time: RING_TIME,
+            longest_call: Some(Duration::from_secs(4 * 3600)),
+            max_calls: 5_000,
+            registration: Lifetimes::default(),
+            node: "node-1".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Who a SIP request comes from: digest logins of extensions, with a limit on guesses.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use domain::{TenantId, limiter::Limiter};
+use sip::Credentials;
+use sip_proto::digest::{Algorithm, Ha1};
+
+use super::directory::Line;
+use crate::Pbx;
+
+/// Wrong passwords of one login from one source in a minute before its further attempts are refused unread.
+pub(crate) const FAILURES: u32 = 5;
+
+/// The outcome of a login.
+pub(crate) enum Login {
+    Proven {
+        tenant: TenantId,
+        line: Arc<Line>,
+    },
+    /// Unknown user, disabled user or wrong password: all answered alike.
+    Wrong,
+    /// Too many wrong passwords from this source for this user.
+    Limited,
+}
+
+/// Counts failed logins by user and source; the real user at another address is never locked out.
+#[derive(Debug)]
+pub(crate) struct Guesses(Mutex<Limiter<(String, IpAddr)>>);
+
+impl Guesses {
+    pub(crate) fn new(limiter: Limiter<(String, IpAddr)>) -> Self {
+        Self(Mutex::new(limiter))
+    }
+}
+
+/// Checks the digest of a request whose nonce the endpoint has already found fresh.
+pub(crate) fn login(pbx: &Pbx, credentials: Option<&Credentials>, method: &str, host: &str, source: IpAddr) -> Login {
+    let Some(credentials) = credentials else { return Login::Wrong };
+    let now = tokio::time::Instant::now().into_std();
+    let key = (credentials.username().to_owned(), source);
+    let mut guesses = pbx.guesses.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if guesses.is_spent(&key, FAILURES, now) {
+        return Login::Limited;
+    }
+    let proven = prove(pbx, credentials, method, host);
+    match proven {
+        Some((tenant, line)) => Login::Proven { tenant, line },
+        None => {
+            guesses.hit(key, FAILURES, now);
+            Login::Wrong
+        }
+    }
+}
+
+fn prove(pbx: &Pbx, credentials: &Credentials, method: &str, host: &str) -> Option<(TenantId, Arc<Line>)> {
+    // REGISTER names its account by the Request-URI's host, everything else by the login's realm.
+    let domain = if method == "REGISTER" { host } else { credentials.realm() };
+    let tenant = pbx.directory.by_host(domain)?;
+    let account = pbx.directory.account(tenant)?;
+    let line = account.active(credentials.username())?;
+    if credentials.realm() != line.realm {
+        return None;
+    }
+    let ha1 = match credentials.algorithm() {
+        Algorithm::Md5 => Ha1::from_hex(Algorithm::Md5, &line.secret.md5_hex()),
+        Algorithm::Sha256 => Ha1::from_hex(Algorithm::Sha256, &line.secret.sha256_hex()),
+        Algorithm::Sha512Trunc256 => None,
+    }?;
+    credentials.verify(method, &ha1).then(|| (tenant, Arc::clone(line)))
+}

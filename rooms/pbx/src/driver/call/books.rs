@@ -1,0 +1,139 @@
+//! The end of a call: its record, its recording, and the commit that must not fail.
+
+use std::{path::PathBuf, time::Duration};
+
+use domain::{Timestamp, call::Ending, cause::Cause};
+use tokio::time::{Instant, timeout};
+
+use super::{COMMIT_RETRY, Driver, MEDIA_FINISH, facts, facts::Fact, leg::show};
+use crate::{
+    driver::recordings,
+    model::{Cdr, RecordingInfo, RecordingState},
+};
+
+impl Driver {
+    /// Begins the recording; a call whose recording cannot begin goes on without.
+    pub(super) async fn start_recording(&mut self) {
+        let day = self.setup.started_at.day();
+        let relative = format!("{}/{day}/{}.wav", self.setup.tenant, self.setup.call);
+        let path: PathBuf = self.pbx.config.recordings_dir.join(&relative);
+        if let Some(folder) = path.parent()
+            && let Err(error) = tokio::fs::create_dir_all(folder).await
+        {
+            tracing::error!(%error, call.uuid = %self.setup.call, "the recordings folder cannot be made");
+            return;
+        }
+        self.session.record(media::Record { path, layout: self.pbx.config.recording_layout });
+        self.row.recording_path = Some(relative.clone());
+        self.recording = Some(relative);
+    }
+
+    /// Writes the record, the hang-up and what follows from them; comes back only when they are on disk.
+    pub(super) async fn close_books(mut self) {
+        let ending = self.ending.unwrap_or(Ending {
+            cause: Cause::NormalTemporaryFailure,
+            sip_status: None,
+            by: domain::call::EndedBy::System,
+            result: domain::cause::CallResult::Failed,
+        });
+        let ended_at = self.pbx.db.now();
+        // Seats are free as soon as the call is over, not when its record is written.
+        self.setup.seats.clear();
+        let finished = self.session.finish();
+        let mut cdr = self.cdr(ending, ended_at);
+        if self.recording.is_none() {
+            // Without a recording the figures come at once, and the record is complete from the start.
+            if let Ok(Ok(finished)) = timeout(MEDIA_FINISH, finished).await {
+                cdr.mos = mos(&finished);
+            }
+            self.write_end(cdr).await;
+            return;
+        }
+        cdr.recording.state = RecordingState::Pending;
+        cdr.recording.path.clone_from(&self.recording);
+        let (pbx, tenant, call) = (self.pbx.clone(), self.setup.tenant, self.setup.call);
+        self.write_end(cdr).await;
+        let finished = timeout(MEDIA_FINISH, finished).await.ok().and_then(Result::ok);
+        let mos = finished.as_ref().and_then(mos);
+        let found = finished.and_then(|finished| finished.recording);
+        if let Err(error) = recordings::finish(&pbx, tenant, call, found, mos).await {
+            // The job that was committed with the record tries again.
+            tracing::warn!(%error, call.uuid = %call, "the recording is finished later");
+        }
+    }
+
+    async fn write_end(&mut self, cdr: Cdr) {
+        if let Some(committing) = self.committing.take() {
+            let (unwritten, result) = committing.await;
+            if result.is_err() {
+                for fact in unwritten.into_iter().rev() {
+                    self.facts.push_front(fact);
+                }
+            }
+        }
+        let common = self.common();
+        self.facts.push_back(Fact::Ended { cdr: Box::new(cdr), common });
+        let all: Vec<Fact> = self.facts.drain(..).collect();
+        let mut told = false;
+        loop {
+            match facts::commit(&self.pbx, self.setup.tenant, &all).await {
+                Ok(()) => return,
+                Err(error) => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::error!(%error, call.uuid = %self.setup.call, "the record waits for the database");
+                    }
+                    tokio::time::sleep(COMMIT_RETRY).await;
+                }
+            }
+        }
+    }
+
+    fn cdr(&self, ending: Ending, ended_at: Timestamp) -> Cdr {
+        // People's times come from the wall clock, lengths from the monotonic one: a clock that jumps bills nobody.
+        let now = Instant::now();
+        let billsec = self.answered.map_or(0, |(_, since)| seconds(now.saturating_duration_since(since)));
+        Cdr {
+            uuid: self.setup.call,
+            tenant: self.setup.tenant,
+            direction: self.row.direction,
+            source_type: self.row.source_type,
+            caller_number: self.row.caller_number.clone(),
+            destination_number: self.row.destination_number.clone(),
+            extension: self.row.extension.clone(),
+            agent_extension: self.row.agent_extension.clone(),
+            start_time: self.setup.started_at,
+            answer_time: self.answered.map(|(at, _)| at),
+            end_time: ended_at,
+            duration: seconds(now.saturating_duration_since(self.started)).max(billsec),
+            billsec,
+            queue_name: None,
+            queue_wait_time: None,
+            trunk: self.row.trunk,
+            trunk_name: self.row.trunk_name.clone(),
+            transfer_count: 0,
+            result: ending.result,
+            hangup_cause: ending.cause,
+            hangup_cause_q850: ending.cause.q850().map(i64::from),
+            sip_status: ending.sip_status.or_else(|| self.answered.map(|_| 200)).map(i64::from),
+            hangup_by: ending.by,
+            recording: RecordingInfo::NONE,
+            disposition: None,
+            campaign: None,
+            lead: None,
+            tags: Vec::new(),
+            mos: None,
+            legs: show(&self.legs),
+        }
+    }
+}
+
+/// Returns whole seconds, to the nearest.
+fn seconds(length: Duration) -> i64 {
+    i64::try_from((length.as_millis() + 500) / 1000).unwrap_or(i64::MAX)
+}
+
+/// Returns the worse of what the two sides heard.
+fn mos(finished: &media::Finished) -> Option<f64> {
+    let heard = finished.legs.iter().filter(|leg| leg.received > 0).map(|leg| f64::from(leg.mos));
+    heard.reduce(f64::min).map(|mos| (mos * 100.0).round() / 100.0)
+}

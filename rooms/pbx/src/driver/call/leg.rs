@@ -1,0 +1,154 @@
+//! One leg of a call: its SIP dialog, its media, and what the record will say of it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use domain::{LegId, Timestamp, call::Side, cause::Cause};
+use serde::Serialize;
+use sip_proto::{dialog::DialogRecord, sdp};
+
+pub(crate) struct Leg {
+    pub(crate) uuid: LegId,
+    pub(crate) side: Side,
+    pub(crate) sip: Option<sip::Leg>,
+    pub(crate) media: Option<media::LegNo>,
+    /// What we said in our last SDP.
+    pub(crate) local: Option<sdp::Local<'static>>,
+    pub(crate) agreed: Option<sdp::Agreed>,
+    /// The answer to the caller's offer, sent with 183 or 200.
+    pub(crate) answer: Option<String>,
+    pub(crate) dialog: Option<DialogRecord>,
+    /// Where its signalling comes from; media from there is believed.
+    pub(crate) signalled_from: IpAddr,
+    pub(crate) number: String,
+    pub(crate) extension: Option<String>,
+    pub(crate) trunk: Option<String>,
+    pub(crate) is_incoming: bool,
+    pub(crate) state: LegState,
+    pub(crate) started_at: Timestamp,
+    pub(crate) answered_at: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
+    pub(crate) cause: Option<Cause>,
+    pub(crate) sip_status: Option<u16>,
+}
+
+/// A leg's state as the API names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LegState {
+    Dialling,
+    Ringing,
+    Answered,
+    Held,
+    Ended,
+}
+
+impl LegState {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dialling => "initiating",
+            Self::Ringing => "ringing",
+            Self::Answered => "answered",
+            Self::Held => "held",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// A leg as the record and the journal show it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    uuid: LegId,
+    side: &'static str,
+    number: &'a str,
+    extension: &'a Option<String>,
+    trunk: &'a Option<String>,
+    started_at: String,
+    answered_at: Option<String>,
+    ended_at: Option<String>,
+    hangup_cause: Option<&'static str>,
+    sip_status: Option<u16>,
+    codec: Option<&'static str>,
+}
+
+impl Leg {
+    pub(crate) const fn side_name(&self) -> &'static str {
+        match self.side {
+            Side::Caller => "caller",
+            Side::Callee => "callee",
+        }
+    }
+
+    /// Returns what the media thread needs to know of the far end.
+    pub(crate) fn remote(&self, agreed: &sdp::Agreed) -> media::Remote {
+        media::Remote {
+            address: agreed.remote,
+            rtcp: agreed.remote_rtcp,
+            codec: codec(agreed.codec),
+            send_payload: agreed.payload,
+            receive_payload: agreed.receive_payload,
+            dtmf_send: agreed.dtmf_send,
+            dtmf_receive: agreed.dtmf_receive,
+            may_latch: behind_nat(agreed.remote, self.signalled_from),
+            signalled_from: self.signalled_from,
+            direction: direction(agreed.direction),
+        }
+    }
+
+    pub(crate) fn close(&mut self, at: Timestamp, cause: Cause, sip_status: Option<u16>) {
+        if self.state != LegState::Ended {
+            self.state = LegState::Ended;
+            self.ended_at = Some(at);
+            self.cause = Some(cause);
+            self.sip_status = sip_status.or(self.sip_status);
+        }
+    }
+}
+
+/// Returns the legs as JSON.
+pub(crate) fn show(legs: &[Leg]) -> String {
+    let shown: Vec<Shown<'_>> = legs
+        .iter()
+        .map(|leg| Shown {
+            uuid: leg.uuid,
+            side: leg.side_name(),
+            number: &leg.number,
+            extension: &leg.extension,
+            trunk: &leg.trunk,
+            started_at: leg.started_at.rfc3339(),
+            answered_at: leg.answered_at.map(Timestamp::rfc3339),
+            ended_at: leg.ended_at.map(Timestamp::rfc3339),
+            hangup_cause: leg.cause.map(Cause::as_str),
+            sip_status: leg.sip_status,
+            codec: leg.agreed.as_ref().map(|agreed| match agreed.codec {
+                sdp::Codec::Pcmu => "PCMU",
+                sdp::Codec::Pcma => "PCMA",
+            }),
+        })
+        .collect();
+    serde_json::to_string(&shown).expect("strings and numbers always serialise")
+}
+
+const fn codec(codec: sdp::Codec) -> audio::Codec {
+    match codec {
+        sdp::Codec::Pcmu => audio::Codec::Pcmu,
+        sdp::Codec::Pcma => audio::Codec::Pcma,
+    }
+}
+
+/// Mirrors nothing: `sdp` speaks of the direction as we see it already.
+const fn direction(direction: sdp::Direction) -> media::Direction {
+    match direction {
+        sdp::Direction::SendRecv => media::Direction::SendReceive,
+        sdp::Direction::SendOnly => media::Direction::SendOnly,
+        sdp::Direction::RecvOnly => media::Direction::ReceiveOnly,
+        sdp::Direction::Inactive => media::Direction::Inactive,
+    }
+}
+
+/// Tells a phone behind NAT: its SDP names a private address while its signalling comes from elsewhere.
+fn behind_nat(stated: SocketAddr, signalled_from: IpAddr) -> bool {
+    let private = match stated.ip() {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_unspecified(),
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unspecified(),
+    };
+    private && stated.ip() != signalled_from
+}

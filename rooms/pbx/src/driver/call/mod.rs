@@ -1,0 +1,286 @@
+//! The driver of one call: the only owner of its machine, its legs and its media.
+//!
+//! One loop: do what the machine says, write down what happened, wait for the next thing to happen.
+//! Facts are committed beside the signalling, in order and grouped; the one thing that waits for the disk is the
+//! answer to an incoming caller: a call that was answered is on disk.
+
+mod books;
+pub(crate) mod facts;
+mod leg;
+mod offers;
+mod turn;
+
+use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
+
+use domain::{
+    CallId, LegId, TenantId, Timestamp,
+    call::{Call, Input, LegNo, Plan},
+    cause::Cause,
+};
+use tokio::{sync::mpsc, time::Instant};
+
+pub(crate) use self::turn::{reason, refusal};
+use self::{
+    facts::{Common, Fact},
+    leg::Leg,
+};
+use super::{
+    live::{Command, Taken},
+    outbound::Target,
+};
+use crate::{
+    Pbx,
+    model::{CallState, Direction, LiveCall, SourceType},
+};
+
+/// SIP events of one call that may wait for its driver; more than that ends the leg.
+const WAITING_SIP: usize = 32;
+/// Media events of one call that may wait.
+const WAITING_MEDIA: usize = 64;
+/// How long the record of a call waits for its recording and its figures.
+const MEDIA_FINISH: Duration = Duration::from_secs(10);
+/// Pause between attempts to write the record of a call while the database is away.
+const COMMIT_RETRY: Duration = Duration::from_secs(1);
+
+/// Everything a call starts with.
+pub(crate) struct Setup {
+    pub(crate) call: CallId,
+    pub(crate) tenant: TenantId,
+    pub(crate) direction: Direction,
+    pub(crate) source_type: SourceType,
+    pub(crate) caller_number: String,
+    pub(crate) caller_name: Option<String>,
+    pub(crate) destination_number: String,
+    /// The extension that the call is filed under.
+    pub(crate) extension: Option<String>,
+    pub(crate) plan: Plan,
+    /// The caller's own phones, in a click-to-call.
+    pub(crate) caller_targets: Vec<Target>,
+    pub(crate) callee_targets: Vec<Target>,
+    pub(crate) incoming: Option<Box<sip::Incoming>>,
+    /// Headers for the callee's INVITE.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) a_leg: LegId,
+    pub(crate) b_leg: LegId,
+    pub(crate) record: bool,
+    pub(crate) started_at: Timestamp,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    /// Channels and calls that this call counts for, until it ends.
+    pub(crate) seats: Vec<Taken>,
+    /// Whether the live call is on disk already.
+    pub(crate) is_on_disk: bool,
+    pub(crate) max_forwards: u8,
+}
+
+impl Setup {
+    /// Returns the call as it is kept for the case of a crash.
+    pub(crate) fn row(&self, pbx: &Pbx) -> LiveCall {
+        let trunk = self.callee_targets.first().and_then(Target::trunk);
+        LiveCall {
+            call: self.call,
+            tenant: self.tenant,
+            boot: pbx.boot.id.clone(),
+            state: CallState::Initiating,
+            direction: self.direction,
+            source_type: self.source_type,
+            caller_number: self.caller_number.clone(),
+            destination_number: self.destination_number.clone(),
+            extension: self.extension.clone(),
+            agent_extension: None,
+            trunk: trunk.map(|trunk| trunk.id()),
+            trunk_name: trunk.map(|trunk| trunk.name().to_owned()),
+            queue_name: None,
+            campaign: None,
+            lead: None,
+            started_at: self.started_at,
+            answered_at: None,
+            legs: "[]".to_owned(),
+            dialogs: None,
+            recording_path: None,
+            heartbeat_at: self.started_at,
+        }
+    }
+}
+
+type Committing = Pin<Box<dyn Future<Output = (Vec<Fact>, Result<(), store::Error>)> + Send>>;
+
+/// One call and all it owns.
+pub(super) struct Driver {
+    pbx: Pbx,
+    setup: Setup,
+    row: LiveCall,
+    machine: Call,
+    legs: Vec<Leg>,
+    session: media::Session,
+    sip_sink: sip::LegSink,
+    sip_events: mpsc::Receiver<sip::LegEvent>,
+    media_events: mpsc::Receiver<media::Event>,
+    /// Facts that wait for the commit before them.
+    facts: VecDeque<Fact>,
+    committing: Option<Committing>,
+    /// After a failed commit the next one waits until then.
+    commit_again_at: Option<Instant>,
+    /// The incoming caller is answered as soon as the call is on disk.
+    answer_waits: bool,
+    is_on_disk: bool,
+    rang_at: Option<Timestamp>,
+    answered: Option<(Timestamp, Instant)>,
+    started: Instant,
+    ending: Option<domain::call::Ending>,
+    recording: Option<String>,
+    rung: Vec<String>,
+}
+
+/// Runs a call from its first INVITE to its record.
+pub(crate) async fn run(pbx: Pbx, setup: Setup) {
+    let call = setup.call;
+    let live = pbx.live.clone();
+    let mut driver = Driver::new(pbx, setup);
+    driver.talk().await;
+    driver.close_books().await;
+    live.leave(call);
+}
+
+impl Driver {
+    fn new(pbx: Pbx, mut setup: Setup) -> Self {
+        let (sip_sink, sip_events) = sip::LegSink::channel(WAITING_SIP);
+        let (media_sink, media_events) = mpsc::channel(WAITING_MEDIA);
+        let session = pbx.media.session(media::EventSink::new(media_sink));
+        let row = setup.row(&pbx);
+        let machine = Call::new(setup.plan.clone());
+        let is_on_disk = setup.is_on_disk;
+        let mut facts = VecDeque::new();
+        if !is_on_disk {
+            facts.push_back(Fact::Started(Box::new(row.clone())));
+        }
+        let incoming = setup.incoming.take();
+        let mut driver = Self {
+            pbx,
+            setup,
+            row,
+            machine,
+            legs: Vec::new(),
+            session,
+            sip_sink,
+            sip_events,
+            media_events,
+            facts,
+            committing: None,
+            commit_again_at: None,
+            answer_waits: false,
+            is_on_disk,
+            rang_at: None,
+            answered: None,
+            started: Instant::now(),
+            ending: None,
+            recording: None,
+            rung: Vec::new(),
+        };
+        if let Some(incoming) = incoming {
+            driver.accept_caller(&incoming);
+        }
+        driver
+    }
+
+    /// Turns the call until it has ended.
+    async fn talk(&mut self) {
+        match self.legs.first().and_then(|caller| caller.cause) {
+            // The caller's own offer cannot be used: nobody is rung for it.
+            Some(cause) => {
+                self.drop_leg(LegNo(0), cause);
+                self.feed(Input::Hangup { cause }).await;
+            }
+            None => self.feed(Input::Start).await,
+        }
+        while self.ending.is_none() {
+            self.begin_commit();
+            let ring = self.machine.next_timeout().map(Instant::from_std);
+            let retry = self.commit_again_at.filter(|_| self.committing.is_none());
+            let deadline = ring.into_iter().chain(retry).min();
+            tokio::select! {
+                Some(event) = self.sip_events.recv() => self.on_sip(event).await,
+                Some(event) = self.media_events.recv() => self.on_media(event).await,
+                command = self.setup.commands.recv() => match command {
+                    Some(Command::Hangup(cause)) => self.feed(Input::Hangup { cause }).await,
+                    // The register of live calls is gone: the node is going down.
+                    None => self.feed(Input::Hangup { cause: Cause::NormalTemporaryFailure }).await,
+                },
+                done = committed(&mut self.committing) => self.on_committed(done).await,
+                () = at(deadline) => {
+                    self.machine.handle_timeout(Instant::now().into_std());
+                    self.turn().await;
+                }
+            }
+        }
+    }
+
+    /// Gives the machine an input and does what it says. Late news of a finished call is no fault.
+    async fn feed(&mut self, input: Input) {
+        if let Err(refused) = self.machine.handle(input, Instant::now().into_std()) {
+            tracing::debug!(call.uuid = %self.setup.call, %refused, "input passed over");
+        }
+        self.turn().await;
+    }
+
+    fn begin_commit(&mut self) {
+        let waits = self.commit_again_at.is_some_and(|at| Instant::now() < at);
+        if self.committing.is_some() || self.facts.is_empty() || waits {
+            return;
+        }
+        self.commit_again_at = None;
+        let facts: Vec<Fact> = self.facts.drain(..).collect();
+        let (pbx, tenant) = (self.pbx.clone(), self.setup.tenant);
+        self.committing = Some(Box::pin(async move {
+            let result = facts::commit(&pbx, tenant, &facts).await;
+            (facts, result)
+        }));
+    }
+
+    async fn on_committed(&mut self, (facts, result): (Vec<Fact>, Result<(), store::Error>)) {
+        self.committing = None;
+        match result {
+            Ok(()) => {
+                self.is_on_disk = true;
+                if std::mem::take(&mut self.answer_waits) {
+                    self.answer_caller();
+                }
+            }
+            Err(error) if self.is_on_disk => {
+                // The call goes on; what it has to say is said when the database is back, at the latest with the record.
+                tracing::warn!(%error, call.uuid = %self.setup.call, "facts of a call wait for the database");
+                for fact in facts.into_iter().rev() {
+                    self.facts.push_front(fact);
+                }
+                self.commit_again_at = Some(Instant::now() + COMMIT_RETRY);
+            }
+            Err(error) => {
+                tracing::error!(%error, call.uuid = %self.setup.call, "a call that cannot be recorded is refused");
+                self.facts.extend(facts);
+                self.feed(Input::Hangup { cause: Cause::NormalTemporaryFailure }).await;
+            }
+        }
+    }
+
+    fn common(&self) -> Common {
+        Common::of(&self.row)
+    }
+
+    fn leg_mut(&mut self, leg: LegNo) -> Option<&mut Leg> {
+        self.legs.get_mut(usize::from(leg.0))
+    }
+}
+
+/// Waits for the commit that is under way; forever if there is none.
+async fn committed(committing: &mut Option<Committing>) -> (Vec<Fact>, Result<(), store::Error>) {
+    match committing {
+        Some(committing) => committing.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

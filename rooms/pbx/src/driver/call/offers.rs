@@ -1,0 +1,210 @@
+//! What the far ends say: SIP events, SDP, key presses.
+
+use bytes::Bytes;
+use domain::{
+    call::{Input, LegNo},
+    cause::Cause,
+};
+use sip::{EndedBy, LegEvent, LegEventKind};
+use sip_proto::{sdp, session::Reason};
+
+use super::{
+    Driver,
+    leg::{Leg, LegState},
+    turn::ALAW_FIRST,
+};
+
+impl Driver {
+    pub(super) async fn on_sip(&mut self, event: LegEvent) {
+        let found = self.legs.iter().position(|leg| leg.sip.as_ref().is_some_and(|sip| sip.key() == event.leg));
+        let Some(no) = found.and_then(|at| u8::try_from(at).ok()).map(LegNo) else { return };
+        match event.kind {
+            LegEventKind::Progress { status, sdp } => {
+                let early_media = sdp.is_some_and(|sdp| self.take_answer(no, &sdp).is_ok());
+                tracing::debug!(call.uuid = %self.setup.call, status, early_media, "progress");
+                self.feed(Input::Progress { leg: no, early_media }).await;
+            }
+            LegEventKind::Answered { sdp, dialog } => self.on_leg_answered(no, sdp, dialog).await,
+            LegEventKind::Confirmed { sdp } => {
+                // Late offer: our 200 carried the offer, the ACK carries the answer.
+                if let Some(sdp) = sdp {
+                    let _ = self.take_answer(no, &sdp);
+                }
+            }
+            LegEventKind::Offer { sdp } => self.on_offer(no, &sdp),
+            LegEventKind::OfferRefused { .. } => {}
+            LegEventKind::Info { content_type, body } => self.on_info(no, &content_type, &body),
+            LegEventKind::Ended { status, reason, by } => {
+                let cause = cause_of(status, reason.as_ref(), by);
+                let now = self.pbx.db.now();
+                if let Some(leg) = self.leg_mut(no) {
+                    leg.close(now, cause, status);
+                }
+                self.feed(Input::LegEnded { leg: no, cause, sip_status: status }).await;
+            }
+        }
+    }
+
+    async fn on_leg_answered(&mut self, no: LegNo, sdp: Option<Bytes>, dialog: sip::DialogRecord) {
+        let now = self.pbx.db.now();
+        let Some(leg) = self.leg_mut(no) else { return };
+        if leg.answered_at.is_some() {
+            // The 200 to a re-INVITE of ours.
+            leg.dialog = Some(dialog);
+            if let Some(sdp) = sdp {
+                let _ = self.take_answer(no, &sdp);
+            }
+            return;
+        }
+        leg.dialog = Some(dialog);
+        leg.state = LegState::Answered;
+        leg.answered_at = Some(now);
+        leg.sip_status = Some(200);
+        let taken = match sdp {
+            Some(sdp) => self.take_answer(no, &sdp),
+            // The answer came with an earlier provisional response.
+            None if self.legs.get(usize::from(no.0)).is_some_and(|leg| leg.agreed.is_some()) => Ok(()),
+            None => Err(Cause::IncompatibleDestination),
+        };
+        match taken {
+            Ok(()) => self.feed(Input::Answered { leg: no }).await,
+            Err(cause) => {
+                if let Some(leg) = self.leg_mut(no) {
+                    if let Some(sip) = &leg.sip {
+                        sip.hangup(super::turn::reason(cause));
+                    }
+                    leg.close(now, cause, None);
+                }
+                self.feed(Input::LegEnded { leg: no, cause, sip_status: None }).await;
+            }
+        }
+    }
+
+    /// Takes the answer to our offer and points the media at it.
+    fn take_answer(&mut self, no: LegNo, answer: &[u8]) -> Result<(), Cause> {
+        let leg = self.legs.get_mut(usize::from(no.0)).ok_or(Cause::NormalUnspecified)?;
+        let (Some(local), Some(media)) = (&leg.local, leg.media) else { return Err(Cause::NormalUnspecified) };
+        let agreed = sdp::accept_answer(local, answer).map_err(|refused| {
+            tracing::info!(call.uuid = %self.setup.call, %refused, "the answer cannot be used");
+            Cause::IncompatibleDestination
+        })?;
+        if leg.agreed.as_ref() != Some(&agreed) {
+            let remote = leg.remote(&agreed);
+            self.session.set_remote(media, remote);
+            leg.agreed = Some(agreed);
+        }
+        Ok(())
+    }
+
+    /// Answers the offer of an incoming INVITE, or makes our own if it has none.
+    pub(super) fn answer_offer(&mut self, leg: &mut Leg, offer: Option<&Bytes>) -> Result<(), Cause> {
+        let media = self.session.open_leg().map_err(|error| {
+            tracing::error!(call.uuid = %self.setup.call, %error, "no media port is free");
+            Cause::ResourceUnavailable
+        })?;
+        let local = self.local(media.port, ALAW_FIRST);
+        leg.media = Some(media.id);
+        match offer {
+            Some(offer) => {
+                let (answer, agreed) = sdp::accept_offer(offer, &local).map_err(|refused| {
+                    tracing::info!(call.uuid = %self.setup.call, %refused, "the offer cannot be used");
+                    Cause::IncompatibleDestination
+                })?;
+                self.session.set_remote(media.id, leg.remote(&agreed));
+                leg.agreed = Some(agreed);
+                leg.answer = Some(answer);
+            }
+            None => leg.answer = Some(sdp::offer(&local)),
+        }
+        leg.local = Some(local);
+        Ok(())
+    }
+
+    /// A re-INVITE or UPDATE: hold, resume, or another media address.
+    fn on_offer(&mut self, no: LegNo, offer: &[u8]) {
+        let Some(leg) = self.legs.get_mut(usize::from(no.0)) else { return };
+        let (Some(sip), Some(media), Some(local)) = (leg.sip.clone(), leg.media, leg.local.as_mut()) else { return };
+        local.version += 1;
+        if offer.is_empty() {
+            sip.accept(Bytes::from(sdp::offer(local)));
+            return;
+        }
+        match sdp::accept_offer(offer, local) {
+            Ok((answer, agreed)) => {
+                let remote = leg.remote(&agreed);
+                leg.state = if remote.direction.receives() { LegState::Answered } else { LegState::Held };
+                leg.agreed = Some(agreed);
+                self.session.set_remote(media, remote);
+                sip.accept(Bytes::from(answer));
+            }
+            Err(refused) => {
+                tracing::info!(call.uuid = %self.setup.call, %refused, "a new offer cannot be used");
+                sip.refuse(488);
+            }
+        }
+    }
+
+    /// Key presses by INFO (`application/dtmf-relay`: `Signal=5`) are passed on as telephone-events.
+    fn on_info(&mut self, no: LegNo, content_type: &str, body: &[u8]) {
+        let kind = content_type.split(';').next().unwrap_or_default().trim();
+        let text = String::from_utf8_lossy(body);
+        let digit = if kind.eq_ignore_ascii_case("application/dtmf-relay") {
+            text.lines()
+                .find_map(|line| line.trim().strip_prefix("Signal="))
+                .and_then(|value| value.trim().chars().next())
+        } else if kind.eq_ignore_ascii_case("application/dtmf") {
+            text.trim().chars().next()
+        } else {
+            None
+        };
+        let Some(digit) = digit.filter(|digit| "0123456789*#ABCD".contains(*digit)) else { return };
+        for (at, leg) in self.legs.iter().enumerate() {
+            if at != usize::from(no.0)
+                && leg.state == LegState::Answered
+                && let Some(media) = leg.media
+            {
+                self.session.send_dtmf(media, &digit.to_string());
+            }
+        }
+    }
+
+    pub(super) async fn on_media(&mut self, event: media::Event) {
+        match event.kind {
+            media::EventKind::Inactive { leg } => {
+                tracing::info!(call.uuid = %self.setup.call, ?leg, "media stopped");
+                self.feed(Input::MediaInactive).await;
+            }
+            media::EventKind::RecordingFailed { reason } => {
+                tracing::error!(call.uuid = %self.setup.call, reason, "recording failed; the call goes on");
+            }
+            media::EventKind::Dtmf { .. } | media::EventKind::PlayFinished { .. } => {}
+        }
+    }
+}
+
+/// Returns why a leg ended. The peer's own Q.850 cause says more than the SIP status (RFC 6432).
+fn cause_of(status: Option<u16>, reason: Option<&Reason>, by: EndedBy) -> Cause {
+    if let Some(number) = reason.and_then(|reason| reason.q850).filter(|number| *number > 0) {
+        return Cause::from_q850(number);
+    }
+    match (status, by) {
+        (Some(status), _) => Cause::from_sip(status),
+        (None, EndedBy::Peer | EndedBy::Us) => Cause::NormalClearing,
+        (None, EndedBy::Timeout) => Cause::RecoveryOnTimerExpire,
+        (None, EndedBy::Transport) => Cause::NetworkOutOfOrder,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peers_q850_cause_outranks_the_sip_status() {
+        let busy = Reason::q850(17);
+        assert_eq!(cause_of(Some(480), Some(&busy), EndedBy::Peer), Cause::UserBusy);
+        assert_eq!(cause_of(Some(480), None, EndedBy::Peer), Cause::NoUserResponse);
+        assert_eq!(cause_of(None, None, EndedBy::Peer), Cause::NormalClearing);
+        assert_eq!(cause_of(None, None, EndedBy::Timeout), Cause::RecoveryOnTimerExpire);
+    }
+}

@@ -1,0 +1,212 @@
+//! What the driver needs to know of every account, in memory: extensions and their secrets, trunks, routes, caller IDs.
+//!
+//! Calls are routed from here, so that a database that is away for a minute stops no call.
+
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+};
+
+use domain::{TenantId, ids::TrunkId, number::Region, routing};
+use store::{Db, Secrets};
+
+use crate::{
+    model::{Extension, ExtensionStatus, Ha1Pair, Route, RouteKind, Trunk, TrunkStatus},
+    ops, store as rows,
+};
+
+/// An extension with the secret its phones prove.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) extension: Extension,
+    pub(crate) realm: String,
+    pub(crate) secret: Ha1Pair,
+}
+
+impl Line {
+    pub(crate) fn is_active(&self) -> bool {
+        self.extension.status == ExtensionStatus::Active
+    }
+}
+
+/// A trunk with its password in clear, in memory only.
+pub(crate) struct TrunkLine {
+    pub(crate) trunk: Trunk,
+    pub(crate) password: Option<String>,
+}
+
+impl std::fmt::Debug for TrunkLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrunkLine").field("trunk", &self.trunk.id).finish_non_exhaustive()
+    }
+}
+
+/// One account as calls see it.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) extensions: HashMap<String, Arc<Line>>,
+    pub(crate) trunks: HashMap<TrunkId, Arc<TrunkLine>>,
+    pub(crate) routes: Vec<routing::Route>,
+    dids: Vec<Did>,
+    pub(crate) caller_ids: HashSet<String>,
+    region: Option<Region>,
+}
+
+#[derive(Debug)]
+struct Did {
+    number: String,
+    extension: String,
+    trunk: Option<TrunkId>,
+}
+
+impl Account {
+    pub(crate) fn region(&self) -> Region {
+        self.region.unwrap_or_else(|| Region::of("VN"))
+    }
+
+    pub(crate) fn active(&self, number: &str) -> Option<&Arc<Line>> {
+        self.extensions.get(number).filter(|line| line.is_active())
+    }
+
+    /// Returns the extension that calls from outside to `number` ring. Numbers are compared as dialled and by E.164.
+    pub(crate) fn did(&self, number: &str, trunk: TrunkId) -> Option<&str> {
+        let region = self.region();
+        let e164 = region.e164(number);
+        let same = |did: &&Did| {
+            did.trunk.is_none_or(|only| only == trunk)
+                && (did.number == number || (e164.is_some() && region.e164(&did.number) == e164))
+        };
+        self.dids.iter().find(same).map(|did| did.extension.as_str())
+    }
+
+    /// Returns the active trunks among `ids`, in that order.
+    pub(crate) fn active_trunks(&self, ids: &[TrunkId]) -> Vec<Arc<TrunkLine>> {
+        ids.iter()
+            .filter_map(|id| self.trunks.get(id))
+            .filter(|line| line.trunk.status == TrunkStatus::Active)
+            .cloned()
+            .collect()
+    }
+}
+
+#[derive(Default)]
+struct Tables {
+    accounts: HashMap<TenantId, Arc<Account>>,
+    hosts: HashMap<String, TenantId>,
+    only: Option<TenantId>,
+    sources: HashMap<IpAddr, Vec<(TenantId, TrunkId)>>,
+}
+
+/// The directory. A cheap clone; readers never wait for the database.
+#[derive(Clone, Default)]
+pub(crate) struct Directory(Arc<RwLock<Tables>>);
+
+impl std::fmt::Debug for Directory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Directory")
+    }
+}
+
+impl Directory {
+    /// Reads everything anew and puts it in place in one step.
+    pub(crate) async fn reload(&self, db: &Db, secrets: &Secrets) -> Result<(), store::Error> {
+        let fresh = read(db, secrets).await?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    fn tables(&self) -> RwLockReadGuard<'_, Tables> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn account(&self, tenant: TenantId) -> Option<Arc<Account>> {
+        self.tables().accounts.get(&tenant).cloned()
+    }
+
+    /// Returns the account of a SIP domain; with a single account any host is its own.
+    pub(crate) fn by_host(&self, host: &str) -> Option<TenantId> {
+        let tables = self.tables();
+        tables.hosts.get(&host.to_ascii_lowercase()).copied().or(tables.only)
+    }
+
+    /// Returns the trunk that owns a source address, if just one does.
+    pub(crate) fn by_source(&self, source: IpAddr) -> Option<(TenantId, TrunkId)> {
+        match self.tables().sources.get(&source).map(Vec::as_slice) {
+            Some([one]) => Some(*one),
+            _ => None,
+        }
+    }
+
+    /// Returns every address whose requests belong to a trunk.
+    pub(crate) fn sources(&self) -> Vec<IpAddr> {
+        self.tables().sources.keys().copied().collect()
+    }
+}
+
+async fn read(db: &Db, secrets: &Secrets) -> Result<Tables, store::Error> {
+    let mut tx = db.read_any_tenant().await?;
+    let mut accounts: HashMap<TenantId, Account> = HashMap::new();
+    let mut hosts = HashMap::new();
+    let tenants = rows::accounts::any_tenant_all(&mut tx).await?;
+    for tenant in &tenants {
+        let account = Account { region: Some(Region::of(&tenant.region)), ..Account::default() };
+        accounts.insert(tenant.id, account);
+        if let Some(host) = &tenant.host {
+            hosts.insert(host.to_ascii_lowercase(), tenant.id);
+        }
+    }
+    let mut logins: HashMap<(TenantId, String), (String, Vec<u8>)> = HashMap::new();
+    for login in rows::extensions::any_tenant_load_credentials(&mut tx).await? {
+        logins.insert((login.tenant, login.number), (login.realm, login.sealed));
+    }
+    for extension in rows::extensions::any_tenant_all(&mut tx).await? {
+        let key = (extension.tenant, extension.number.clone());
+        let Some((realm, sealed)) = logins.remove(&key) else { continue };
+        let Some(secret) = ops::extensions::open_secret(secrets, extension.tenant, &extension.number, &sealed) else {
+            tracing::error!(tenant.id = %extension.tenant, extension = %extension.number, "SIP secret cannot be opened");
+            continue;
+        };
+        if let Some(account) = accounts.get_mut(&extension.tenant) {
+            account.extensions.insert(extension.number.clone(), Arc::new(Line { extension, realm, secret }));
+        }
+    }
+    let mut sources: HashMap<IpAddr, Vec<(TenantId, TrunkId)>> = HashMap::new();
+    for trunk in rows::trunks::any_tenant_all(&mut tx).await? {
+        let Some(account) = accounts.get_mut(&trunk.tenant) else { continue };
+        if trunk.status == TrunkStatus::Active {
+            for source in &trunk.sources {
+                sources.entry(*source).or_default().push((trunk.tenant, trunk.id));
+            }
+        }
+        let password = ops::trunks::open_password(secrets, &trunk);
+        account.trunks.insert(trunk.id, Arc::new(TrunkLine { trunk, password }));
+    }
+    for route in rows::routes::any_tenant_all(&mut tx).await? {
+        if let Some(account) = accounts.get_mut(&route.tenant) {
+            add_route(account, route);
+        }
+    }
+    for (tenant, number) in rows::accounts::any_tenant_caller_ids(&mut tx).await? {
+        if let Some(account) = accounts.get_mut(&tenant) {
+            account.caller_ids.insert(number);
+        }
+    }
+    let only = match tenants.as_slice() {
+        [one] => Some(one.id),
+        _ => None,
+    };
+    let accounts = accounts.into_iter().map(|(id, account)| (id, Arc::new(account))).collect();
+    Ok(Tables { accounts, hosts, only, sources })
+}
+
+fn add_route(account: &mut Account, route: Route) {
+    let priority = route.priority;
+    match route.kind {
+        RouteKind::Prefix { prefix, trunk } => account.routes.push(routing::Route { prefix, trunk, priority }),
+        RouteKind::Default { trunk } => {
+            account.routes.push(routing::Route { prefix: String::new(), trunk, priority });
+        }
+        RouteKind::Did { number, extension, trunk } => account.dids.push(Did { number, extension, trunk }),
+    }
+}

@@ -1,0 +1,285 @@
+//! Calls that come in: whose they are, where they go, and what becomes of them.
+
+use std::sync::Arc;
+
+use domain::{
+    CallId, LegId, TenantId,
+    call::{Order, Origin, Plan, Ring},
+    cause::Cause,
+    ids::TrunkId,
+    number,
+    routing::{self, Destination, Dialler},
+};
+use uuid::Uuid;
+
+use super::{
+    auth::{self, Login},
+    call::{self, Setup},
+    directory::{Account, Line},
+    live::{LegView, Seat, Taken, View},
+    outbound::{PhoneTarget, Target, TrunkTarget},
+};
+use crate::{
+    Pbx,
+    model::{Direction, RecordingMode, SourceType},
+};
+
+/// Who calls, once it is known.
+enum Caller {
+    Extension(Arc<Line>),
+    Trunk(TrunkId),
+}
+
+/// Takes an INVITE to its call, or refuses it. Returns at once: the call runs on its own.
+pub(crate) fn receive(pbx: &Pbx, incoming: sip::Incoming) {
+    let source = incoming.source.ip();
+    let (tenant, caller) = if incoming.credentials.is_none() {
+        match pbx.directory.by_source(source) {
+            Some((tenant, trunk)) => (tenant, Caller::Trunk(trunk)),
+            // Trusted a moment ago, or by two trunks at once: it has to say who it is.
+            None => return incoming.challenge(),
+        }
+    } else {
+        let host = incoming.request.uri_host.as_str();
+        match auth::login(pbx, incoming.credentials.as_ref(), "INVITE", host, source) {
+            Login::Proven { tenant, line } => (tenant, Caller::Extension(line)),
+            Login::Wrong => return incoming.challenge(),
+            Login::Limited => return incoming.reject(403, None),
+        }
+    };
+    let Some(account) = pbx.directory.account(tenant) else { return incoming.reject(404, None) };
+    let planned = match &caller {
+        Caller::Extension(line) => from_extension(pbx, tenant, &account, line, &incoming),
+        Caller::Trunk(trunk) => from_trunk(pbx, tenant, &account, *trunk, &incoming),
+    };
+    match planned {
+        Ok(planned) => start(pbx, tenant, planned, incoming),
+        Err(cause) => {
+            tracing::info!(
+                tenant.id = %tenant,
+                cause = cause.as_str(),
+                to = number::masked(&incoming.request.uri_user),
+                "call refused"
+            );
+            incoming.reject(call::refusal(cause), call::reason(cause));
+        }
+    }
+}
+
+/// What is known of a call before it starts.
+struct Planned {
+    direction: Direction,
+    source_type: SourceType,
+    caller_number: String,
+    caller_name: Option<String>,
+    destination: String,
+    extension: Option<String>,
+    targets: Vec<Target>,
+    order: Order,
+    record: bool,
+    seats: Vec<Taken>,
+}
+
+fn from_extension(
+    pbx: &Pbx,
+    tenant: TenantId,
+    account: &Account,
+    line: &Arc<Line>,
+    incoming: &sip::Incoming,
+) -> Result<Planned, Cause> {
+    let dialled = incoming.request.uri_user.clone();
+    let own = &line.extension;
+    // The login says who calls, whatever From claims.
+    let seat = take_extension(pbx, tenant, line)?;
+    let offer = routing::Plan {
+        region: account.region(),
+        extension: account.active(&dialled).is_some(),
+        routes: &account.routes,
+    };
+    match routing::plan(&dialled, &offer) {
+        Destination::Reject(cause) => Err(cause),
+        Destination::Extension(number) => {
+            let callee = account.active(&number).ok_or(Cause::UnallocatedNumber)?;
+            let (targets, callee_seat) = phones(pbx, tenant, callee)?;
+            let callee_records = records(callee.extension.recording_mode, Direction::Inbound);
+            Ok(Planned {
+                direction: Direction::Internal,
+                source_type: SourceType::Internal,
+                caller_number: own.number.clone(),
+                caller_name: own.display_name.clone(),
+                destination: dialled,
+                extension: Some(own.number.clone()),
+                targets,
+                order: Order::AllAtOnce,
+                record: records(own.recording_mode, Direction::Outbound) || callee_records,
+                seats: vec![seat, callee_seat],
+            })
+        }
+        Destination::Outbound(trunks) => {
+            let (targets, trunk_seat) = trunks_for(pbx, tenant, account, line, &dialled, &trunks)?;
+            Ok(Planned {
+                direction: Direction::Outbound,
+                source_type: SourceType::OutboundManual,
+                caller_number: shown_number(account, line),
+                caller_name: None,
+                destination: dialled,
+                extension: Some(own.number.clone()),
+                targets,
+                order: Order::OneByOne,
+                record: records(own.recording_mode, Direction::Outbound),
+                seats: vec![seat, trunk_seat],
+            })
+        }
+    }
+}
+
+/// A trunk reaches only the numbers that are mapped to extensions, never another trunk (no transit).
+fn from_trunk(
+    pbx: &Pbx,
+    tenant: TenantId,
+    account: &Account,
+    trunk: TrunkId,
+    incoming: &sip::Incoming,
+) -> Result<Planned, Cause> {
+    let dialled = incoming.request.uri_user.clone();
+    let number = account.did(&dialled, trunk).ok_or(Cause::UnallocatedNumber)?;
+    let callee = account.active(number).ok_or(Cause::UnallocatedNumber)?;
+    let line = account.trunks.get(&trunk).ok_or(Cause::NoRouteTransitNet)?;
+    let most = line.trunk.max_channels.and_then(|most| u32::try_from(most).ok()).unwrap_or(u32::MAX);
+    let channel = pbx.live.take(Seat::Trunk(tenant, trunk), most).ok_or(Cause::RequestedChanUnavail)?;
+    let (targets, seat) = phones(pbx, tenant, callee)?;
+    Ok(Planned {
+        direction: Direction::Inbound,
+        source_type: SourceType::Inbound,
+        caller_number: incoming.request.from_user.clone(),
+        caller_name: incoming.request.from_display.clone(),
+        destination: dialled,
+        extension: Some(callee.extension.number.clone()),
+        targets,
+        order: Order::AllAtOnce,
+        record: records(callee.extension.recording_mode, Direction::Inbound),
+        seats: vec![channel, seat],
+    })
+}
+
+fn start(pbx: &Pbx, tenant: TenantId, planned: Planned, incoming: sip::Incoming) {
+    let call = CallId(Uuid::now_v7());
+    let (a_leg, b_leg) = (LegId(Uuid::now_v7()), LegId(Uuid::now_v7()));
+    let Some(node) = pbx.live.take(Seat::Node, pbx.config.max_calls) else {
+        return incoming.reject(503, None);
+    };
+    let started_at = pbx.db.now();
+    let view = View {
+        call,
+        state: "ringing",
+        direction: planned.direction,
+        source_type: planned.source_type,
+        caller_number: planned.caller_number.clone(),
+        destination_number: planned.destination.clone(),
+        extension: planned.extension.clone(),
+        legs: Vec::<LegView>::new(),
+        started_at,
+        answered_at: None,
+        recording: None,
+    };
+    let Some(commands) = pbx.live.enter(tenant, view) else { return incoming.reject(503, None) };
+    let mut seats = planned.seats;
+    seats.push(node);
+    let setup = Setup {
+        call,
+        tenant,
+        direction: planned.direction,
+        source_type: planned.source_type,
+        caller_number: planned.caller_number,
+        caller_name: planned.caller_name,
+        destination_number: planned.destination,
+        extension: planned.extension,
+        plan: Plan {
+            origin: Origin::Incoming,
+            callee: Ring { targets: planned.targets.len(), order: planned.order, time: pbx.config.ring_time },
+            longest: pbx.config.longest_call,
+        },
+        caller_targets: Vec::new(),
+        callee_targets: planned.targets,
+        max_forwards: incoming.request.max_forwards.saturating_sub(1),
+        incoming: Some(Box::new(incoming)),
+        headers: Vec::new(),
+        a_leg,
+        b_leg,
+        record: planned.record,
+        started_at,
+        commands,
+        seats,
+        is_on_disk: false,
+    };
+    pbx.tracker.spawn(call::run(pbx.clone(), setup));
+}
+
+/// Takes one of the calls that an extension may have up.
+pub(crate) fn take_extension(pbx: &Pbx, tenant: TenantId, line: &Line) -> Result<Taken, Cause> {
+    let most = u32::try_from(line.extension.max_concurrent).unwrap_or(1);
+    let seat = Seat::Extension(tenant, line.extension.number.clone());
+    pbx.live.take(seat, most).ok_or(Cause::UserBusy)
+}
+
+/// Returns the phones of an extension that are reachable now, and its seat.
+pub(crate) fn phones(pbx: &Pbx, tenant: TenantId, line: &Line) -> Result<(Vec<Target>, Taken), Cause> {
+    let number = &line.extension.number;
+    let contacts = pbx.registrar.contacts(tenant, number, pbx.db.now());
+    if contacts.is_empty() {
+        return Err(Cause::NoUserResponse);
+    }
+    let seat = take_extension(pbx, tenant, line)?;
+    let phone = |binding| Target::Phone(PhoneTarget { extension: number.clone(), binding });
+    Ok((contacts.into_iter().map(phone).collect(), seat))
+}
+
+/// Returns the trunks that may carry a call of `line` to `dialled`, authorised, and the channel of the first.
+pub(crate) fn trunks_for(
+    pbx: &Pbx,
+    tenant: TenantId,
+    account: &Account,
+    line: &Line,
+    dialled: &str,
+    trunks: &[TrunkId],
+) -> Result<(Vec<Target>, Taken), Cause> {
+    let own = &line.extension;
+    let dialler = Dialler {
+        tenant,
+        extension: Some(&own.number),
+        active: line.is_active(),
+        // The caller's own seat is taken by now, and taking it checked the limit.
+        calls: 0,
+        max_calls: u32::try_from(own.max_concurrent).unwrap_or(1),
+    };
+    let right = routing::authorize_outbound(dialled, &dialler, account.region())?;
+    let targets: Vec<TrunkTarget> =
+        account.active_trunks(trunks).into_iter().filter_map(|trunk| TrunkTarget::new(&right, trunk)).collect();
+    if targets.is_empty() {
+        return Err(Cause::NoRouteDestination);
+    }
+    for (at, target) in targets.iter().enumerate() {
+        let most = if right.is_emergency() { u32::MAX } else { target.channels() };
+        if let Some(channel) = pbx.live.take(Seat::Trunk(tenant, target.id()), most) {
+            return Ok((targets.into_iter().skip(at).map(Target::Trunk).collect(), channel));
+        }
+    }
+    Err(Cause::RequestedChanUnavail)
+}
+
+/// Returns the number that the called side sees: the extension's caller ID while it is active, else the extension.
+pub(crate) fn shown_number(account: &Account, line: &Line) -> String {
+    let own = &line.extension;
+    let chosen = own.outbound_caller_id.as_ref().filter(|number| account.caller_ids.contains(*number));
+    chosen.unwrap_or(&own.number).clone()
+}
+
+/// Tells whether an extension's mode has a call of that direction recorded.
+pub(crate) const fn records(mode: RecordingMode, direction: Direction) -> bool {
+    matches!(
+        (mode, direction),
+        (RecordingMode::All, _)
+            | (RecordingMode::Inbound, Direction::Inbound)
+            | (RecordingMode::Outbound, Direction::Outbound)
+    )
+}

@@ -1,0 +1,214 @@
+//! The calls that are up on this node, and how many each extension and trunk has.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use domain::{CallId, TenantId, Timestamp, cause::Cause, ids::TrunkId};
+use tokio::{sync::mpsc, time::Instant};
+
+use crate::model::{Direction, SourceType};
+
+/// How often a draining node looks whether its calls are over.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// What the outside may ask of a call's driver.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Hangup(Cause),
+}
+
+/// One live call as others see it.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    pub(crate) call: CallId,
+    pub(crate) state: &'static str,
+    pub(crate) direction: Direction,
+    pub(crate) source_type: SourceType,
+    pub(crate) caller_number: String,
+    pub(crate) destination_number: String,
+    pub(crate) extension: Option<String>,
+    pub(crate) legs: Vec<LegView>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) answered_at: Option<Timestamp>,
+    pub(crate) recording: Option<&'static str>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LegView {
+    pub(crate) uuid: domain::LegId,
+    pub(crate) side: &'static str,
+    pub(crate) state: &'static str,
+    pub(crate) number: String,
+    pub(crate) extension: Option<String>,
+    pub(crate) trunk: Option<String>,
+}
+
+/// What is counted against a limit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Seat {
+    Extension(TenantId, String),
+    Trunk(TenantId, TrunkId),
+    Node,
+}
+
+/// Counted as long as it is held.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    live: Live,
+    seat: Seat,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut tables = self.live.lock();
+        if let Some(count) = tables.seats.get_mut(&self.seat) {
+            *count -= 1;
+            if *count == 0 {
+                tables.seats.remove(&self.seat);
+            }
+        }
+    }
+}
+
+struct Entry {
+    tenant: TenantId,
+    commands: mpsc::Sender<Command>,
+    view: View,
+}
+
+#[derive(Default)]
+struct Tables {
+    calls: HashMap<CallId, Entry>,
+    seats: HashMap<Seat, u32>,
+    closed: bool,
+}
+
+/// The register of live calls. A cheap clone; held only for a few lines.
+#[derive(Clone, Default)]
+pub(crate) struct Live(Arc<Mutex<Tables>>);
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Live")
+    }
+}
+
+impl Live {
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        // A panic while the lock was held cannot leave a half-written entry: each change is one insert or remove.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one more of `seat`, or nothing if `most` are taken. Check and count are one step.
+    pub(crate) fn take(&self, seat: Seat, most: u32) -> Option<Taken> {
+        let mut tables = self.lock();
+        let count = tables.seats.entry(seat.clone()).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        drop(tables);
+        Some(Taken { live: self.clone(), seat })
+    }
+
+    #[cfg(test)]
+    fn taken(&self, seat: &Seat) -> u32 {
+        self.lock().seats.get(seat).copied().unwrap_or(0)
+    }
+
+    /// Enters a call and returns where its driver hears commands; nothing once the node drains.
+    pub(crate) fn enter(&self, tenant: TenantId, view: View) -> Option<mpsc::Receiver<Command>> {
+        let mut tables = self.lock();
+        if tables.closed {
+            return None;
+        }
+        let (commands, heard) = mpsc::channel(8);
+        tables.calls.insert(view.call, Entry { tenant, commands, view });
+        Some(heard)
+    }
+
+    pub(crate) fn update(&self, call: CallId, change: impl FnOnce(&mut View)) {
+        if let Some(entry) = self.lock().calls.get_mut(&call) {
+            change(&mut entry.view);
+        }
+    }
+
+    pub(crate) fn leave(&self, call: CallId) {
+        self.lock().calls.remove(&call);
+    }
+
+    /// Returns a call of that account.
+    pub(crate) fn find(&self, tenant: TenantId, call: CallId) -> Option<View> {
+        self.lock().calls.get(&call).filter(|entry| entry.tenant == tenant).map(|entry| entry.view.clone())
+    }
+
+    /// Returns the account's calls, the oldest first.
+    pub(crate) fn all(&self, tenant: TenantId) -> Vec<View> {
+        let mut views: Vec<View> =
+            self.lock().calls.values().filter(|entry| entry.tenant == tenant).map(|entry| entry.view.clone()).collect();
+        views.sort_by_key(|view| (view.started_at, view.call));
+        views
+    }
+
+    /// Sends a command to a call; false if the account has no such call.
+    pub(crate) fn command(&self, tenant: TenantId, call: CallId, command: Command) -> bool {
+        let tables = self.lock();
+        let Some(entry) = tables.calls.get(&call).filter(|entry| entry.tenant == tenant) else {
+            return false;
+        };
+        // A full mailbox holds commands that end the call already.
+        let _ = entry.commands.try_send(command);
+        true
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.lock().calls.len()
+    }
+
+    /// Refuses new calls from now on.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    /// Waits until no call is up, at most `patience`.
+    pub(crate) async fn until_empty(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while self.count() > 0 && Instant::now() < deadline {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Ends every call of every account.
+    pub(crate) fn hang_up_all(&self, cause: Cause) {
+        for entry in self.lock().calls.values() {
+            let _ = entry.commands.try_send(Command::Hangup(cause));
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_two_never_lets_a_third_in_and_a_seat_given_back_is_free_again() {
+        let live = Live::default();
+        let seat = || Seat::Trunk(TenantId(1), TrunkId(1));
+        let first = live.take(seat(), 2).unwrap();
+        let second = live.take(seat(), 2).unwrap();
+        assert!(live.take(seat(), 2).is_none());
+        drop(first);
+        assert_eq!(live.taken(&seat()), 1);
+        let third = live.take(seat(), 2).unwrap();
+        drop((second, third));
+        assert_eq!(live.taken(&seat()), 0);
+    }
+}

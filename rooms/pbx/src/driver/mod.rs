@@ -1,0 +1,99 @@
+//! The loops that turn the room's machines: SIP events in, calls out, and housekeeping.
+
+pub(crate) mod auth;
+pub(crate) mod call;
+pub(crate) mod directory;
+pub(crate) mod inbound;
+pub(crate) mod live;
+pub(crate) mod outbound;
+pub(crate) mod recordings;
+pub(crate) mod recover;
+pub(crate) mod registrar;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::{Pbx, changes::Changed, store as rows};
+
+/// How often another process's writes are looked for, and this run says that it is alive.
+const TICK: Duration = Duration::from_secs(1);
+/// Registrations that may be written at the same time; more wait, and the SIP edge sheds what waits too long.
+const REGISTRATIONS_AT_ONCE: usize = 512;
+
+/// Takes SIP events until the SIP edge closes.
+pub(crate) async fn listen(pbx: Pbx, mut events: mpsc::Receiver<sip::Event>) {
+    let places = Arc::new(Semaphore::new(REGISTRATIONS_AT_ONCE));
+    while let Some(event) = events.recv().await {
+        match event {
+            sip::Event::Incoming(incoming) => inbound::receive(&pbx, incoming),
+            sip::Event::Register(request) => {
+                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+                let pbx = pbx.clone();
+                pbx.tracker.clone().spawn(async move {
+                    registrar::register(pbx, request).await;
+                    drop(place);
+                });
+            }
+            sip::Event::FlowClosed(flow) => {
+                pbx.tracker.spawn(registrar::flow_closed(pbx.clone(), flow));
+            }
+        }
+    }
+}
+
+/// Keeps the directory fresh, says that this run is alive and forgets what expired, until the program ends.
+pub(crate) async fn keep_house(pbx: Pbx) {
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut changes = pbx.changes.listen();
+    let mut seen = None;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {
+                if let Err(error) = look_around(&pbx, &mut seen).await {
+                    tracing::warn!(%error, "the database cannot be asked for changes");
+                }
+            }
+            change = changes.recv() => {
+                // A lagging listener has missed changes: reading everything anew is right in each case.
+                refresh(&pbx).await;
+                if let Ok(Changed::Extension(tenant, number)) = change {
+                    registrar::follow(&pbx, tenant, &number).await;
+                }
+            }
+        }
+    }
+}
+
+/// Reads the directory anew and tells the SIP edge whom to trust.
+pub(crate) async fn refresh(pbx: &Pbx) {
+    if let Err(error) = pbx.directory.reload(&pbx.db, &pbx.secrets).await {
+        tracing::error!(%error, "the directory could not be read anew; the last one is kept");
+        return;
+    }
+    pbx.sip.trust(pbx.directory.sources());
+}
+
+async fn look_around(pbx: &Pbx, seen: &mut Option<i64>) -> Result<(), store::Error> {
+    let version = {
+        let mut tx = pbx.db.read_any_tenant().await?;
+        rows::any_tenant_change_version(&mut tx).await?
+    };
+    if seen.replace(version) != Some(version) {
+        refresh(pbx).await;
+    }
+    recover::say_alive(pbx).await?;
+    let now = pbx.db.now();
+    pbx.registrar.sweep(now);
+    metrics::gauge!("pbx_live_calls").set(count(pbx.live.count()));
+    metrics::gauge!("pbx_registered_extensions").set(count(pbx.registrar.count()));
+    Ok(())
+}
+
+fn count(number: usize) -> f64 {
+    u32::try_from(number).map_or(f64::MAX, f64::from)
+}

@@ -1,0 +1,153 @@
+//! Whom a call rings: registered phones and trunks, and the INVITE that each of them gets.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::{CallId, ids::TrunkId, routing::OutboundAuthorization};
+use sip::{Destination, Invite, TrunkCredentials};
+use sip_proto::registration::Binding;
+
+use super::directory::TrunkLine;
+use crate::model::TrunkTransport;
+
+/// One phone or trunk to try.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    Phone(PhoneTarget),
+    Trunk(TrunkTarget),
+}
+
+/// A registered contact of an extension.
+#[derive(Clone, Debug)]
+pub(crate) struct PhoneTarget {
+    pub(crate) extension: String,
+    pub(crate) binding: Binding,
+}
+
+/// A number to dial by a trunk. Its fields are private, so that only an authorization makes one.
+#[derive(Clone, Debug)]
+pub(crate) struct TrunkTarget {
+    trunk: Arc<TrunkLine>,
+    number: String,
+}
+
+impl TrunkTarget {
+    /// Turns the right to dial into a target. There is no other way to a trunk leg.
+    pub(crate) fn new(right: &OutboundAuthorization, trunk: Arc<TrunkLine>) -> Option<Self> {
+        // A right of one account never opens another account's trunk.
+        (right.tenant() == trunk.trunk.tenant).then(|| Self { trunk, number: right.number().to_owned() })
+    }
+
+    pub(crate) fn id(&self) -> TrunkId {
+        self.trunk.trunk.id
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.trunk.trunk.name
+    }
+
+    /// Returns how many calls the trunk may carry.
+    pub(crate) fn channels(&self) -> u32 {
+        self.trunk.trunk.max_channels.and_then(|most| u32::try_from(most).ok()).unwrap_or(u32::MAX)
+    }
+}
+
+/// What both kinds of INVITE say.
+#[derive(Clone, Debug)]
+pub(crate) struct Offer<'a> {
+    pub(crate) call: CallId,
+    pub(crate) from_display: Option<&'a str>,
+    pub(crate) from_user: &'a str,
+    /// Our own domain.
+    pub(crate) realm: &'a str,
+    pub(crate) sdp: Bytes,
+    /// Headers that the API's caller asked for, already prefixed `X-`.
+    pub(crate) headers: &'a [(String, String)],
+    pub(crate) max_forwards: u8,
+}
+
+/// Why a target could not be dialled.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreachable {
+    #[error("the trunk's host has no address")]
+    NoAddress(#[source] std::io::Error),
+    #[error("the trunk's transport is not open")]
+    NoTransport,
+}
+
+impl Target {
+    pub(crate) fn extension(&self) -> Option<&str> {
+        match self {
+            Self::Phone(phone) => Some(&phone.extension),
+            Self::Trunk(_) => None,
+        }
+    }
+
+    pub(crate) fn trunk(&self) -> Option<&TrunkTarget> {
+        match self {
+            Self::Phone(_) => None,
+            Self::Trunk(trunk) => Some(trunk),
+        }
+    }
+
+    /// Returns the INVITE for this target; resolves the trunk's host.
+    pub(crate) async fn invite(&self, offer: Offer<'_>) -> Result<Invite, Unreachable> {
+        match self {
+            Self::Phone(phone) => Ok(phone.invite(&offer)),
+            Self::Trunk(trunk) => trunk.invite(&offer).await,
+        }
+    }
+}
+
+impl PhoneTarget {
+    fn invite(&self, offer: &Offer<'_>) -> Invite {
+        let binding = &self.binding;
+        // A binding goes back over the flow that it came by (RFC 5626 §5.3); after a restart UDP still finds the way.
+        let destination = Destination::from(binding.flow);
+        let mut invite = Invite::new(binding.uri.clone(), destination, offer.from_user, offer.realm);
+        invite.from_display = offer.from_display.map(str::to_owned);
+        invite.to_uri = Some(format!("sip:{}@{}", self.extension, offer.realm));
+        invite.sdp = Some(offer.sdp.clone());
+        invite.headers.push(("X-Call-UUID".to_owned(), offer.call.to_string()));
+        invite.headers.extend(offer.headers.iter().cloned());
+        invite.max_forwards = offer.max_forwards;
+        invite
+    }
+}
+
+impl TrunkTarget {
+    async fn invite(&self, offer: &Offer<'_>) -> Result<Invite, Unreachable> {
+        let trunk = &self.trunk.trunk;
+        let transport = match trunk.transport {
+            TrunkTransport::Udp => sip::Transport::Udp,
+            TrunkTransport::Tcp => sip::Transport::Tcp,
+            TrunkTransport::Tls => return Err(Unreachable::NoTransport),
+        };
+        let addresses = sip::resolve(&trunk.host, trunk.port).await.map_err(Unreachable::NoAddress)?;
+        let Some(addr) = addresses.first().copied() else {
+            let missing = std::io::Error::new(std::io::ErrorKind::NotFound, "no address");
+            return Err(Unreachable::NoAddress(missing));
+        };
+        let host = if trunk.host.contains(':') { format!("[{}]", trunk.host) } else { trunk.host.clone() };
+        let authority = trunk.port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+        let from_user = trunk.from_user.as_deref().unwrap_or(offer.from_user);
+        let from_host = trunk.from_domain.as_deref().unwrap_or(&host);
+        let destination = Destination { addr, transport, flow: None };
+        let mut invite = Invite::new(format!("sip:{}@{authority}", self.number), destination, from_user, from_host);
+        if trunk.from_user.is_some() {
+            // The carrier wants its login in From; the number to show travels beside it (RFC 3325).
+            invite.headers.push(("P-Asserted-Identity".to_owned(), format!("<sip:{}@{from_host}>", offer.from_user)));
+        }
+        invite.sdp = Some(offer.sdp.clone());
+        invite.headers.extend(offer.headers.iter().cloned());
+        invite.max_forwards = offer.max_forwards;
+        if let (Some(username), Some(password)) = (&trunk.username, &self.trunk.password) {
+            invite.credentials = Some(TrunkCredentials {
+                username: username.clone(),
+                password: password.clone(),
+                realm: trunk.realm.clone(),
+            });
+        }
+        Ok(invite)
+    }
+}

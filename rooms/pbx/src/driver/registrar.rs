@@ -1,0 +1,210 @@
+//! The registrar: who may bind which contacts to an extension, and where its phones are.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use domain::{TenantId, Timestamp};
+use sip::{Flow, RegisterRequest, Transport};
+use sip_proto::registration::{Binding, Bindings, Update};
+
+use super::auth::{self, Login};
+use crate::{Pbx, model, store as rows};
+
+type Aor = (TenantId, String);
+
+/// All bindings of all extensions on this node.
+#[derive(Clone, Default)]
+pub(crate) struct Registrar(Arc<Mutex<HashMap<Aor, Bindings>>>);
+
+impl std::fmt::Debug for Registrar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Registrar")
+    }
+}
+
+impl Registrar {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Aor, Bindings>> {
+        // Each change replaces whole values: a panic under the lock leaves nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what an earlier run stored, so that phones stay reachable over a restart.
+    pub(crate) async fn load(&self, pbx: &Pbx) -> Result<(), store::Error> {
+        let mut tx = pbx.db.read_any_tenant().await?;
+        let now = tx.now();
+        let mut found: HashMap<Aor, Vec<Binding>> = HashMap::new();
+        for row in rows::registrations::any_tenant_all(&mut tx).await? {
+            if row.binding.expires_at <= now {
+                continue;
+            }
+            if let Some(binding) = from_row(row.binding) {
+                found.entry((row.tenant, row.number)).or_default().push(binding);
+            }
+        }
+        *self.lock() = found.into_iter().map(|(aor, list)| (aor, Bindings::new(list))).collect();
+        Ok(())
+    }
+
+    /// Returns where an extension can be reached now, the best contact first.
+    pub(crate) fn contacts(&self, tenant: TenantId, number: &str, now: Timestamp) -> Vec<Binding> {
+        let mut table = self.lock();
+        let Some(bindings) = table.get_mut(&(tenant, number.to_owned())) else { return Vec::new() };
+        bindings.expire(now.millis());
+        let mut list = bindings.list().to_vec();
+        list.sort_by_key(|binding| (std::cmp::Reverse(binding.q), std::cmp::Reverse(binding.expires_at)));
+        list
+    }
+
+    /// Ends every registration of an extension whose secret or status changed.
+    pub(crate) fn forget(&self, tenant: TenantId, number: &str) {
+        self.lock().remove(&(tenant, number.to_owned()));
+    }
+
+    /// Ends the bindings that came over a connection that is closed.
+    pub(crate) fn flow_closed(&self, flow: Flow) -> Vec<(Aor, Vec<Binding>)> {
+        let mut table = self.lock();
+        let mut ended = Vec::new();
+        for (aor, bindings) in table.iter_mut() {
+            let gone = bindings.flow_closed(flow);
+            if !gone.is_empty() {
+                ended.push((aor.clone(), gone));
+            }
+        }
+        table.retain(|_, bindings| !bindings.list().is_empty());
+        ended
+    }
+
+    /// Forgets extensions without a living contact.
+    pub(crate) fn sweep(&self, now: Timestamp) {
+        self.lock().retain(|_, bindings| {
+            bindings.expire(now.millis());
+            !bindings.list().is_empty()
+        });
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+}
+
+/// Answers one REGISTER: proves the login, applies the contacts, and acknowledges when they are on disk.
+pub(crate) async fn register(pbx: Pbx, request: RegisterRequest) {
+    let login = auth::login(&pbx, request.credentials.as_ref(), "REGISTER", &request.host, request.source.ip());
+    let (tenant, line) = match login {
+        Login::Proven { tenant, line } => (tenant, line),
+        Login::Wrong => return request.challenge(),
+        Login::Limited => return request.reject(403),
+    };
+    let number = line.extension.number.clone();
+    if request.user != number {
+        // A login registers its own extension only.
+        return request.reject(403);
+    }
+    let now = pbx.db.now();
+    let update = Update {
+        contacts: &request.contacts,
+        wildcard: request.wildcard,
+        expires: request.expires,
+        call_id: &request.call_id,
+        cseq: request.cseq,
+        flow: request.flow,
+        path: &request.path,
+        user_agent: request.user_agent.as_deref(),
+    };
+    let applied = {
+        let mut table = pbx.registrar.lock();
+        let bindings = table.entry((tenant, number.clone())).or_default();
+        let applied = bindings.apply(&update, pbx.config.registration, now.millis());
+        applied.map(|changed| (changed, bindings.answer(now.millis())))
+    };
+    let (changed, answer) = match applied {
+        Ok(applied) => applied,
+        Err(refused) => return request.refuse(refused),
+    };
+    match persist(&pbx, tenant, &number, &changed.kept, &changed.removed).await {
+        Ok(()) => request.accept(answer),
+        Err(error) => {
+            tracing::error!(%error, tenant.id = %tenant, "registration could not be stored");
+            request.reject(503);
+        }
+    }
+}
+
+/// Forgets the registrations of an extension whose rows were deleted: a new secret, or no extension any more.
+pub(crate) async fn follow(pbx: &Pbx, tenant: TenantId, number: &str) {
+    let stored = async {
+        let mut tx = pbx.db.read(tenant).await?;
+        rows::registrations::of(&mut tx, tenant, number).await
+    };
+    let is_active = pbx.directory.account(tenant).is_some_and(|account| account.active(number).is_some());
+    match stored.await {
+        Ok(list) if list.is_empty() || !is_active => pbx.registrar.forget(tenant, number),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, tenant.id = %tenant, "registrations could not be compared"),
+    }
+}
+
+async fn persist(
+    pbx: &Pbx,
+    tenant: TenantId,
+    number: &str,
+    kept: &[Binding],
+    removed: &[Binding],
+) -> Result<(), store::Error> {
+    if kept.is_empty() && removed.is_empty() {
+        return Ok(());
+    }
+    let mut tx = pbx.db.begin(tenant).await?;
+    for binding in removed {
+        rows::registrations::delete_one(&mut tx, tenant, number, &binding.uri).await?;
+    }
+    let now = tx.now();
+    for binding in kept {
+        rows::registrations::put(&mut tx, tenant, number, &to_row(binding, now)).await?;
+    }
+    tx.commit().await
+}
+
+/// Takes the bindings of a closed connection off the disk.
+pub(crate) async fn flow_closed(pbx: Pbx, flow: Flow) {
+    for ((tenant, number), gone) in pbx.registrar.flow_closed(flow) {
+        if let Err(error) = persist(&pbx, tenant, &number, &[], &gone).await {
+            tracing::warn!(%error, tenant.id = %tenant, "bindings of a closed connection stay until they expire");
+        }
+    }
+}
+
+fn to_row(binding: &Binding, now: Timestamp) -> model::Binding {
+    model::Binding {
+        contact: binding.uri.clone(),
+        instance: binding.instance.clone(),
+        reg_id: binding.reg_id.map(i64::from),
+        call_id: binding.call_id.clone(),
+        cseq: i64::from(binding.cseq),
+        expires_at: Timestamp(binding.expires_at),
+        source: binding.flow.peer,
+        transport: binding.flow.transport.to_string(),
+        user_agent: binding.user_agent.clone(),
+        path: (!binding.path.is_empty()).then(|| binding.path.join(", ")),
+        registered_at: now,
+    }
+}
+
+fn from_row(row: model::Binding) -> Option<Binding> {
+    let transport = Transport::from_token(row.transport.as_bytes())?;
+    Some(Binding {
+        uri: row.contact,
+        expires_at: row.expires_at.millis(),
+        q: 1000,
+        instance: row.instance,
+        reg_id: row.reg_id.and_then(|id| u32::try_from(id).ok()),
+        call_id: row.call_id,
+        cseq: u32::try_from(row.cseq).ok()?,
+        // Connections do not survive a restart, UDP sockets do: number 0 is the first one.
+        flow: Flow { transport, id: 0, peer: row.source },
+        path: row.path.map(|path| vec![path]).unwrap_or_default(),
+        user_agent: row.user_agent,
+    })
+}

@@ -1,0 +1,60 @@
+//! What calls need to know of the accounts themselves.
+
+use domain::{TenantId, number::Region};
+use serde::Deserialize;
+use store::{FromRow, Tx, sql};
+
+use super::Result;
+
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Tenant {
+    pub(crate) id: TenantId,
+    pub(crate) host: Option<String>,
+    pub(crate) region: String,
+}
+
+pub(crate) async fn any_tenant_all(tx: &mut Tx) -> Result<Vec<Tenant>> {
+    sql("select id, host, region from tenant order by id").all(tx).await
+}
+
+/// Returns the active caller IDs of every account.
+pub(crate) async fn any_tenant_caller_ids(tx: &mut Tx) -> Result<Vec<(TenantId, String)>> {
+    sql("select tenant_id, number from caller_id where status = 'active'").all(tx).await
+}
+
+/// How an account wants its records read.
+#[derive(Clone, Debug)]
+pub(crate) struct AccountSettings {
+    /// An IANA name.
+    pub(crate) timezone: String,
+    pub(crate) region: Region,
+    /// Longest period of one list of records.
+    pub(crate) cdr_max_days: i64,
+}
+
+/// Longest period of one list of records, unless the account has another.
+const CDR_MAX_DAYS: i64 = 30;
+
+impl Default for AccountSettings {
+    fn default() -> Self {
+        Self { timezone: "Asia/Ho_Chi_Minh".to_owned(), region: Region::of("VN"), cdr_max_days: CDR_MAX_DAYS }
+    }
+}
+
+/// The part of an account's settings that is this room's.
+#[derive(Deserialize)]
+struct Own {
+    cdr_max_days: Option<i64>,
+}
+
+/// Returns the account's settings, the defaults where it has none.
+pub(crate) async fn settings(tx: &mut Tx, tenant: TenantId) -> Result<AccountSettings> {
+    let found = sql("select timezone, region, settings from tenant where id = $1")
+        .bind(tenant)
+        .first::<(String, String, String)>(tx)
+        .await?;
+    let Some((timezone, region, settings)) = found else { return Ok(AccountSettings::default()) };
+    let own = serde_json::from_str::<Own>(&settings).ok();
+    let cdr_max_days = own.and_then(|own| own.cdr_max_days).filter(|days| *days > 0).unwrap_or(CDR_MAX_DAYS);
+    Ok(AccountSettings { timezone, region: Region::of(&region), cdr_max_days })
+}
