@@ -1,7 +1,5 @@
 //! Streams that meet on one time line.
 
-use std::collections::VecDeque;
-
 /// Adds the samples of `other` to `to`, held within 16 bits.
 pub fn add(to: &mut [i16], other: &[i16]) {
     for (sample, &more) in to.iter_mut().zip(other) {
@@ -16,14 +14,14 @@ pub struct Window {
     /// Position of the first frame held.
     start: u64,
     /// Interleaved.
-    samples: VecDeque<i16>,
+    samples: Vec<i16>,
     capacity: usize,
 }
 
 impl Window {
     /// Opens a window at position 0 that holds up to `capacity` frames.
     pub fn new(channels: usize, capacity: usize) -> Self {
-        Self { channels: channels.max(1), start: 0, samples: VecDeque::new(), capacity }
+        Self { channels: channels.max(1), start: 0, samples: Vec::new(), capacity }
     }
 
     /// Returns the position of the first frame not yet taken.
@@ -32,20 +30,20 @@ impl Window {
     }
 
     /// Adds samples to a channel at a position; what lies before or beyond the window is left out.
-    pub fn add(&mut self, channel: usize, position: u64, samples: impl IntoIterator<Item = i16>) {
+    pub fn add(&mut self, channel: usize, position: u64, samples: impl ExactSizeIterator<Item = i16>) {
         let channel = channel.min(self.channels - 1);
-        for (at, sample) in (position..).zip(samples) {
-            let Some(frame) = at.checked_sub(self.start).and_then(|frame| usize::try_from(frame).ok()) else {
-                continue;
-            };
-            if frame >= self.capacity {
-                return;
-            }
-            let needed = (frame + 1) * self.channels;
-            if self.samples.len() < needed {
-                self.samples.resize(needed, 0);
-            }
-            let place = &mut self.samples[frame * self.channels + channel];
+        let late = usize::try_from(self.start.saturating_sub(position)).unwrap_or(usize::MAX);
+        let ahead = usize::try_from(position.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        let fits = samples.len().saturating_sub(late).min(self.capacity.saturating_sub(ahead));
+        if fits == 0 {
+            return;
+        }
+        let (from, until) = (ahead * self.channels, (ahead + fits) * self.channels);
+        if self.samples.len() < until {
+            self.samples.resize(until, 0);
+        }
+        let places = self.samples[from..until].iter_mut().skip(channel).step_by(self.channels);
+        for (place, sample) in places.zip(samples.skip(late)) {
             *place = place.saturating_add(sample);
         }
     }
@@ -84,27 +82,27 @@ mod tests {
     #[test]
     fn two_streams_in_one_channel_add_up_without_overflow() {
         let mut window = Window::new(1, 100);
-        window.add(0, 0, [1, 2, 30_000]);
-        window.add(0, 1, [10, 30_000, 5]);
+        window.add(0, 0, [1, 2, 30_000].into_iter());
+        window.add(0, 1, [10, 30_000, 5].into_iter());
         assert_eq!(take(&mut window, 5), [1, 12, i16::MAX, 5, 0]);
     }
 
     #[test]
     fn two_channels_stay_apart() {
         let mut window = Window::new(2, 100);
-        window.add(1, 1, [7, 8]);
-        window.add(0, 0, [1]);
+        window.add(1, 1, [7, 8].into_iter());
+        window.add(0, 0, [1].into_iter());
         assert_eq!(take(&mut window, 3), [1, 0, 0, 7, 0, 8]);
     }
 
     #[test]
     fn what_comes_too_late_or_too_early_is_left_out() {
         let mut window = Window::new(1, 4);
-        window.add(0, 2, [1, 1, 1, 1]);
+        window.add(0, 2, [1, 1, 1, 1].into_iter());
         assert_eq!(take(&mut window, 3), [0, 0, 1]);
-        window.add(0, 1, [9, 9, 9]);
+        window.add(0, 1, [9, 9, 9].into_iter());
         assert_eq!(take(&mut window, 5), [10, 0]);
-        window.add(0, u64::MAX - 1, [9, 9]);
+        window.add(0, u64::MAX - 1, [9, 9].into_iter());
         assert_eq!(window.end(), 5);
     }
 

@@ -2,7 +2,10 @@
 
 mod command;
 mod event;
+mod latch;
+mod leg;
 mod media;
+mod play;
 mod ports;
 mod record;
 mod session;
@@ -24,4 +27,10 @@ use std::time::Instant;
 #[expect(clippy::disallowed_methods, reason = "media threads turn on real packets; the machines they drive take `now`")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// Returns the samples of 8 kHz that have passed since `epoch`: the time of all media machines.
+pub(crate) fn samples_since(epoch: Instant) -> u64 {
+    let passed = now().saturating_duration_since(epoch);
+    passed.as_secs() * u64::from(audio::SAMPLE_RATE) + u64::from(passed.subsec_nanos() / 125_000)
 }

@@ -1,5 +1,5 @@
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,6 +17,8 @@ const BIND_ATTEMPTS: usize = 32;
 pub(crate) struct Pair {
     pub(crate) rtp: UdpSocket,
     pub(crate) rtcp: UdpSocket,
+    /// The sockets speak IPv6, and IPv4 in its clothes.
+    pub(crate) v6: bool,
     /// Dropped after the sockets are closed: field order matters.
     lease: Lease,
 }
@@ -29,7 +31,7 @@ impl Pair {
             let lease = ports.draw(now)?;
             let port = lease.port();
             match (open(SocketAddr::new(address, port)), open(SocketAddr::new(address, port + 1))) {
-                (Ok(rtp), Ok(rtcp)) => return Some(Self { rtp, rtcp, lease }),
+                (Ok(rtp), Ok(rtcp)) => return Some(Self { rtp, rtcp, v6: address.is_ipv6(), lease }),
                 (Err(error), _) | (_, Err(error)) => {
                     tracing::warn!(port, %error, "media port cannot be bound");
                     taken.push(lease);
@@ -43,14 +45,22 @@ impl Pair {
         self.lease.port()
     }
 
-    /// Returns an address as the sockets of this pair can send to it, `None` for the wrong family.
-    pub(crate) fn reach(&self, address: SocketAddr, v6: bool) -> Option<SocketAddr> {
-        match (address, v6) {
-            (SocketAddr::V4(v4), true) => {
-                let mapped: Ipv6Addr = v4.ip().to_ipv6_mapped();
-                Some(SocketAddrV6::new(mapped, v4.port(), 0, 0).into())
-            }
-            (SocketAddr::V6(v6), false) => v6.ip().to_ipv4_mapped().map(|v4| SocketAddr::new(v4.into(), v6.port())),
+    /// Sends a packet; a network that does not take it loses it, like any other network.
+    pub(crate) fn send(&self, packet: &[u8], destination: SocketAddr) -> bool {
+        self.reach(destination).is_some_and(|destination| self.rtp.send_to(packet, destination).is_ok())
+    }
+
+    pub(crate) fn send_rtcp(&self, packet: &[u8], destination: SocketAddr) {
+        if let Some(destination) = self.reach(destination) {
+            let _ = self.rtcp.send_to(packet, destination);
+        }
+    }
+
+    /// Returns an address as these sockets can send to it, `None` for the wrong family.
+    fn reach(&self, address: SocketAddr) -> Option<SocketAddr> {
+        match (address, self.v6) {
+            (SocketAddr::V4(v4), true) => Some(SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into()),
+            (SocketAddr::V6(_), false) => None,
             _ => Some(address),
         }
     }

@@ -1,12 +1,397 @@
+use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::command::Inbox;
-use crate::record::Recorder;
+use audio::rtp::MAX_PACKET;
+use audio::{FRAME, SAMPLE_RATE};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use slab::Slab;
 
-/// Starts one media thread.
+use crate::command::{Action, Command, Inbox};
+use crate::leg::{Kind, Leg, Taken};
+use crate::record::{Entry, Feed, Job, Recorder, Tap};
+use crate::socket::Pair;
+use crate::{EventKind, EventSink, Finished, LegNo, LegStats, Remote};
+
+/// Readiness events taken at once.
+const EVENTS: usize = 256;
+/// The epoll token of the bell.
+const BELL: u64 = u64::MAX;
+/// Samples in a tick of 20 ms.
+const TICK: u64 = FRAME as u64;
+/// Ticks that are caught up with after a stall; beyond it they are left out.
+const CATCH_UP: u64 = 5;
+/// Legs are looked at this often at most (10 ms) and at least (1 s).
+const LOOK: std::ops::RangeInclusive<u64> = 80..=SAMPLE_RATE as u64;
+/// Origins from here on are what is played, not what is received.
+const PLAYED: u8 = 254;
+
+/// Starts one media thread. It ends when its mailbox is gone.
 pub(crate) fn start(number: usize, inbox: Inbox, recorder: Recorder, inactivity: Duration) -> io::Result<()> {
-    let _ = (inbox.commands, inbox.bell.eventfd(), recorder, inactivity);
-    std::thread::Builder::new().name(format!("media-{number}")).spawn(move || {})?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(inbox.bell.eventfd(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
+    let inactivity = inactivity.as_secs() * u64::from(SAMPLE_RATE) + u64::from(inactivity.subsec_millis()) * 8;
+    let worker = Worker {
+        epoll,
+        inbox,
+        epoch: recorder.epoch,
+        legs: Slab::new(),
+        sessions: HashMap::new(),
+        feed: Feed::new(recorder),
+        buffer: Box::new([0; BUFFER]),
+        busy: Vec::new(),
+        tick_at: 0,
+        look_at: 0,
+        look_every: (inactivity / 4).clamp(*LOOK.start(), *LOOK.end()),
+        inactivity,
+        next_recording: (number as u64) << 48,
+        packets: 0,
+    };
+    std::thread::Builder::new().name(format!("media-{number}")).spawn(move || worker.run())?;
     Ok(())
+}
+
+/// A datagram that fills it was too long.
+const BUFFER: usize = MAX_PACKET + 1;
+
+struct Worker {
+    epoll: Epoll,
+    inbox: Inbox,
+    epoch: std::time::Instant,
+    legs: Slab<Leg>,
+    sessions: HashMap<u64, Call>,
+    feed: Feed,
+    /// Shared by all sockets of the thread.
+    buffer: Box<[u8; BUFFER]>,
+    /// Legs that have something of ours to send.
+    busy: Vec<usize>,
+    tick_at: u64,
+    look_at: u64,
+    look_every: u64,
+    inactivity: u64,
+    next_recording: u64,
+    packets: u64,
+}
+
+/// A session as its thread knows it.
+struct Call {
+    events: EventSink,
+    legs: HashMap<LegNo, usize>,
+    closed: Vec<LegStats>,
+    recording: Option<u64>,
+    paused: bool,
+}
+
+impl Worker {
+    fn run(mut self) {
+        let mut events = vec![EpollEvent::empty(); EVENTS];
+        loop {
+            let ready = match self.epoll.wait(&mut events, self.timeout()) {
+                Ok(ready) => ready,
+                Err(Errno::EINTR) => 0,
+                Err(error) => {
+                    tracing::error!(%error, "media thread cannot wait for packets");
+                    return;
+                }
+            };
+            let now = self.now();
+            let mut rung = false;
+            for event in &events[..ready] {
+                match event.data() {
+                    BELL => rung = true,
+                    token => self.guard((token >> 1) as usize, |worker| worker.receive(token, now)),
+                }
+            }
+            if rung {
+                self.inbox.bell.answer();
+                while let Ok(command) = self.inbox.commands.try_recv() {
+                    if matches!(command.action, Action::Shutdown) {
+                        return;
+                    }
+                    self.apply(command, now);
+                }
+            }
+            self.tick(now);
+            if now >= self.look_at && !self.legs.is_empty() {
+                self.look_at = now + self.look_every;
+                self.look(now);
+            }
+            if self.feed.deadline().is_some_and(|at| now >= at) {
+                self.feed.flush(now);
+            }
+        }
+    }
+
+    fn now(&self) -> u64 {
+        crate::samples_since(self.epoch)
+    }
+
+    fn timeout(&self) -> EpollTimeout {
+        let tick = (!self.busy.is_empty()).then_some(self.tick_at);
+        let look = (!self.legs.is_empty()).then_some(self.look_at);
+        let Some(at) = [tick, look, self.feed.deadline()].into_iter().flatten().min() else {
+            return EpollTimeout::NONE;
+        };
+        let milliseconds = at.saturating_sub(self.now()).div_ceil(8);
+        EpollTimeout::try_from(milliseconds).unwrap_or(EpollTimeout::MAX)
+    }
+
+    /// Does something for one leg; a panic ends the media of its call alone.
+    fn guard(&mut self, index: usize, act: impl FnOnce(&mut Self)) {
+        let Some(session) = self.legs.get(index).map(|leg| leg.session) else { return };
+        if catch_unwind(AssertUnwindSafe(|| act(self))).is_err() {
+            tracing::error!(session, "media of a call failed and is closed");
+            if let Some(call) = self.sessions.get(&session) {
+                for &leg in call.legs.keys() {
+                    call.events.send(EventKind::Inactive { leg });
+                }
+            }
+            self.close(session, self.now());
+        }
+    }
+
+    fn receive(&mut self, token: u64, now: u64) {
+        let index = (token >> 1) as usize;
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        // One datagram for each readiness: no flood on one socket keeps the others waiting.
+        let socket = if token & 1 == 0 { &leg.pair.rtp } else { &leg.pair.rtcp };
+        let Ok((length, source)) = socket.recv_from(&mut self.buffer[..]) else { return };
+        if token & 1 == 0 {
+            self.packets += 1;
+            self.relay(index, length, source, now);
+        } else {
+            leg.take_rtcp(&self.buffer[..length], source);
+        }
+    }
+
+    fn relay(&mut self, index: usize, length: usize, source: SocketAddr, now: u64) {
+        let datagram = &mut self.buffer[..length];
+        let leg = &mut self.legs[index];
+        let Some(taken) = leg.take(datagram, source, now) else { return };
+        if let Some(tap) = leg.tap
+            && taken.kind == Kind::Audio
+        {
+            let Taken { ref header, codec, .. } = taken;
+            let payload = datagram.get(header.payload.clone()).unwrap_or_default();
+            self.feed.push(&Entry { tap, codec, timestamp: header.timestamp, arrival: now, payload });
+        }
+        if let Kind::Event(Some(digit)) = taken.kind
+            && let Some(call) = self.sessions.get(&leg.session)
+        {
+            call.events.send(EventKind::Dtmf { leg: leg.no, digit });
+        }
+        if let Some(peer) = leg.peer
+            && let Some(peer) = self.legs.get_mut(peer)
+        {
+            peer.forward(&taken, index as u64, datagram, now);
+        }
+    }
+
+    /// Sends what is due of tones, prompts and keys.
+    fn tick(&mut self, now: u64) {
+        if self.busy.is_empty() || now < self.tick_at {
+            return;
+        }
+        if now.saturating_sub(self.tick_at) > CATCH_UP * TICK {
+            self.tick_at = now;
+        }
+        while now >= self.tick_at {
+            self.tick_at += TICK;
+            let mut index = 0;
+            while let Some(&leg) = self.busy.get(index) {
+                if self.tick_leg(leg, now) {
+                    index += 1;
+                } else {
+                    self.busy.swap_remove(index);
+                }
+            }
+        }
+    }
+
+    /// Returns whether the leg stays busy.
+    fn tick_leg(&mut self, index: usize, now: u64) -> bool {
+        let Some(leg) = self.legs.get_mut(index) else { return false };
+        let ticked = leg.tick(now);
+        if let (Some(tap), Some((codec, timestamp, payload))) = (leg.played_tap, ticked.played) {
+            self.feed.push(&Entry { tap, codec, timestamp, arrival: now, payload: &payload });
+        }
+        if ticked.finished
+            && let Some(call) = self.sessions.get(&leg.session)
+        {
+            call.events.send(EventKind::PlayFinished { leg: leg.no });
+        }
+        ticked.busy
+    }
+
+    fn look(&mut self, now: u64) {
+        for (_, leg) in &mut self.legs {
+            if leg.look(self.inactivity, now)
+                && let Some(call) = self.sessions.get(&leg.session)
+            {
+                call.events.send(EventKind::Inactive { leg: leg.no });
+            }
+        }
+        metrics::counter!("media_packets_received_total").increment(std::mem::take(&mut self.packets));
+    }
+
+    fn apply(&mut self, Command { session, action }: Command, now: u64) {
+        match action {
+            Action::Open(events) => {
+                let (legs, closed) = (HashMap::new(), Vec::new());
+                self.sessions.insert(session, Call { events, legs, closed, recording: None, paused: false });
+            }
+            Action::OpenLeg(no, pair) => self.open_leg(session, no, pair, now),
+            Action::CloseLeg(no) => self.close_leg(session, no, now),
+            Action::SetRemote(no, remote) => self.set_remote(session, no, *remote, now),
+            Action::Connect(a, b) => self.connect(session, a, b, now),
+            Action::Disconnect => {
+                for index in self.indices(session) {
+                    self.legs[index].set_peer(None, now);
+                }
+            }
+            Action::Play(no, source) => self.with_leg(session, no, |leg| leg.play(source)),
+            Action::Stop(no) => self.with_leg(session, no, Leg::stop),
+            Action::SendDtmf(no, events) => self.with_leg(session, no, |leg| leg.press(&events)),
+            Action::Capture(no, heard) => self.with_leg(session, no, |leg| leg.capture(heard)),
+            Action::Record(record) => {
+                let Some(call) = self.sessions.get_mut(&session) else { return };
+                if call.recording.is_some() {
+                    let reason = "the session is being recorded already".to_owned();
+                    call.events.send(EventKind::RecordingFailed { reason });
+                    return;
+                }
+                let recording = self.next_recording;
+                self.next_recording += 1;
+                (call.recording, call.paused) = (Some(recording), false);
+                let events = call.events.clone();
+                self.feed.command(Job::Start { recording, record, events, at: now }, now);
+                self.tap(session);
+            }
+            Action::PauseRecording(paused) => {
+                if let Some(call) = self.sessions.get_mut(&session) {
+                    call.paused = paused;
+                }
+                self.tap(session);
+            }
+            Action::Finish(reply) => {
+                let Some(mut call) = self.remove(session, now) else { return };
+                call.closed.sort_by_key(|stats| stats.leg);
+                let finished = Finished { legs: call.closed, recording: None };
+                match call.recording {
+                    Some(recording) => {
+                        let report = Some((finished, reply));
+                        self.feed.command(Job::Finish { recording, at: now, report }, now);
+                    }
+                    // Whoever asked may have stopped waiting.
+                    None => drop(reply.send(finished)),
+                }
+            }
+            Action::Close => self.close(session, now),
+            Action::Shutdown => {}
+        }
+    }
+
+    fn indices(&self, session: u64) -> Vec<usize> {
+        self.sessions.get(&session).map(|call| call.legs.values().copied().collect()).unwrap_or_default()
+    }
+
+    fn index(&self, session: u64, no: LegNo) -> Option<usize> {
+        self.sessions.get(&session)?.legs.get(&no).copied()
+    }
+
+    fn with_leg(&mut self, session: u64, no: LegNo, act: impl FnOnce(&mut Leg)) {
+        let Some(index) = self.index(session, no) else { return };
+        let leg = &mut self.legs[index];
+        act(leg);
+        if leg.is_busy() && !self.busy.contains(&index) {
+            if self.busy.is_empty() {
+                self.tick_at = self.now();
+            }
+            self.busy.push(index);
+        }
+    }
+
+    fn open_leg(&mut self, session: u64, no: LegNo, pair: Pair, now: u64) {
+        let Some(call) = self.sessions.get_mut(&session) else { return };
+        if self.legs.is_empty() {
+            self.look_at = now + self.look_every;
+        }
+        let entry = self.legs.vacant_entry();
+        let index = entry.key();
+        let token = (index as u64) << 1;
+        let watched = self
+            .epoll
+            .add(&pair.rtp, EpollEvent::new(EpollFlags::EPOLLIN, token))
+            .and_then(|()| self.epoll.add(&pair.rtcp, EpollEvent::new(EpollFlags::EPOLLIN, token | 1)));
+        if let Err(error) = watched {
+            tracing::error!(%error, "a media socket cannot be watched");
+            return;
+        }
+        entry.insert(Leg::new(session, no, pair, now));
+        call.legs.insert(no, index);
+        self.tap(session);
+    }
+
+    fn close_leg(&mut self, session: u64, no: LegNo, now: u64) {
+        let Some(call) = self.sessions.get_mut(&session) else { return };
+        let Some(index) = call.legs.remove(&no) else { return };
+        // Closing its sockets takes them out of the epoll set.
+        let leg = self.legs.remove(index);
+        call.closed.push(leg.stats());
+        if let Some(peer) = leg.peer.and_then(|peer| self.legs.get_mut(peer)) {
+            peer.set_peer(None, now);
+        }
+        self.busy.retain(|&busy| busy != index);
+    }
+
+    fn set_remote(&mut self, session: u64, no: LegNo, remote: Remote, now: u64) {
+        self.with_leg(session, no, |leg| leg.set_remote(remote, now));
+    }
+
+    fn connect(&mut self, session: u64, a: LegNo, b: LegNo, now: u64) {
+        let (Some(a), Some(b)) = (self.index(session, a), self.index(session, b)) else { return };
+        if a == b {
+            return;
+        }
+        for index in [a, b] {
+            if let Some(former) = self.legs[index].peer {
+                self.legs[former].set_peer(None, now);
+            }
+        }
+        self.legs[a].set_peer(Some(b), now);
+        self.legs[b].set_peer(Some(a), now);
+    }
+
+    /// Puts the taps of a session's recording where they belong now.
+    fn tap(&mut self, session: u64) {
+        let Some(call) = self.sessions.get(&session) else { return };
+        let recording = call.recording.filter(|_| !call.paused);
+        for (&no, &index) in &call.legs {
+            let first = no == LegNo(0);
+            let tap =
+                |origin, left: bool| recording.map(|recording| Tap { recording, origin, channel: u8::from(!left) });
+            let leg = &mut self.legs[index];
+            leg.tap = tap(no.0.min(PLAYED - 1), first);
+            // What the first leg hears from us belongs to the other side; what others hear (hold music) to neither.
+            leg.played_tap = if first { tap(PLAYED, false) } else { None };
+        }
+    }
+
+    /// Closes all legs of a session and takes it out.
+    fn remove(&mut self, session: u64, now: u64) -> Option<Call> {
+        let legs: Vec<LegNo> = self.sessions.get(&session)?.legs.keys().copied().collect();
+        for no in legs {
+            self.close_leg(session, no, now);
+        }
+        self.sessions.remove(&session)
+    }
+
+    fn close(&mut self, session: u64, now: u64) {
+        if let Some(recording) = self.remove(session, now).and_then(|call| call.recording) {
+            self.feed.command(Job::Finish { recording, at: now, report: None }, now);
+        }
+    }
 }

@@ -1,0 +1,164 @@
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::file::Recording;
+use super::{Entries, Job, LOST, SPARE};
+use crate::{EventKind, EventSink, Finished};
+
+/// Headers are patched this often.
+const PATCH_EVERY: Duration = Duration::from_secs(1);
+/// Finished files that wait to be synchronised; beyond it the writer does it itself.
+const WAITING_SYNCS: usize = 64;
+
+type Report = Option<(Finished, oneshot::Sender<Finished>)>;
+
+/// Starts the writer and the thread that synchronises finished files. Both end when no sender of jobs is left.
+pub(crate) fn start(jobs: Receiver<Job>, spare: Arc<Mutex<Vec<Vec<u8>>>>, epoch: Instant) -> io::Result<()> {
+    let (syncs, waiting) = sync_channel::<Sync>(WAITING_SYNCS);
+    thread::Builder::new().name("record-sync".into()).spawn(move || waiting.into_iter().for_each(Sync::run))?;
+    let writer = Writer { recordings: HashMap::new(), syncs, spare, epoch };
+    thread::Builder::new().name("record".into()).spawn(move || writer.run(&jobs))?;
+    Ok(())
+}
+
+struct Writer {
+    recordings: HashMap<u64, (Recording, EventSink)>,
+    syncs: SyncSender<Sync>,
+    spare: Arc<Mutex<Vec<Vec<u8>>>>,
+    epoch: Instant,
+}
+
+/// A file to bring to the disk, and whom to tell.
+struct Sync {
+    file: File,
+    report: Report,
+    events: EventSink,
+}
+
+impl Writer {
+    fn run(mut self, jobs: &Receiver<Job>) {
+        let mut patch_at = crate::now() + PATCH_EVERY;
+        loop {
+            // What is behind in the queue must not be overtaken: time moves with the jobs, or with the clock when
+            // there are none.
+            let clock = match jobs.recv_timeout(patch_at.saturating_duration_since(crate::now())) {
+                Ok(job) => self.handle(job),
+                Err(RecvTimeoutError::Timeout) => self.samples(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let now = crate::now();
+            if now >= patch_at {
+                patch_at = now + PATCH_EVERY;
+                self.each(|recording| recording.advance(clock));
+            }
+        }
+        let now = self.samples();
+        for (recording, events) in std::mem::take(&mut self.recordings).into_values() {
+            self.finish(recording, events, now, None);
+        }
+    }
+
+    fn samples(&self) -> u64 {
+        crate::samples_since(self.epoch)
+    }
+
+    /// Does one job and returns the time that it speaks of.
+    fn handle(&mut self, job: Job) -> u64 {
+        match job {
+            Job::Start { recording, record, events, at } => {
+                let path = record.path.clone();
+                match Recording::create(record, at) {
+                    Ok(created) => {
+                        self.recordings.insert(recording, (created, events));
+                    }
+                    Err(error) => fail(&events, &format!("{}: {error}", path.display())),
+                }
+                at
+            }
+            Job::Batch { mut entries, at } => {
+                for entry in Entries(&entries) {
+                    let Some((recording, events)) = self.recordings.get_mut(&entry.tap.recording) else { continue };
+                    if entry.tap.origin == LOST {
+                        recording.dropped += u64::from(entry.timestamp);
+                    } else if !recording.failed
+                        && let Err(error) = recording.put(&entry)
+                    {
+                        recording.failed = true;
+                        fail(events, &error.to_string());
+                    }
+                }
+                entries.clear();
+                let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+                if spare.len() < SPARE {
+                    spare.push(entries);
+                }
+                at
+            }
+            Job::Finish { recording, at, report } => {
+                match self.recordings.remove(&recording) {
+                    Some((recording, events)) => self.finish(recording, events, at, report),
+                    None => deliver(report),
+                }
+                at
+            }
+        }
+    }
+
+    fn each(&mut self, mut act: impl FnMut(&mut Recording) -> io::Result<()>) {
+        for (recording, events) in self.recordings.values_mut() {
+            if !recording.failed
+                && let Err(error) = act(recording)
+            {
+                recording.failed = true;
+                fail(events, &error.to_string());
+            }
+        }
+    }
+
+    fn finish(&self, recording: Recording, events: EventSink, at: u64, mut report: Report) {
+        let (recorded, file, result) = recording.finish(at);
+        if let Err(error) = result {
+            fail(&events, &error.to_string());
+        }
+        if let Some((finished, _)) = &mut report {
+            finished.recording = Some(recorded);
+        }
+        match self.syncs.try_send(Sync { file, report, events }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(sync) | TrySendError::Disconnected(sync)) => sync.run(),
+        }
+    }
+}
+
+impl Sync {
+    /// Synchronises once: a failed fsync is not retried, the recording counts as incomplete.
+    fn run(self) {
+        let Self { file, mut report, events } = self;
+        if let Err(error) = file.sync_all() {
+            fail(&events, &error.to_string());
+            if let Some(recorded) = report.as_mut().and_then(|(finished, _)| finished.recording.as_mut()) {
+                recorded.complete = false;
+            }
+        }
+        deliver(report);
+    }
+}
+
+fn deliver(report: Report) {
+    if let Some((finished, reply)) = report {
+        // Whoever asked may have stopped waiting.
+        let _ = reply.send(finished);
+    }
+}
+
+fn fail(events: &EventSink, reason: &str) {
+    tracing::error!(reason, "recording failed");
+    events.send(EventKind::RecordingFailed { reason: reason.to_owned() });
+}
