@@ -108,9 +108,9 @@ impl DigestError {
 /// A WWW-Authenticate or Proxy-Authenticate value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
-    /// Protection domain.
+    /// Protection domain, as it stands between the quotes.
     pub realm: String,
-    /// Server nonce.
+    /// Server nonce, as it stands between the quotes.
     pub nonce: String,
     /// Hash to use.
     pub algorithm: Algorithm,
@@ -531,7 +531,8 @@ fn parameter(item: &[u8]) -> Option<Parameter<'_>> {
     let (name, value) = (name.trim_ascii(), value.trim_ascii());
     let raw = match split_quoted(value) {
         Some((inside, rest)) => rest.is_empty().then_some(inside)?,
-        None => (!value.contains(&b'"')).then_some(value)?,
+        // Printed between quotes again, a backslash would quote the closing one.
+        None => (!value.iter().any(|byte| matches!(byte, b'"' | b'\\'))).then_some(value)?,
     };
     is_token(name).then(|| Parameter { name: name.to_ascii_lowercase(), raw })
 }

@@ -1,4 +1,5 @@
 //! Reading and writing of messages.
+
 use bytes::Bytes;
 use sip_proto::message::{Message, Method, Name, ParseError, RequestBuilder, ResponseBuilder, parse};
 

@@ -76,9 +76,7 @@ fn part(body: &Bytes, raw: &[u8]) -> Option<(Bytes, Bytes)> {
     let mut kind = Bytes::from_static(b"text/plain");
     let mut lines = Lines::new(head);
     while let Some(field) = lines.field() {
-        if let Ok(field) = field
-            && Name::parse(field.name) == Name::ContentType
-        {
+        if Name::parse(field.name) == Name::ContentType {
             kind = body.slice_ref(field.value);
         }
     }

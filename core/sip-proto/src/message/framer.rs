@@ -84,6 +84,9 @@ impl Framer {
             if let Some(frame) = self.keep_alive() {
                 return Some(Ok(frame));
             }
+            if *self.buffer == *b"\r" {
+                return None;
+            }
             let end = match head_end(&self.buffer, self.searched) {
                 Some(end) if end <= limits::MESSAGE => end,
                 None if self.buffer.len() <= limits::MESSAGE => {
@@ -109,7 +112,7 @@ impl Framer {
 
     /// Takes line ends between messages.
     fn keep_alive(&mut self) -> Option<Frame> {
-        if self.searched > 0 || !self.buffer.starts_with(b"\r\n") {
+        if !self.buffer.starts_with(b"\r\n") {
             return None;
         }
         if self.buffer.starts_with(b"\r\n\r\n") {
@@ -135,12 +138,13 @@ impl Framer {
 fn body_length(head: &[u8]) -> Result<usize, Status> {
     let mut lines = Lines::new(head);
     let mut length = BodyLength::default();
-    // A malformed line is the parser's business, unless it hides a length.
+    // A malformed line is the parser's business, unless others might read another length from it.
     _ = lines.start();
     while let Some(field) = lines.field() {
-        if let Ok(field) = field {
-            length.see(Name::parse(field.name), field.value)?;
+        if field.torn {
+            return Err(Status::bad("bare CR or LF"));
         }
+        length.see(Name::parse(field.name), field.value)?;
     }
     length.declared().ok_or(Status::bad("missing Content-Length"))
 }

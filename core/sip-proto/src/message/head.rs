@@ -24,9 +24,22 @@ pub(super) fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
 /// One header field, folds included.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Field<'a> {
+    /// Name; empty if the line could not be read.
     pub(super) name: &'a [u8],
     pub(super) value: &'a [u8],
     pub(super) folded: bool,
+    /// What is wrong with the line. Its name and value may still help to answer.
+    pub(super) fault: Option<Status>,
+    /// Whether others might see other lines here: a CR or LF stands alone.
+    pub(super) torn: bool,
+}
+
+/// One logical line, without its line end.
+struct Line<'a> {
+    text: &'a [u8],
+    folded: bool,
+    fault: Option<Status>,
+    torn: bool,
 }
 
 /// Reads logical lines from a head.
@@ -40,46 +53,41 @@ impl<'a> Lines<'a> {
     }
 
     /// Returns the start line, without its CRLF.
-    pub(super) fn start(&mut self) -> Result<&'a [u8], Status> {
-        let (line, _) = self.line()?;
-        Ok(line)
+    pub(super) fn start(&mut self) -> (&'a [u8], Option<Status>) {
+        let line = self.line();
+        (line.text, line.fault)
     }
 
     /// Returns the next header field; `None` at the empty line or the end.
-    pub(super) fn field(&mut self) -> Option<Result<Field<'a>, Status>> {
+    pub(super) fn field(&mut self) -> Option<Field<'a>> {
         if self.rest.is_empty() || self.rest.starts_with(b"\r\n") {
             return None;
         }
-        Some(self.line().and_then(|(line, folded)| {
-            let colon = line.iter().position(|&byte| byte == b':').ok_or(Status::bad("header line without a colon"))?;
-            let (name, value) = line.split_at_checked(colon).ok_or(Status::bad("header line without a colon"))?;
-            // HCOLON allows blanks before the colon, but no line break.
-            let name = trim_blanks_end(name);
-            if !is_token(name) {
-                return Err(Status::bad("malformed header name"));
-            }
-            Ok(Field { name, value: value.get(1..).unwrap_or_default().trim_ascii(), folded })
-        }))
+        let Line { text, folded, fault, torn } = self.line();
+        let colon = text.iter().position(|&byte| byte == b':').unwrap_or(text.len());
+        let (name, value) = text.split_at_checked(colon).unwrap_or_default();
+        // HCOLON allows blanks before the colon, but no line break.
+        let name = trim_blanks_end(name);
+        if value.is_empty() || !is_token(name) {
+            let fault = fault.or(Some(Status::bad("malformed header line")));
+            return Some(Field { name: &[], value: &[], folded, fault, torn });
+        }
+        Some(Field { name, value: value.get(1..).unwrap_or_default().trim_ascii(), folded, fault, torn })
     }
 
-    /// Takes one logical line; on an error the line is skipped, so that the rest can still be read.
-    fn line(&mut self) -> Result<(&'a [u8], bool), Status> {
+    /// Takes one logical line.
+    fn line(&mut self) -> Line<'a> {
         let text = self.rest;
-        let mut folded = false;
-        let mut fault = None;
+        let mut line = Line { text, folded: false, fault: None, torn: false };
+        let mut nul = false;
         let mut previous = 0_u8;
         let mut escaped = false;
         let mut end = text.len();
         for (at, &byte) in text.iter().enumerate() {
-            if previous == b'\r' && byte != b'\n' {
-                fault = Some(Status::bad("bare CR"));
-            }
+            line.torn |= (previous == b'\r') != (byte == b'\n');
             if byte == b'\n' {
-                if previous != b'\r' {
-                    fault = Some(Status::bad("bare LF"));
-                }
                 match text.get(at.saturating_add(1)) {
-                    Some(b' ' | b'\t') => folded = true,
+                    Some(b' ' | b'\t') => line.folded = true,
                     _ => {
                         end = at.saturating_add(1);
                         break;
@@ -87,22 +95,22 @@ impl<'a> Lines<'a> {
                 }
             }
             // A quoted pair may hold any ASCII character but CR and LF (RFC 3261 §25.1), even NUL.
-            if byte == 0 && !escaped {
-                fault = Some(Status::bad("NUL"));
-            }
+            nul |= byte == 0 && !escaped;
             escaped = byte == b'\\' && !escaped;
             previous = byte;
         }
-        let (line, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
+        let (whole, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
         self.rest = rest;
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        let line = line.strip_suffix(b"\r\n").ok_or(Status::bad("line without an end"))?;
-        if line.len() > limits::LINE {
-            return Err(Status::bad("line too long"));
-        }
-        Ok((line, folded))
+        let ended = whole.strip_suffix(b"\n").map(|text| text.strip_suffix(b"\r").unwrap_or(text));
+        line.text = ended.unwrap_or(whole);
+        line.fault = match () {
+            () if line.torn => Some(Status::bad("bare CR or LF")),
+            () if nul => Some(Status::bad("NUL")),
+            () if ended.is_none() => Some(Status::bad("line without an end")),
+            () if line.text.len() > limits::LINE => Some(Status::bad("line too long")),
+            () => None,
+        };
+        line
     }
 }
 

@@ -90,13 +90,11 @@ pub(super) fn scan(datagram: Bytes) -> (Message, Option<Status>) {
     let (head, rest) = bytes.split_at_checked(end).unwrap_or((&bytes, &[]));
 
     let mut lines = Lines::new(head);
-    let start = match lines.start() {
-        Ok(line) => start_line(&bytes, line, &mut note),
-        Err(status) => {
-            note(status);
-            Start::Request { method: Method::Other("".into()), uri: Span::default() }
-        }
-    };
+    let (line, line_fault) = lines.start();
+    if let Some(status) = line_fault {
+        note(status);
+    }
+    let start = start_line(&bytes, line, &mut note);
     let blank = Entry { id: Name::Other, name: Span::default(), value: Span::default() };
     let mut entries = [blank; limits::HEADERS];
     let mut slots = entries.iter_mut();
@@ -104,13 +102,12 @@ pub(super) fn scan(datagram: Bytes) -> (Message, Option<Status>) {
     let mut folded = false;
     let mut length = BodyLength::default();
     while let Some(field) = lines.field() {
-        let field = match field {
-            Ok(field) => field,
-            Err(status) => {
-                note(status);
-                continue;
-            }
-        };
+        if let Some(status) = field.fault {
+            note(status);
+        }
+        if field.name.is_empty() {
+            continue;
+        }
         folded |= field.folded;
         let id = Name::parse(field.name);
         if let Err(status) = length.see(id, field.value) {
@@ -216,11 +213,12 @@ fn cseq(value: &[u8]) -> Option<(u32, Method)> {
 fn unfold(bytes: &Bytes, head: usize) -> Bytes {
     let mut copy = bytes.to_vec();
     let mut rest = copy.get_mut(..head).unwrap_or_default();
-    while let [first, tail @ ..] = rest {
-        if let ([cr @ b'\r', lf @ b'\n', b' ' | b'\t', ..], false) = (&mut *tail, *first == b'\n') {
+    loop {
+        if let [cr @ b'\r', lf @ b'\n', b' ' | b'\t', ..] = rest {
             *cr = b' ';
             *lf = b' ';
         }
+        let [_, tail @ ..] = rest else { break };
         rest = tail;
     }
     Bytes::from(copy)
