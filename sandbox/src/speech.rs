@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 /// Samples per second of every signal here: the rate of G.711.
-pub const RATE: u32 = 8000;
+pub const RATE: u32 = audio::SAMPLE_RATE;
 
 /// Length of a voice's clip in seconds. Pitches are whole hertz, so the clip repeats without a click.
 pub const CLIP_SECONDS: u32 = 6;
@@ -45,6 +45,11 @@ impl Voice {
     /// Returns the voice of the person who answers at `number`: the last digit picks one of nine.
     pub fn of_customer(number: &str) -> Self {
         Self(11 + last_digit(number) % 9)
+    }
+
+    /// Returns the number that [`Voice::number`] gives this voice for.
+    pub const fn index(self) -> usize {
+        self.0 as usize
     }
 
     /// Returns the pitch in Hz.

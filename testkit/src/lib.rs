@@ -1,1 +1,20 @@
+#![doc = include_str!("../README.md")]
 
+pub mod baresip;
+pub mod database;
+pub mod ports;
+pub mod raw_phone;
+pub mod server;
+pub mod sipp;
+pub mod wait;
+pub mod world;
+
+pub use baresip::Baresip;
+pub use database::Database;
+pub use ports::Ports;
+pub use raw_phone::RawPhone;
+pub use sandbox::{Crm, Receiver, crm::Reply};
+pub use server::Server;
+pub use sipp::Sipp;
+pub use wait::until;
+pub use world::World;

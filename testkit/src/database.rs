@@ -1,0 +1,63 @@
+//! A fresh database per test: SQLite in the data folder, or PostgreSQL where the run asks for it.
+
+use std::{str::FromStr, thread};
+
+use anyhow::Context;
+use rand::RngExt;
+use sqlx::{ConnectOptions, Executor, postgres::PgConnectOptions};
+
+/// The variable that names a PostgreSQL server to test on: `postgres://user@host:port/database`.
+const VARIABLE: &str = "ZORIO_TEST_DATABASE_URL";
+
+/// The database of one test.
+#[derive(Debug)]
+pub enum Database {
+    /// The server's default under its data folder.
+    Sqlite,
+    /// A database of its own, dropped with this value.
+    Postgres { url: String, name: String, server: Box<PgConnectOptions> },
+}
+
+impl Database {
+    /// Makes the database: PostgreSQL if `ZORIO_TEST_DATABASE_URL` is set, else SQLite.
+    pub async fn fresh() -> anyhow::Result<Self> {
+        let Ok(address) = std::env::var(VARIABLE) else {
+            return Ok(Self::Sqlite);
+        };
+        let server =
+            PgConnectOptions::from_str(&address).with_context(|| format!("{VARIABLE} is no PostgreSQL URL"))?;
+        let name = format!("zorio_test_{:016x}", rand::rng().random::<u64>());
+        let mut connection = server.connect().await.with_context(|| format!("no PostgreSQL at {VARIABLE}"))?;
+        connection.execute(sqlx::AssertSqlSafe(format!("create database {name}"))).await?;
+        let mut url = url::Url::parse(&address)?;
+        url.set_path(&name);
+        Ok(Self::Postgres { url: url.into(), name, server: Box::new(server) })
+    }
+
+    /// Returns what to set `database.url` to; `None` for the default.
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres { url, .. } => Some(url),
+        }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Self::Postgres { name, server, .. } = self else {
+            return;
+        };
+        let (name, server) = (name.clone(), server.clone());
+        // A thread with a runtime of its own: the test's may be ending.
+        let dropping = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let mut connection = server.connect().await?;
+                connection.execute(sqlx::AssertSqlSafe(format!("drop database {name} with (force)"))).await
+            })?;
+            anyhow::Ok(())
+        });
+        let _ = dropping.join();
+    }
+}

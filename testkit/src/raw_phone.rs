@@ -1,0 +1,142 @@
+//! A phone that says exactly what a test writes: for odd, broken and hostile SIP.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use sip_proto::{
+    digest::{Challenge, Login},
+    message::{Message, Name, parse},
+};
+use tokio::{net::UdpSocket, time::timeout};
+
+/// Largest datagram taken.
+const LARGEST: usize = 65_535;
+
+/// A UDP socket with a name, that fills in templates.
+///
+/// Lines of a template end in `\n` and are sent with CR LF; these keys are replaced: `{server}` and `{local}` (address
+/// and port), `{user}`, `{call}` (a Call-ID), `{tag}`, `{branch}` (new on each use), `{cseq}` (counts up on each
+/// message), `{length}` (of the body).
+#[derive(Debug)]
+pub struct RawPhone {
+    socket: UdpSocket,
+    server: SocketAddr,
+    user: String,
+    password: String,
+    unique: u64,
+    cseq: u32,
+}
+
+impl RawPhone {
+    /// Opens a phone on a free port of 127.0.0.1.
+    pub async fn open(user: &str, password: &str, server: SocketAddr) -> anyhow::Result<Self> {
+        let socket = UdpSocket::bind("127.0.0.1:0").await?;
+        let unique = rand::random();
+        Ok(Self { socket, server, user: user.to_owned(), password: password.to_owned(), unique, cseq: 0 })
+    }
+
+    /// Returns the phone's address.
+    pub fn address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.socket.local_addr()?)
+    }
+
+    /// Fills in a template and sends it; returns what was sent.
+    pub async fn send(&mut self, template: &str) -> anyhow::Result<String> {
+        let text = self.fill(template)?;
+        self.send_bytes(text.as_bytes()).await?;
+        Ok(text)
+    }
+
+    /// Sends bytes as they are.
+    pub async fn send_bytes(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.socket.send_to(bytes, self.server).await?;
+        Ok(())
+    }
+
+    /// Returns the next message, `None` if none comes within `patience`.
+    pub async fn receive(&self, patience: Duration) -> anyhow::Result<Option<Message>> {
+        let mut buffer = vec![0; LARGEST];
+        let Ok(received) = timeout(patience, self.socket.recv_from(&mut buffer)).await else {
+            return Ok(None);
+        };
+        let (length, _) = received?;
+        buffer.truncate(length);
+        let text = String::from_utf8_lossy(&buffer).into_owned();
+        match parse(Bytes::from(buffer)) {
+            Ok(message) => Ok(Some(message)),
+            Err(error) => bail!("the server sent what cannot be parsed ({error}):\n{text}"),
+        }
+    }
+
+    /// Returns the next final response, passing over provisional ones and requests.
+    pub async fn final_response(&self) -> anyhow::Result<Message> {
+        loop {
+            let message = self.receive(Duration::from_secs(5)).await?.context("no final response within 5 s")?;
+            if message.status().is_some_and(|status| status >= 200) {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// Sends a request and its repetition with the login that the challenge asks for; returns the last answer.
+    /// The template has `{login}` as a line of its own.
+    pub async fn request(&mut self, template: &str) -> anyhow::Result<Message> {
+        self.send(&template.replace("{login}\n", "")).await?;
+        let answer = self.final_response().await?;
+        let (challenge, header) = match answer.status() {
+            Some(401) => (answer.header(Name::WwwAuthenticate), "Authorization"),
+            Some(407) => (answer.header(Name::ProxyAuthenticate), "Proxy-Authorization"),
+            _ => return Ok(answer),
+        };
+        let challenge = Challenge::parse(challenge.context("a challenge without its header")?)?;
+        let mut words = template.split_whitespace();
+        let (method, uri) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let uri = self.fill(uri)?;
+        let login = Login { username: &self.user, password: &self.password };
+        let line = format!("{header}: {}\n", challenge.answer(&login, method, &uri, "0a4f113b", 1));
+        self.send(&template.replace("{login}\n", &line)).await?;
+        self.final_response().await
+    }
+
+    /// Registers the phone at `domain` for ten minutes.
+    pub async fn register(&mut self, domain: &str) -> anyhow::Result<()> {
+        let template = REGISTER.replace("{domain}", domain);
+        let answer = self.request(&template).await?;
+        match answer.status() {
+            Some(200) => Ok(()),
+            status => bail!("REGISTER was answered {status:?}"),
+        }
+    }
+
+    /// Starts another Call-ID and tag.
+    pub fn new_call(&mut self) {
+        self.unique = rand::random();
+    }
+
+    fn fill(&mut self, template: &str) -> anyhow::Result<String> {
+        if template.contains("{cseq}") {
+            self.cseq += 1;
+        }
+        let local = self.address()?.to_string();
+        let head_and_body = template.replace("\r\n", "\n").replace('\n', "\r\n");
+        let length = head_and_body.split_once("\r\n\r\n").map_or(0, |(_, body)| body.len());
+        let mut text = head_and_body
+            .replace("{server}", &self.server.to_string())
+            .replace("{local}", &local)
+            .replace("{user}", &self.user)
+            .replace("{call}", &format!("{:016x}@testkit", self.unique))
+            .replace("{tag}", &format!("{:08x}", self.unique as u32))
+            .replace("{cseq}", &self.cseq.to_string())
+            .replace("{length}", &length.to_string());
+        while let Some(at) = text.find("{branch}") {
+            text.replace_range(at..at + "{branch}".len(), &format!("z9hG4bK{:016x}", rand::random::<u64>()));
+        }
+        Ok(text)
+    }
+}
+
+/// A REGISTER; `{domain}` is filled in before the rest.
+pub const REGISTER: &str = "REGISTER sip:{domain} SIP/2.0\nVia: SIP/2.0/UDP {local};branch={branch};rport\n\
+Max-Forwards: 70\nFrom: <sip:{user}@{domain}>;tag={tag}\nTo: <sip:{user}@{domain}>\nCall-ID: {call}\n\
+CSeq: {cseq} REGISTER\nContact: <sip:{user}@{local}>\n{login}\nExpires: 600\nContent-Length: 0\n\n";
