@@ -2,7 +2,15 @@
 
 use std::{fmt, net::SocketAddr};
 
-use crate::endpoint::flow::{Destination, Transport};
+use crate::{
+    endpoint::{
+        config::MAX_FORWARDS,
+        core::Core,
+        flow::{Destination, Transport},
+        ids::Token,
+    },
+    message::{Message, Method, Name, NameAddr, RequestBuilder},
+};
 
 /// The first line of an encoded record: its version.
 const RECORD_VERSION: &str = "d1";
@@ -90,5 +98,207 @@ impl fmt::Display for Line<'_> {
             return f.write_str(self.0);
         }
         self.0.chars().filter(|c| !c.is_control()).try_for_each(|c| fmt::Write::write_char(f, c))
+    }
+}
+
+/// The state of a dialog that both sides share.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialog {
+    pub(crate) call_id: String,
+    pub(crate) local_tag: String,
+    /// Empty until the peer named it.
+    pub(crate) remote_tag: String,
+    /// Our From (or To) value, tag included.
+    pub(crate) local: String,
+    /// The peer's value, tag included, as received.
+    pub(crate) remote: String,
+    pub(crate) local_cseq: u32,
+    pub(crate) remote_cseq: Option<u32>,
+    pub(crate) target: String,
+    /// Route values in the order of sending.
+    pub(crate) routes: Vec<String>,
+    /// Where requests go, whatever target and routes say: nobody but our own tables routes us.
+    pub(crate) to: Destination,
+}
+
+impl Dialog {
+    /// Returns the dialog of an incoming request (RFC 3261 §12.1.1).
+    pub(crate) fn incoming(request: &Message, local_tag: String, to: Destination) -> Self {
+        let local = format!("{};tag={local_tag}", text(request.header(Name::To)));
+        Self {
+            call_id: request.call_id().to_owned(),
+            remote_tag: request.from_tag().unwrap_or_default().to_owned(),
+            local,
+            remote: text(request.header(Name::From)),
+            local_tag,
+            local_cseq: 0,
+            remote_cseq: Some(request.cseq().0),
+            target: target_of(request).unwrap_or_default(),
+            routes: request.record_routes().map(|route| route.to_string()).collect(),
+            to,
+        }
+    }
+
+    /// Returns the dialog of a 2xx to a request of ours (RFC 3261 §12.1.2).
+    pub(crate) fn outgoing(response: &Message, to: Destination) -> Self {
+        let mut dialog = Self {
+            call_id: response.call_id().to_owned(),
+            local_tag: response.from_tag().unwrap_or_default().to_owned(),
+            remote_tag: String::new(),
+            local: text(response.header(Name::From)),
+            remote: String::new(),
+            local_cseq: response.cseq().0,
+            remote_cseq: None,
+            target: String::new(),
+            routes: Vec::new(),
+            to,
+        };
+        dialog.confirm(response);
+        dialog
+    }
+
+    /// Takes tag, target and routes from a 2xx to our INVITE.
+    pub(crate) fn confirm(&mut self, response: &Message) {
+        self.remote = text(response.header(Name::To));
+        response.to_tag().unwrap_or_default().clone_into(&mut self.remote_tag);
+        self.refresh_target(response);
+        self.routes = response.record_routes().map(|route| route.to_string()).collect();
+        self.routes.reverse();
+    }
+
+    /// Takes the Contact of a message that may move the peer: INVITE, UPDATE and their 2xx (RFC 3261 §12.2).
+    pub(crate) fn refresh_target(&mut self, message: &Message) {
+        if let Some(target) = target_of(message) {
+            self.target = target;
+        }
+    }
+
+    /// Returns whether a request belongs to this dialog: Call-ID and the peer's tag (ours led here).
+    pub(crate) fn matches(&self, request: &Message) -> bool {
+        self.call_id == request.call_id() && self.remote_tag == request.from_tag().unwrap_or_default()
+    }
+
+    /// Counts up and starts the next request.
+    pub(crate) fn request(&mut self, core: &Core, method: &Method, token: Token) -> RequestBuilder {
+        self.local_cseq = self.local_cseq.wrapping_add(1);
+        self.begin(core, method, token, self.local_cseq)
+    }
+
+    /// Starts the ACK of a 2xx; it is a transaction of its own (RFC 3261 §13.2.2.4).
+    pub(crate) fn ack(&self, core: &Core, token: Token, cseq: u32) -> RequestBuilder {
+        self.begin(core, &Method::Ack, token, cseq)
+    }
+
+    /// Returns the record to journal.
+    pub(crate) fn record(&self) -> DialogRecord {
+        let uri = |value: &str| {
+            NameAddr::parse(value.as_bytes())
+                .map_or_else(|_| String::new(), |address| address.uri().as_str().to_owned())
+        };
+        DialogRecord {
+            call_id: self.call_id.clone(),
+            local_tag: self.local_tag.clone(),
+            remote_tag: self.remote_tag.clone(),
+            local_uri: uri(&self.local),
+            remote_uri: uri(&self.remote),
+            local_cseq: self.local_cseq,
+            remote_target: self.target.clone(),
+            route_set: self.routes.clone(),
+            addr: self.to.addr,
+            transport: self.to.transport,
+        }
+    }
+
+    /// Returns the dialog of a record. Its CSeq leaves room for requests that were sent after the record.
+    pub(crate) fn restored(record: &DialogRecord) -> Self {
+        Self {
+            call_id: record.call_id.clone(),
+            local_tag: record.local_tag.clone(),
+            remote_tag: record.remote_tag.clone(),
+            local: format!("<{}>;tag={}", record.local_uri, record.local_tag),
+            remote: format!("<{}>;tag={}", record.remote_uri, record.remote_tag),
+            local_cseq: record.local_cseq.saturating_add(RESTART_GAP),
+            remote_cseq: None,
+            target: record.remote_target.clone(),
+            routes: record.route_set.clone(),
+            to: record.destination(),
+        }
+    }
+
+    fn begin(&self, core: &Core, method: &Method, token: Token, cseq: u32) -> RequestBuilder {
+        // A first route without `lr` is a strict router: it takes the Request-URI's place (RFC 3261 §12.2.1.1).
+        let strict = self.routes.first().filter(|route| !is_loose(route));
+        let bare =
+            |route: &str| route.split_once('<').and_then(|(_, uri)| uri.split_once('>')).map(|(uri, _)| uri.to_owned());
+        let uri = strict.and_then(|route| bare(route));
+        let mut request = core.begin(method, uri.as_deref().unwrap_or(&self.target), token, self.to, MAX_FORWARDS);
+        for route in self.routes.iter().skip(usize::from(strict.is_some())) {
+            request = request.header(Name::Route, route);
+        }
+        if strict.is_some() {
+            request = request.header(Name::Route, format_args!("<{}>", self.target));
+        }
+        request
+            .header(Name::From, &self.local)
+            .header(Name::To, &self.remote)
+            .header(Name::CallId, &self.call_id)
+            .header(Name::CSeq, format_args!("{cseq} {method}"))
+    }
+}
+
+/// CSeq numbers skipped by the first request after a restart.
+const RESTART_GAP: u32 = 1000;
+
+fn target_of(message: &Message) -> Option<String> {
+    message.contacts().next().map(|contact| contact.uri().as_str().to_owned())
+}
+
+fn is_loose(route: &str) -> bool {
+    NameAddr::parse(route.as_bytes()).is_ok_and(|route| route.uri().param("lr").is_some())
+}
+
+pub(crate) fn text(value: Option<&[u8]>) -> String {
+    String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> DialogRecord {
+        DialogRecord {
+            call_id: "abc@host".to_owned(),
+            local_tag: "1".to_owned(),
+            remote_tag: "2".to_owned(),
+            local_uri: "sip:101@pbx".to_owned(),
+            remote_uri: "sip:+84901@carrier".to_owned(),
+            local_cseq: 7,
+            remote_target: "sip:gw@192.0.2.1:5070".to_owned(),
+            route_set: vec!["<sip:edge;lr>".to_owned(), "<sip:core;lr>".to_owned()],
+            addr: "192.0.2.1:5060".parse().expect("an address"),
+            transport: Transport::Tcp,
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_from_its_text() {
+        assert_eq!(DialogRecord::decode(&record().encode()), Ok(record()));
+        let bare = DialogRecord { route_set: Vec::new(), ..record() };
+        assert_eq!(DialogRecord::decode(&bare.encode()), Ok(bare));
+    }
+
+    #[test]
+    fn a_line_feed_in_a_value_adds_no_field() {
+        let evil = DialogRecord { local_uri: "sip:a\nsip:b@c".to_owned(), ..record() };
+        let read = DialogRecord::decode(&evil.encode()).expect("a record");
+        assert_eq!(read.local_uri, "sip:asip:b@c");
+        assert_eq!(read.route_set, record().route_set);
+    }
+
+    #[test]
+    fn other_texts_are_no_record() {
+        for text in ["", "d0\n", "d1\nonly", "d1\na\nb\nc\nd\ne\nx\nt\n1.2.3.4:5\nudp"] {
+            assert_eq!(DialogRecord::decode(text), Err(BadRecord), "{text}");
+        }
     }
 }

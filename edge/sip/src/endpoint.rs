@@ -243,8 +243,10 @@ impl Task {
             }
             FromStream::Accepted { flow, writer } => self.connections.accepted(flow, writer),
             FromStream::Closed { flow } => {
-                if self.connections.closed(flow.id) {
-                    self.endpoint.handle(Input::FlowClosed(flow), now);
+                let belonged = self.connections.is_authenticated(flow.id);
+                self.connections.closed(flow.id);
+                self.endpoint.handle(Input::FlowClosed(flow), now);
+                if belonged {
                     self.tell(Event::FlowClosed(flow));
                 }
             }
@@ -276,6 +278,12 @@ impl Task {
                         LegCommand::Ring { .. } | LegCommand::Answer { .. } => self.welcome(leg, now),
                         _ => {}
                     }
+                }
+                let ends =
+                    matches!(command, LegCommand::Reject { .. } | LegCommand::Challenge | LegCommand::Hangup { .. });
+                if ends && matches!(self.sinks.get(&leg), Some(Sink::Waiting(_))) {
+                    // Its owner refused it without listening.
+                    self.forget(leg);
                 }
                 Command::Leg { leg, command }
             }
@@ -443,16 +451,20 @@ impl Task {
             Some(Sink::Waiting(_)) => false,
         };
         let nobody_took_it = matches!(self.sinks.get(&leg), Some(Sink::Waiting(_)));
-        if ended && !(kept && nobody_took_it) || !kept {
-            self.sinks.remove(&leg);
-            self.flows.remove(&leg);
-            self.count_legs();
+        if !kept || ended && !nobody_took_it {
+            self.forget(leg);
         }
         if !kept && !ended {
             metrics::counter!("sip_legs_cut_total").increment(1);
             let command = LegCommand::Hangup { reason: None };
             self.endpoint.handle(Input::Command(Command::Leg { leg, command }), now());
         }
+    }
+
+    fn forget(&mut self, leg: LegKey) {
+        self.sinks.remove(&leg);
+        self.flows.remove(&leg);
+        self.count_legs();
     }
 
     fn count_legs(&self) {

@@ -47,6 +47,7 @@ impl<K: Hash + Eq + Copy, V: Copy> Recent<K, V> {
         self.young.get(key).or_else(|| self.old.get(key))
     }
 
+    #[cfg(test)]
     fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }

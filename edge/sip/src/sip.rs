@@ -22,6 +22,7 @@ use crate::{
 
 /// Something from the network that is not about an existing leg.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every event is a large one, and a box more is no gain")]
 pub enum Event {
     Incoming(Incoming),
     Register(RegisterRequest),

@@ -1,27 +1,252 @@
 //! A sans-IO SIP user agent: it turns transactions, dialogs and sessions, and never reads a clock or a socket.
+//!
+//! ```text
+//! Input ─▶ handle ─▶ [ transactions │ legs │ timers ] ─▶ poll ─▶ Output
+//!            time ─▶ handle_timeout ─┘        └─▶ next_timeout
+//! ```
 
+pub(crate) mod auth;
 pub mod config;
+pub(crate) mod core;
 pub mod flow;
+pub(crate) mod ids;
 pub mod io;
+mod receive;
+mod register;
 
-pub use config::{Config, Realm};
-pub use flow::{Destination, Flow, Transport};
-pub use io::{Command, Event, IncomingRegister, Input, OutOfDialog, Output, RegisterAnswer, RequestFailed, RequestKey};
-mod ids;
+use std::{collections::HashMap, hash::BuildHasherDefault, time::Instant};
+
+use slab::Slab;
+
+use self::{
+    auth::Nonces,
+    core::{Core, Ended, LegRequest, Ready, Slot, User},
+};
+pub use self::{
+    config::{Config, Realm},
+    flow::{Destination, Flow, Transport},
+    io::{Command, Event, IncomingRegister, Input, OutOfDialog, Output, RegisterAnswer, RequestFailed, RequestKey},
+};
+use crate::{
+    dialog::Dialog,
+    message::Message,
+    session::{
+        EndedBy, LegCommand, LegEvent, LegEventKind, LegKey, Reason,
+        leg::{Leg, State},
+        uac,
+    },
+    timers::Timer,
+};
 
 /// The machine.
-pub struct Endpoint;
+pub struct Endpoint {
+    core: Core,
+    legs: Slab<Leg>,
+    by_key: HashMap<u64, u32, BuildHasherDefault<Ready>>,
+    next_incoming: u64,
+    nonces: Nonces,
+    /// New INVITE and REGISTER are turned away.
+    overloaded: bool,
+    started: Instant,
+}
+
+/// How much an endpoint holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    pub legs: usize,
+    pub transactions: usize,
+    /// Deadlines, those nobody needs any more included.
+    pub timers: usize,
+}
 
 impl Endpoint {
-    pub fn new(_config: Config, _now: std::time::Instant) -> Self {
-        Self
+    /// Returns an endpoint that begins at `now`.
+    pub fn new(config: Config, now: Instant) -> Self {
+        Self {
+            core: Core::new(config),
+            legs: Slab::new(),
+            by_key: HashMap::default(),
+            next_incoming: 0,
+            nonces: Nonces::default(),
+            overloaded: false,
+            started: now,
+        }
     }
-    pub fn handle(&mut self, _input: Input, _now: std::time::Instant) {}
-    pub fn handle_timeout(&mut self, _now: std::time::Instant) {}
-    pub fn next_timeout(&self) -> Option<std::time::Instant> {
-        None
+
+    /// Takes one input; [`Endpoint::poll`] says what follows from it.
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Received { flow, bytes } => self.received(flow, bytes, now),
+            Input::FlowClosed(flow) => {
+                if self.core.take_used_flow(flow) {
+                    self.fail(now, |to| to.flow == Some(flow) || (to.flow.is_none() && to.addr == flow.peer));
+                }
+            }
+            Input::Unreachable(gone) => {
+                self.fail(now, |to| to.addr == gone.addr && to.transport == gone.transport);
+            }
+            Input::Command(command) => self.command(command, now),
+        }
     }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.core.timers.take_due(now) {
+            match timer {
+                Timer::Client(index, generation) => {
+                    if let Ended::TimedOut(user) = self.core.on_client_timer(index, generation, now) {
+                        self.failed(user, EndedBy::Timeout, now);
+                    }
+                }
+                Timer::Server(index, generation) => self.core.on_server_timer(index, generation, now),
+                Timer::Leg(index, generation) => {
+                    self.with_leg(Slot { index, generation }, |leg, core| leg.on_timeout(core, now));
+                }
+            }
+        }
+    }
+
+    /// Returns when [`Endpoint::handle_timeout`] has something to do.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.core.timers.next()
+    }
+
+    /// Returns the next thing to do for the driver.
     pub fn poll(&mut self) -> Option<Output> {
-        None
+        self.core.out.pop_front()
+    }
+
+    /// Returns how much the endpoint holds.
+    pub fn load(&self) -> Load {
+        Load { legs: self.legs.len(), transactions: self.core.transactions(), timers: self.core.timers.len() }
+    }
+
+    fn command(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::Invite { leg, invite } => {
+                if self.legs.len() >= self.core.config.max_legs || self.core.is_full() {
+                    let kind = LegEventKind::Ended { status: Some(503), reason: None, by: EndedBy::Us };
+                    self.core.leg_event(LegEvent { leg, kind });
+                    return;
+                }
+                let slot = self.vacant_leg();
+                let leg = Leg::call(&mut self.core, slot, leg, *invite, now);
+                self.insert_leg(leg);
+            }
+            Command::Leg { leg, command } => {
+                let Some(slot) = self.leg_slot(leg) else {
+                    return;
+                };
+                if matches!(command, LegCommand::Challenge) {
+                    self.challenge_leg(slot, now);
+                } else {
+                    self.with_leg(slot, |leg, core| leg.command(core, command, now));
+                }
+            }
+            Command::Register { request, answer } => self.answer_register(request, answer, now),
+            Command::Request { id, request } => {
+                if self.core.is_full() {
+                    self.core.event(Event::Response { id, outcome: Err(RequestFailed::Overloaded) });
+                } else {
+                    uac::request(&mut self.core, id, *request, now);
+                }
+            }
+            Command::ByeOrphan { record, reason } => {
+                let reason = reason.as_ref().and_then(Reason::print);
+                uac::bye_restored(&mut self.core, Dialog::restored(&record), reason, now);
+            }
+            Command::Trust(sources) => {
+                self.core.trusted = sources
+                    .into_iter()
+                    .map(|mut source| {
+                        source.ip = source.ip.to_canonical();
+                        source
+                    })
+                    .collect();
+            }
+            Command::Overload(on) => self.overloaded = on,
+        }
+    }
+
+    /// Returns seconds since the endpoint began; nonces count by them.
+    fn seconds(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.started).as_secs()
+    }
+
+    fn vacant_leg(&mut self) -> Slot {
+        let index = u32::try_from(self.legs.vacant_key()).unwrap_or(u32::MAX);
+        Slot { index, generation: self.core.next_generation() }
+    }
+
+    fn insert_leg(&mut self, mut leg: Leg) {
+        leg.arm(&mut self.core);
+        self.by_key.insert(leg.key.0, leg.slot.index);
+        self.legs.insert(leg);
+    }
+
+    fn leg_slot(&self, key: LegKey) -> Option<Slot> {
+        let index = *self.by_key.get(&key.0)?;
+        self.legs.get(index as usize).map(|leg| leg.slot)
+    }
+
+    /// Lets a leg work, sets its timer, and removes it when it is over.
+    fn with_leg(&mut self, slot: Slot, work: impl FnOnce(&mut Leg, &mut Core)) {
+        let Some(leg) = self.legs.get_mut(slot.index as usize).filter(|leg| leg.slot == slot) else {
+            return;
+        };
+        work(leg, &mut self.core);
+        if leg.state == State::Over {
+            self.by_key.remove(&leg.key.0);
+            self.legs.remove(slot.index as usize);
+        } else {
+            leg.arm(&mut self.core);
+        }
+    }
+
+    fn fail(&mut self, now: Instant, gone: impl Fn(&Destination) -> bool) {
+        for user in self.core.fail_clients(gone) {
+            self.failed(user, EndedBy::Transport, now);
+        }
+    }
+
+    fn failed(&mut self, user: User, by: EndedBy, now: Instant) {
+        match user {
+            User::Leg(slot, what) => self.with_leg(slot, |leg, core| leg.on_failed(core, what, by, now)),
+            User::OutOfDialog(id) => {
+                let failed = if by == EndedBy::Timeout { RequestFailed::Timeout } else { RequestFailed::Transport };
+                self.core.event(Event::Response { id, outcome: Err(failed) });
+            }
+            User::Nobody => {}
+        }
+    }
+
+    /// Gives a response to whoever waits for it.
+    fn on_response(&mut self, flow: Flow, response: Message, now: Instant) {
+        match self.core.on_response(flow, &response, now) {
+            core::Heard::Nothing => {}
+            core::Heard::Retried { user: User::Leg(slot, what), client, cseq } => {
+                self.with_leg(slot, |leg, _| leg.on_retried(what, client, cseq));
+            }
+            core::Heard::Retried { .. } => {}
+            core::Heard::Pass { user: User::Nobody, .. } => {}
+            core::Heard::Pass { user: User::OutOfDialog(id), .. } => {
+                if response.status().is_some_and(|status| status >= 200) {
+                    self.core.event(Event::Response { id, outcome: Ok(response) });
+                }
+            }
+            core::Heard::Pass { user: User::Leg(slot, what), client } => {
+                let is_2xx = response.status().is_some_and(|status| (200..300).contains(&status));
+                match what {
+                    LegRequest::Info => {}
+                    _ if is_2xx && uac::on_late_answer(&mut self.core, client, &response, now) => {}
+                    LegRequest::Invite => {
+                        self.with_leg(slot, |leg, core| leg.on_invite_response(core, client, &response, now));
+                    }
+                    LegRequest::Reinvite => {
+                        self.with_leg(slot, |leg, core| leg.on_reinvite_response(core, client, &response, now));
+                    }
+                }
+            }
+        }
     }
 }

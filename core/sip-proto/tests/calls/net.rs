@@ -61,6 +61,8 @@ struct Packet {
     bytes: Bytes,
 }
 
+type React<'a> = &'a mut dyn FnMut(&mut Net, SocketAddr, Event);
+
 pub(crate) struct Node {
     pub(crate) endpoint: Endpoint,
     pub(crate) events: VecDeque<Event>,
@@ -68,7 +70,6 @@ pub(crate) struct Node {
 
 pub(crate) struct Net {
     pub(crate) now: Instant,
-    pub(crate) start: Instant,
     pub(crate) nodes: BTreeMap<SocketAddr, Node>,
     /// What reached an address without an endpoint.
     pub(crate) raw: BTreeMap<SocketAddr, VecDeque<Message>>,
@@ -86,10 +87,8 @@ pub(crate) struct Net {
 impl Net {
     #[expect(clippy::disallowed_methods, reason = "a starting point for virtual time")]
     pub(crate) fn new(seed: u64) -> Self {
-        let start = Instant::now();
         Self {
-            now: start,
-            start,
+            now: Instant::now(),
             nodes: BTreeMap::new(),
             raw: BTreeMap::new(),
             log: Vec::new(),
@@ -208,17 +207,20 @@ impl Net {
 
     /// Lets milliseconds pass.
     pub(crate) fn pass(&mut self, milliseconds: u64) {
-        self.pass_with(milliseconds, |_, _, _| {});
+        self.run(milliseconds, None);
     }
 
     /// Lets milliseconds pass; `react` is asked about every event and gives it back by leaving it in the node.
     pub(crate) fn pass_with(&mut self, milliseconds: u64, mut react: impl FnMut(&mut Self, SocketAddr, Event)) {
+        self.run(milliseconds, Some(&mut react));
+    }
+
+    fn run(&mut self, milliseconds: u64, mut react: Option<React<'_>>) {
         let end = self.now + Duration::from_millis(milliseconds);
-        let reacting = std::mem::size_of_val(&react) > 0;
         loop {
             self.collect();
-            if reacting {
-                self.react(&mut react);
+            if let Some(react) = &mut react {
+                self.react(react);
             }
             let timeout = self.nodes.values().filter_map(|node| node.endpoint.next_timeout()).min();
             let packet = self.flying.peek().map(|Reverse((at, _))| *at);
@@ -242,7 +244,7 @@ impl Net {
         self.now = end;
     }
 
-    fn react(&mut self, react: &mut impl FnMut(&mut Self, SocketAddr, Event)) {
+    fn react(&mut self, react: React<'_>) {
         let addresses: Vec<SocketAddr> = self.nodes.keys().copied().collect();
         for address in addresses {
             while let Some(event) = self.nodes.get_mut(&address).unwrap().events.pop_front() {

@@ -1,0 +1,358 @@
+//! Client transactions in their slots.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+
+use super::{Core, User};
+use crate::{
+    endpoint::{
+        auth,
+        config::{MAX_CHALLENGES, MAX_FORWARDS},
+        flow::{Destination, Flow},
+        ids::Token,
+    },
+    message::{Message, Method, Name, RequestBuilder, parse},
+    session::TrunkCredentials,
+    timers::Timer,
+    transaction::{Client, Kind, client},
+};
+
+pub(crate) struct ClientSlot {
+    machine: Client,
+    generation: u32,
+    random: u128,
+    armed: Option<Instant>,
+    pub(crate) to: Destination,
+    pub(crate) method: Method,
+    /// The request while it may be sent again, then the ACK.
+    pub(crate) bytes: Bytes,
+    pub(crate) user: User,
+    credentials: Option<Arc<TrunkCredentials>>,
+    challenges: u8,
+    /// The CANCEL of this INVITE: it has the same branch.
+    cancel: Option<u32>,
+    /// Hashes of the To tags whose 2xx were acknowledged; the first one is the call.
+    pub(crate) accepted: Vec<u64>,
+}
+
+/// A new request and what belongs to its transaction.
+pub(crate) struct Outgoing {
+    pub(crate) token: Token,
+    pub(crate) method: Method,
+    pub(crate) message: Message,
+    pub(crate) to: Destination,
+    pub(crate) user: User,
+    pub(crate) credentials: Option<Arc<TrunkCredentials>>,
+}
+
+/// What became of a response.
+pub(crate) enum Heard {
+    Nothing,
+    Pass {
+        client: u32,
+        user: User,
+    },
+    /// The request was sent again with credentials; the user notes slot and CSeq.
+    Retried {
+        user: User,
+        client: u32,
+        cseq: u32,
+    },
+}
+
+/// What became of a deadline of a client transaction.
+pub(crate) enum Ended {
+    Nothing,
+    TimedOut(User),
+}
+
+impl Core {
+    /// Returns the token of the next client transaction; its branch goes into the request.
+    pub(crate) fn client_token(&mut self) -> Token {
+        let slot = u32::try_from(self.clients.vacant_key()).unwrap_or(u32::MAX);
+        Token { random: self.ids.random128(), slot }
+    }
+
+    /// Starts a request with Via and Max-Forwards.
+    pub(crate) fn begin(&self, method: &Method, uri: &str, token: Token, to: Destination, hops: u8) -> RequestBuilder {
+        RequestBuilder::new(method, uri)
+            .via(to.transport.token(), self.host(to.transport), &self.ids.branch(token))
+            .header(Name::MaxForwards, hops)
+    }
+
+    /// Sends a request and waits for its responses.
+    pub(crate) fn start(&mut self, request: Outgoing, now: Instant) -> u32 {
+        let Outgoing { token, method, message, to, user, credentials } = request;
+        let kind = if method == Method::Invite { Kind::Invite } else { Kind::Other };
+        let machine = Client::new(kind, to.transport.is_reliable(), &self.config.timings, now);
+        let bytes = message.bytes().clone();
+        self.send(to, bytes.clone());
+        if let Some(flow) = to.flow.filter(|flow| flow.transport.is_reliable()) {
+            self.used_flows.insert(flow.id);
+        }
+        let generation = self.next_generation();
+        let index = self.clients.insert(ClientSlot {
+            machine,
+            generation,
+            random: token.random,
+            armed: None,
+            to,
+            method,
+            bytes,
+            user,
+            credentials,
+            challenges: 0,
+            cancel: None,
+            accepted: Vec::new(),
+        });
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        self.arm_client(index);
+        index
+    }
+
+    pub(crate) fn client(&mut self, index: u32) -> Option<&mut ClientSlot> {
+        self.clients.get_mut(usize::try_from(index).ok()?)
+    }
+
+    /// Returns whether a token of ours names a client transaction that lives: what carries it came from us.
+    pub(crate) fn is_ours(&self, branch: &str) -> bool {
+        self.ids.parse_branch(branch).and_then(|token| self.find_client(token)).is_some()
+    }
+
+    fn find_client(&self, token: Token) -> Option<u32> {
+        let slot = self.clients.get(usize::try_from(token.slot).ok()?)?;
+        (slot.random == token.random).then_some(token.slot)
+    }
+
+    /// Cancels an INVITE (RFC 3261 §9.1); its transaction ends 64 × T1 from now at the latest.
+    pub(crate) fn cancel(&mut self, invite: u32, reason: Option<String>, now: Instant) {
+        let end = now + self.config.timings.t1x64();
+        let Some(slot) = self.client(invite) else {
+            return;
+        };
+        slot.machine.end_by(end);
+        let (to, bytes, random) = (slot.to, slot.bytes.clone(), slot.random);
+        self.arm_client(invite);
+        let Ok(request) = parse(bytes) else {
+            return;
+        };
+        let token = Token { random, slot: invite };
+        let uri = String::from_utf8_lossy(request.raw_request_uri().unwrap_or_default()).into_owned();
+        let mut builder = self.begin(&Method::Cancel, &uri, token, to, MAX_FORWARDS);
+        builder = copy(builder, &request, &[Name::Route, Name::From, Name::To, Name::CallId]);
+        builder = builder.header(Name::CSeq, format_args!("{} CANCEL", request.cseq().0));
+        if let Some(reason) = reason {
+            builder = builder.header(Name::Reason, reason);
+        }
+        let outgoing = Outgoing {
+            token: Token { random: self.ids.random128(), slot: 0 },
+            method: Method::Cancel,
+            message: builder.finish(),
+            to,
+            user: User::Nobody,
+            credentials: None,
+        };
+        let cancel = self.start(outgoing, now);
+        if let Some(slot) = self.client(invite) {
+            slot.cancel = Some(cancel);
+        }
+    }
+
+    /// Gives a response to its transaction.
+    pub(crate) fn on_response(&mut self, flow: Flow, response: &Message, now: Instant) -> Heard {
+        let Some(mut index) = response
+            .via()
+            .and_then(|via| self.ids.parse_branch(via.branch()?))
+            .and_then(|token| self.find_client(token))
+        else {
+            return Heard::Nothing;
+        };
+        let (status, method) = (response.status().unwrap_or_default(), response.method());
+        if *method == Method::Cancel {
+            match self.client(index).and_then(|slot| slot.cancel) {
+                Some(cancel) => index = cancel,
+                None => return Heard::Nothing,
+            }
+        }
+        let timings = self.config.timings;
+        let Some(slot) = self.client(index) else {
+            return Heard::Nothing;
+        };
+        let from_there = slot.to.addr.ip().to_canonical() == flow.peer.ip().to_canonical();
+        if slot.method != *method || !from_there || response.via_count() != 1 {
+            return Heard::Nothing;
+        }
+        let user = slot.user;
+        let verdict = slot.machine.on_response(status, &timings, now);
+        let (to, bytes) = (slot.to, slot.bytes.clone());
+        match verdict {
+            client::Verdict::Drop => return Heard::Nothing,
+            client::Verdict::AckAgain => {
+                self.send(to, bytes);
+                return Heard::Nothing;
+            }
+            client::Verdict::AckAndPass => self.acknowledge_failure(index, response, to, bytes.clone()),
+            client::Verdict::Pass => {}
+        }
+        let heard = match self.retry_with_credentials(index, flow, response, bytes, now) {
+            Some((client, cseq)) => Heard::Retried { user, client, cseq },
+            None => Heard::Pass { client: index, user },
+        };
+        self.end_or_arm_client(index, now);
+        heard
+    }
+
+    /// Sends the ACK of a failure, which belongs to the INVITE's transaction (RFC 3261 §17.1.1.3).
+    fn acknowledge_failure(&mut self, index: u32, response: &Message, to: Destination, bytes: Bytes) {
+        let Ok(request) = parse(bytes) else {
+            return;
+        };
+        let Some(random) = self.client(index).map(|slot| slot.random) else {
+            return;
+        };
+        let uri = String::from_utf8_lossy(request.raw_request_uri().unwrap_or_default()).into_owned();
+        let token = Token { random, slot: index };
+        let mut ack = self.begin(&Method::Ack, &uri, token, to, MAX_FORWARDS);
+        ack = copy(ack, &request, &[Name::Route, Name::From]);
+        ack = copy(ack, response, &[Name::To]);
+        ack = copy(ack, &request, &[Name::CallId]);
+        let ack = ack.header(Name::CSeq, format_args!("{} ACK", request.cseq().0)).finish();
+        self.send(to, ack.bytes().clone());
+        if let Some(slot) = self.client(index) {
+            slot.bytes = ack.bytes().clone();
+        }
+    }
+
+    /// Answers a challenge, if it comes from where the request went and names the pinned realm.
+    fn retry_with_credentials(
+        &mut self,
+        index: u32,
+        flow: Flow,
+        response: &Message,
+        request: Bytes,
+        now: Instant,
+    ) -> Option<(u32, u32)> {
+        let status = response.status()?;
+        let slot = self.clients.get(usize::try_from(index).ok()?)?;
+        let challenges = slot.challenges;
+        let credentials = slot.credentials.clone()?;
+        let (to, user, method) = (slot.to, slot.user, slot.method.clone());
+        if !matches!(status, 401 | 407) || challenges >= MAX_CHALLENGES || flow.peer != to.addr {
+            return None;
+        }
+        let request = parse(request).ok()?;
+        let nonce_seed = self.ids.random64();
+        let (name, answer) = auth::answer(&request, response, &credentials, challenges, nonce_seed)?;
+        let cseq = request.cseq().0.checked_add(1)?;
+        let token = self.client_token();
+        let uri = String::from_utf8_lossy(request.raw_request_uri()?).into_owned();
+        let via = self.ids.branch(token);
+        let mut again = RequestBuilder::new(&method, &uri).via(to.transport.token(), self.host(to.transport), &via);
+        let mut vias = 0;
+        for (id, written, value) in request.named_headers() {
+            match id {
+                Name::Via if vias == 0 => vias = 1,
+                Name::CSeq | Name::ContentLength | Name::ContentType => {}
+                Name::Authorization | Name::ProxyAuthorization if id == name => {}
+                Name::Other => {
+                    again = again.custom(&String::from_utf8_lossy(written), String::from_utf8_lossy(value));
+                }
+                known => again = again.header_bytes(known, value),
+            }
+        }
+        again = again.header(Name::CSeq, format_args!("{cseq} {method}")).header(name, answer);
+        if let Some(kind) = request.content_type() {
+            again = again.body(kind, request.body());
+        }
+        let message = again.finish();
+        let outgoing = Outgoing { token, method, message, to, user, credentials: Some(credentials) };
+        let client = self.start(outgoing, now);
+        self.client(client)?.challenges = challenges + 1;
+        Some((client, cseq))
+    }
+
+    fn end_or_arm_client(&mut self, index: u32, now: Instant) {
+        let due = self.client(index).and_then(|slot| slot.machine.next_timeout()).is_some_and(|at| at <= now);
+        if due {
+            // A lingering time of zero: reliable transports.
+            self.client_due(index, now);
+        } else {
+            self.arm_client(index);
+        }
+    }
+
+    fn arm_client(&mut self, index: u32) {
+        let Some(slot) = self.clients.get_mut(index as usize) else {
+            return;
+        };
+        if let Some(at) = slot.machine.next_timeout()
+            && slot.armed.is_none_or(|armed| armed > at)
+        {
+            slot.armed = Some(at);
+            self.timers.add(at, Timer::Client(index, slot.generation));
+        }
+    }
+
+    /// Looks at a client transaction whose timer came up.
+    pub(crate) fn on_client_timer(&mut self, index: u32, generation: u32, now: Instant) -> Ended {
+        match self.client(index) {
+            Some(slot) if slot.generation == generation => slot.armed = None,
+            _ => return Ended::Nothing,
+        }
+        self.client_due(index, now)
+    }
+
+    fn client_due(&mut self, index: u32, now: Instant) -> Ended {
+        let timings = self.config.timings;
+        let Some(slot) = self.client(index) else {
+            return Ended::Nothing;
+        };
+        match slot.machine.on_timeout(&timings, now) {
+            client::Expiry::Nothing => self.arm_client(index),
+            client::Expiry::Retransmit => {
+                let (to, bytes) = (slot.to, slot.bytes.clone());
+                self.send(to, bytes);
+                self.arm_client(index);
+            }
+            client::Expiry::TimedOut => {
+                let user = slot.user;
+                self.clients.remove(index as usize);
+                return Ended::TimedOut(user);
+            }
+            client::Expiry::Terminated => {
+                self.clients.remove(index as usize);
+            }
+        }
+        Ended::Nothing
+    }
+
+    /// Forgets the requests that went where nothing can be sent any more and returns who waits for them.
+    pub(crate) fn fail_clients(&mut self, gone: impl Fn(&Destination) -> bool) -> Vec<User> {
+        let mut users = Vec::new();
+        self.clients.retain(|_, slot| {
+            let fails =
+                gone(&slot.to) && matches!(slot.machine.state(), client::State::Trying | client::State::Proceeding);
+            if fails {
+                users.push(slot.user);
+            }
+            !fails
+        });
+        users
+    }
+
+    /// Returns whether a flow carried requests of ours, and forgets it.
+    pub(crate) fn take_used_flow(&mut self, flow: Flow) -> bool {
+        self.used_flows.remove(&flow.id)
+    }
+}
+
+/// Copies header fields as they were written.
+fn copy(mut builder: RequestBuilder, from: &Message, names: &[Name]) -> RequestBuilder {
+    for name in names {
+        for value in from.headers(*name) {
+            builder = builder.header_bytes(*name, value);
+        }
+    }
+    builder
+}

@@ -1,0 +1,180 @@
+//! Transactions in their slots, the timers and the way out.
+
+mod client;
+mod server;
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    hash::{BuildHasherDefault, Hasher},
+    net::IpAddr,
+};
+
+use bytes::Bytes;
+use slab::Slab;
+
+pub(crate) use self::client::{Ended, Heard, Outgoing};
+use self::{client::ClientSlot, server::ServerSlot};
+use super::{
+    config::Config,
+    flow::{Destination, Flow, Transport},
+    ids::Ids,
+    io::{Event, Output},
+};
+use crate::{
+    message::Message,
+    session::{LegEvent, TrustedSource},
+    timers::Timers,
+};
+
+/// A slot and its generation: a slot that was used again is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+/// Who waits for the responses to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum User {
+    Leg(Slot, LegRequest),
+    OutOfDialog(u64),
+    /// The response matters only to the transaction: BYE, CANCEL.
+    Nobody,
+}
+
+/// Which of its requests a leg hears about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LegRequest {
+    Invite,
+    Reinvite,
+    Info,
+}
+
+/// Who answers a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServerUser {
+    Leg(Slot),
+    Register,
+    Nobody,
+}
+
+/// Keys are keyed hashes already.
+#[derive(Default)]
+pub(crate) struct Ready(u64);
+
+impl Hasher for Ready {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*chunk);
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+pub(crate) type Keyed<V> = HashMap<u64, V, BuildHasherDefault<Ready>>;
+
+/// Everything below the legs.
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) ids: Ids,
+    pub(crate) timers: Timers,
+    pub(crate) out: VecDeque<Output>,
+    clients: Slab<ClientSlot>,
+    servers: Slab<ServerSlot>,
+    keys: Keyed<u32>,
+    merged: Keyed<u64>,
+    /// Flows that carried requests of ours: closing another one ends nothing.
+    used_flows: HashSet<u64>,
+    pub(crate) trusted: HashSet<TrustedSource>,
+    generation: u32,
+}
+
+impl Core {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            ids: Ids::new(config.seed),
+            config,
+            timers: Timers::default(),
+            out: VecDeque::new(),
+            clients: Slab::new(),
+            servers: Slab::new(),
+            keys: Keyed::default(),
+            merged: Keyed::default(),
+            used_flows: HashSet::new(),
+            trusted: HashSet::new(),
+            generation: 0,
+        }
+    }
+
+    pub(crate) fn send(&mut self, to: Destination, bytes: Bytes) {
+        self.out.push_back(Output::Send { to, bytes });
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn leg_event(&mut self, event: LegEvent) {
+        self.event(Event::Leg(event));
+    }
+
+    pub(crate) fn next_generation(&mut self) -> u32 {
+        self.generation = self.generation.wrapping_add(1);
+        self.generation
+    }
+
+    /// Returns `host:port` for Via and Contact.
+    pub(crate) fn host(&self, transport: Transport) -> &str {
+        match transport {
+            Transport::Udp => &self.config.udp_host,
+            Transport::Tcp => &self.config.tcp_host,
+        }
+    }
+
+    /// Returns our Contact for a dialog over this transport.
+    pub(crate) fn contact(&self, transport: Transport) -> String {
+        match transport {
+            Transport::Udp => format!("<sip:{}>", self.config.udp_host),
+            Transport::Tcp => format!("<sip:{};transport=tcp>", self.config.tcp_host),
+        }
+    }
+
+    pub(crate) fn is_trusted(&self, flow: &Flow) -> bool {
+        let ip = flow.peer.ip().to_canonical();
+        self.trusted.contains(&TrustedSource { ip, port: None })
+            || self.trusted.contains(&TrustedSource { ip, port: Some(flow.peer.port()) })
+    }
+
+    pub(crate) fn transactions(&self) -> usize {
+        self.clients.len() + self.servers.len()
+    }
+
+    /// Returns whether no further transaction may begin.
+    pub(crate) fn is_full(&self) -> bool {
+        self.transactions() >= self.config.max_transactions
+    }
+}
+
+/// Where responses go (RFC 3261 §18.2.2, RFC 3581): the source, at the Via's port if `rport` is not asked for.
+pub(crate) fn reply_to(flow: Flow, request: &Message) -> Destination {
+    let mut to = Destination::from(flow);
+    if flow.transport == Transport::Udp
+        && let Some(via) = request.via()
+        && !via.wants_rport()
+    {
+        to.addr.set_port(via.port().unwrap_or(5060));
+    }
+    to
+}
+
+/// Compares addresses, an IPv4 one inside of IPv6 included.
+pub(crate) fn same_ip(one: IpAddr, other: IpAddr) -> bool {
+    one.to_canonical() == other.to_canonical()
+}

@@ -1,0 +1,110 @@
+//! REGISTER on the server's side.
+
+use std::time::Instant;
+
+use super::{
+    Endpoint, Flow, RequestKey, auth,
+    config::RETRY_AFTER_SECS,
+    core::{ServerUser, Slot},
+    io::{Event, IncomingRegister, RegisterAnswer},
+};
+use crate::{
+    dialog::text,
+    digest::Credentials,
+    message::{Message, Name, NameAddr, ResponseBuilder},
+    registration::Contact,
+    session::uas::user_of,
+};
+
+impl Endpoint {
+    /// Takes a REGISTER into a transaction and asks the registrar.
+    pub(super) fn on_register(&mut self, flow: Flow, request: Message, credentials: Option<Credentials>, size: usize) {
+        let wildcard = request.contact_wildcard();
+        let contacts: Vec<Contact> = request.contacts().map(|contact| read_contact(&contact)).collect();
+        // RFC 3261 §10.3 step 6.
+        if wildcard && (!contacts.is_empty() || request.expires() != Some(0)) {
+            return self.refuse(flow, &request, 400, size);
+        }
+        let host = request.request_uri().map_or_else(String::new, |uri| uri.host_str().to_owned());
+        let mut register = IncomingRegister {
+            request: RequestKey(0),
+            user: user_of(request.to().as_ref()),
+            host,
+            credentials,
+            contacts,
+            wildcard,
+            expires: request.expires(),
+            call_id: request.call_id().to_owned(),
+            cseq: request.cseq().0,
+            source: flow.peer,
+            transport: flow.transport,
+            flow,
+            user_agent: request.header(Name::UserAgent).map(|agent| text(Some(agent))),
+            path: request.values(Name::Path).map(|path| text(Some(path))).collect(),
+        };
+        let slot = self.core.serve(flow, request, ServerUser::Register);
+        register.request = key(slot);
+        self.core.event(Event::Register(Box::new(register)));
+    }
+
+    /// Answers a REGISTER; only the first answer counts.
+    pub(super) fn answer_register(&mut self, request: RequestKey, answer: RegisterAnswer, now: Instant) {
+        let slot = slot(request);
+        let seconds = self.seconds(now);
+        let core = &mut self.core;
+        let found = core.server_slot(slot).filter(|found| found.user == ServerUser::Register);
+        let Some((flow, Some(request))) = found.map(|found| (found.flow, found.request.clone())) else {
+            return;
+        };
+        let tag = core.stateless_tag(&request);
+        match answer {
+            RegisterAnswer::Accept(bindings) => {
+                core.respond(slot, 200, &tag, |response| with_contacts(response, &bindings), now);
+            }
+            RegisterAnswer::Reject { status, min_expires } => {
+                let status = if (300..700).contains(&status) { status } else { 500 };
+                core.respond(
+                    slot,
+                    status,
+                    &tag,
+                    |response| match (status, min_expires) {
+                        (423, Some(min)) => response.header(Name::MinExpires, min),
+                        (503, _) => response.header(Name::RetryAfter, RETRY_AFTER_SECS),
+                        _ => response,
+                    },
+                    now,
+                );
+            }
+            RegisterAnswer::Challenge => {
+                let (status, name, challenge) = auth::challenge(core, flow, &request, false, seconds);
+                core.respond(slot, status, &tag, |response| response.header(name, challenge), now);
+            }
+        }
+    }
+}
+
+fn with_contacts<'a>(mut response: ResponseBuilder<'a>, bindings: &[(String, u32)]) -> ResponseBuilder<'a> {
+    for (uri, expires) in bindings {
+        response = response.header(Name::Contact, format_args!("<{uri}>;expires={expires}"));
+    }
+    response
+}
+
+fn read_contact(contact: &NameAddr) -> Contact {
+    let unquoted = |value: &str| value.trim_matches('"').trim_matches(|c| c == '<' || c == '>').to_owned();
+    Contact {
+        uri: contact.uri().as_str().to_owned(),
+        expires: contact.expires(),
+        q: contact.q(),
+        instance: contact.param("+sip.instance").map(|instance| unquoted(&instance)),
+        reg_id: contact.param("reg-id").and_then(|id| id.parse().ok()),
+    }
+}
+
+fn key(slot: Slot) -> RequestKey {
+    RequestKey((u64::from(slot.generation) << 32) | u64::from(slot.index))
+}
+
+fn slot(key: RequestKey) -> Slot {
+    Slot { index: (key.0 & 0xffff_ffff) as u32, generation: (key.0 >> 32) as u32 }
+}

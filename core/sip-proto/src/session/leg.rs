@@ -1,0 +1,323 @@
+//! One leg: a dialog begun by INVITE, seen from our side.
+//!
+//! ```text
+//! outgoing: Calling ─1xx─▶ Proceeding ─2xx─▶ Confirmed ─BYE─▶ Over
+//!              └──hangup──▶ Cancelling ─final─▶ Over (a late 2xx gets ACK and BYE)
+//! incoming: Ringing ─answer─▶ Answered ─ACK─▶ Confirmed ─BYE─▶ Over
+//!              └─reject, CANCEL─▶ Over           Answered without ACK for 32 s ─BYE─▶ Over
+//! ```
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use super::{EndedBy, LegCommand, LegEvent, LegEventKind, LegKey, Reason, TrunkCredentials};
+use crate::{
+    dialog::Dialog,
+    endpoint::{
+        core::{Core, LegRequest, Outgoing, Slot, User},
+        flow::Destination,
+    },
+    message::{Message, Method, Name},
+    timers::Timer,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Calling,
+    Proceeding,
+    /// The owner hung up before the final response; `sent` is false until a CANCEL may be sent.
+    Cancelling {
+        sent: bool,
+        reason: Option<String>,
+    },
+    Ringing,
+    /// We sent 2xx; with `bye` the owner hung up, and BYE waits for the ACK (RFC 3261 §15).
+    Answered {
+        bye: Option<Option<String>>,
+    },
+    Confirmed,
+    Over,
+}
+
+/// A 2xx of ours that waits for its ACK (RFC 3261 §13.3.1.4).
+#[derive(Debug)]
+pub(crate) struct Unacknowledged {
+    pub(crate) cseq: u32,
+    pub(crate) bytes: Bytes,
+    pub(crate) to: Destination,
+    pub(crate) again: Instant,
+    pub(crate) wait: Duration,
+    pub(crate) end: Instant,
+}
+
+/// The one offer that may be open (RFC 3264 §4).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    None,
+    /// Our re-INVITE waits for its response.
+    Ours {
+        sdp: Bytes,
+        tries: u8,
+    },
+    /// Our re-INVITE met the peer's and is tried again later (RFC 3261 §14.1).
+    Glare {
+        sdp: Bytes,
+        tries: u8,
+        at: Instant,
+    },
+    /// The peer's re-INVITE or UPDATE waits for our owner.
+    Theirs {
+        server: Slot,
+    },
+}
+
+pub(crate) struct Leg {
+    pub(crate) key: LegKey,
+    pub(crate) slot: Slot,
+    /// The random part of our tag.
+    pub(crate) random: u128,
+    pub(crate) state: State,
+    pub(crate) outgoing: bool,
+    pub(crate) dialog: Dialog,
+    /// Tags of early dialogs.
+    pub(crate) early: Vec<String>,
+    /// Our INVITE that has no final response yet.
+    pub(crate) client: Option<u32>,
+    /// The peer's INVITE that has no final response yet.
+    pub(crate) server: Option<Slot>,
+    pub(crate) credentials: Option<Arc<TrunkCredentials>>,
+    pub(crate) unacknowledged: Option<Unacknowledged>,
+    pub(crate) offer: Offer,
+    /// Timer C: the end of the patience with an INVITE that rings.
+    pub(crate) patience: Option<Instant>,
+    /// `Ended` was told.
+    pub(crate) told: bool,
+    armed: Option<Instant>,
+}
+
+impl Leg {
+    pub(crate) fn new(key: LegKey, slot: Slot, random: u128, state: State, dialog: Dialog) -> Self {
+        Self {
+            key,
+            slot,
+            random,
+            outgoing: state == State::Calling,
+            state,
+            dialog,
+            early: Vec::new(),
+            client: None,
+            server: None,
+            credentials: None,
+            unacknowledged: None,
+            offer: Offer::None,
+            patience: None,
+            told: false,
+            armed: None,
+        }
+    }
+
+    /// Tells the owner something, unless the end was told.
+    pub(crate) fn tell(&mut self, core: &mut Core, kind: LegEventKind) {
+        if self.told {
+            return;
+        }
+        self.told = matches!(kind, LegEventKind::Ended { .. });
+        core.leg_event(LegEvent { leg: self.key, kind });
+    }
+
+    pub(crate) fn tell_end(&mut self, core: &mut Core, status: Option<u16>, reason: Option<Reason>, by: EndedBy) {
+        self.tell(core, LegEventKind::Ended { status, reason, by });
+    }
+
+    /// Does what the owner asks for, as far as the state allows it.
+    pub(crate) fn command(&mut self, core: &mut Core, command: LegCommand, now: Instant) {
+        match command {
+            LegCommand::Ring { status, sdp } => self.ring(core, status, sdp, now),
+            LegCommand::Answer { sdp } => self.answer(core, sdp, now),
+            LegCommand::Reject { status, reason } => self.reject(core, status, reason, now),
+            LegCommand::Challenge => self.reject(core, 403, None, now),
+            LegCommand::Reinvite { sdp } => self.reinvite(core, sdp, 0, now),
+            LegCommand::Accept { sdp } => self.accept_offer(core, sdp, now),
+            LegCommand::Refuse { status } => self.refuse_offer(core, status, now),
+            LegCommand::Info { content_type, body } => self.send_info(core, &content_type, &body, now),
+            LegCommand::Hangup { reason } => self.hangup(core, reason, now),
+        }
+    }
+
+    /// Ends the leg from our side. The owner hears the end at once; CANCEL and BYE go on without it.
+    pub(crate) fn hangup(&mut self, core: &mut Core, reason: Option<Reason>, now: Instant) {
+        let header = reason.as_ref().and_then(Reason::print);
+        match &mut self.state {
+            State::Calling => self.state = State::Cancelling { sent: false, reason: header },
+            State::Proceeding => {
+                if let Some(client) = self.client {
+                    core.cancel(client, header.clone(), now);
+                }
+                self.state = State::Cancelling { sent: true, reason: header };
+            }
+            State::Ringing => {
+                let status = reason.as_ref().and_then(|reason| reason.sip).filter(|s| (400..700).contains(s));
+                return self.reject(core, status.unwrap_or(480), reason, now);
+            }
+            State::Answered { bye } => {
+                if bye.is_none() {
+                    *bye = Some(header);
+                }
+            }
+            State::Confirmed => {
+                self.bye(core, header, now);
+                self.state = State::Over;
+            }
+            State::Cancelling { .. } | State::Over => return,
+        }
+        self.patience = None;
+        self.tell_end(core, None, reason, EndedBy::Us);
+    }
+
+    /// Sends BYE; its response matters to nobody.
+    pub(crate) fn bye(&mut self, core: &mut Core, reason: Option<String>, now: Instant) {
+        bye(core, &mut self.dialog, self.credentials.clone(), reason, now);
+    }
+
+    fn send_info(&mut self, core: &mut Core, content_type: &str, body: &[u8], now: Instant) {
+        if !matches!(self.state, State::Confirmed) {
+            return;
+        }
+        let token = core.client_token();
+        let request = self.dialog.request(core, &Method::Info, token).body(content_type, body).finish();
+        let user = User::Leg(self.slot, LegRequest::Info);
+        self.start(core, token, Method::Info, request, user, now);
+    }
+
+    pub(crate) fn start(
+        &self,
+        core: &mut Core,
+        token: crate::endpoint::ids::Token,
+        method: Method,
+        message: Message,
+        user: User,
+        now: Instant,
+    ) -> u32 {
+        let credentials = self.credentials.clone();
+        core.start(Outgoing { token, method, message, to: self.dialog.to, user, credentials }, now)
+    }
+
+    /// Notes that a request was sent again with credentials.
+    pub(crate) fn on_retried(&mut self, what: LegRequest, client: u32, cseq: u32) {
+        self.dialog.local_cseq = self.dialog.local_cseq.max(cseq);
+        if what == LegRequest::Invite {
+            self.client = Some(client);
+        }
+    }
+
+    /// Gives up a request that nobody answered or that could not be sent.
+    pub(crate) fn on_failed(&mut self, core: &mut Core, what: LegRequest, by: EndedBy, now: Instant) {
+        let status = if by == EndedBy::Timeout { 408 } else { 503 };
+        match what {
+            LegRequest::Invite => {
+                self.state = State::Over;
+                self.tell_end(core, Some(status), None, by);
+            }
+            // RFC 3261 §12.2.1.2: no answer within a dialog ends it.
+            LegRequest::Reinvite => {
+                self.bye(core, None, now);
+                self.state = State::Over;
+                self.tell_end(core, None, None, by);
+            }
+            LegRequest::Info => {}
+        }
+    }
+
+    /// Returns the earliest deadline of the leg itself.
+    fn next_timeout(&self) -> Option<Instant> {
+        let answer = self.unacknowledged.as_ref().map(|answer| answer.again.min(answer.end));
+        let glare = match &self.offer {
+            Offer::Glare { at, .. } => Some(*at),
+            _ => None,
+        };
+        [answer, glare, self.patience].into_iter().flatten().min()
+    }
+
+    /// Sets the timer for the earliest deadline.
+    pub(crate) fn arm(&mut self, core: &mut Core) {
+        if let Some(at) = self.next_timeout()
+            && self.armed.is_none_or(|armed| armed > at)
+        {
+            self.armed = Some(at);
+            core.timers.add(at, Timer::Leg(self.slot.index, self.slot.generation));
+        }
+    }
+
+    /// Looks at the deadlines.
+    pub(crate) fn on_timeout(&mut self, core: &mut Core, now: Instant) {
+        self.armed = None;
+        if self.patience.is_some_and(|at| at <= now) {
+            self.patience = None;
+            self.tell_end(core, Some(408), None, EndedBy::Timeout);
+            self.hangup(core, None, now);
+        }
+        if let Offer::Glare { at, .. } = &self.offer
+            && *at <= now
+            && let Offer::Glare { sdp, tries, .. } = std::mem::replace(&mut self.offer, Offer::None)
+        {
+            self.reinvite(core, sdp, tries, now);
+        }
+        let t2 = core.config.timings.t2;
+        if let Some(answer) = &mut self.unacknowledged {
+            if answer.end <= now {
+                self.unacknowledged = None;
+                self.bye(core, None, now);
+                self.state = State::Over;
+                self.tell_end(core, None, None, EndedBy::Timeout);
+            } else if answer.again <= now {
+                answer.wait = answer.wait.saturating_mul(2).min(t2);
+                answer.again = now + answer.wait;
+                core.send(answer.to, answer.bytes.clone());
+            }
+        }
+    }
+
+    /// Starts to repeat a 2xx until its ACK comes.
+    pub(crate) fn await_ack(&mut self, core: &Core, cseq: u32, bytes: Bytes, to: Destination, now: Instant) {
+        let timings = &core.config.timings;
+        let (again, wait, end) = (now + timings.t1, timings.t1, now + timings.t1x64());
+        self.unacknowledged = Some(Unacknowledged { cseq, bytes, to, again, wait, end });
+    }
+}
+
+/// Sends BYE in a dialog.
+pub(crate) fn bye(
+    core: &mut Core,
+    dialog: &mut Dialog,
+    credentials: Option<Arc<TrunkCredentials>>,
+    reason: Option<String>,
+    now: Instant,
+) {
+    let token = core.client_token();
+    let mut request = dialog.request(core, &Method::Bye, token);
+    if let Some(reason) = reason {
+        request = request.header(Name::Reason, reason);
+    }
+    let message = request.finish();
+    core.start(Outgoing { token, method: Method::Bye, message, to: dialog.to, user: User::Nobody, credentials }, now);
+}
+
+/// Returns the SDP of a message.
+pub(crate) fn sdp_of(message: &Message) -> Option<Bytes> {
+    if message.body().is_empty() {
+        return None;
+    }
+    if message.is_content("application/sdp") {
+        return Some(message.body().clone());
+    }
+    message.content("application/sdp")
+}
+
+/// Returns the Reason of a message.
+pub(crate) fn reason_of(message: &Message) -> Option<Reason> {
+    message.header(Name::Reason).and_then(Reason::parse)
+}

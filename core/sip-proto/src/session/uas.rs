@@ -1,0 +1,265 @@
+//! Incoming legs (RFC 3261 §13.3) and the requests of the peer inside of a dialog.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{
+    EndedBy, IncomingInvite, LegEventKind, LegKey, Reason, Request,
+    leg::{Leg, Offer, State, reason_of, sdp_of},
+};
+use crate::{
+    dialog::{Dialog, text},
+    digest::Credentials,
+    endpoint::{
+        config::{ALLOW, MAX_CUSTOM_HEADER_BYTES, MAX_CUSTOM_HEADERS},
+        core::{Core, ServerUser, Slot},
+        flow::{Destination, Flow},
+        ids::Token,
+    },
+    message::{Message, Method, Name, NameAddr, ResponseBuilder},
+};
+
+impl Leg {
+    /// Takes an INVITE into a new leg.
+    pub(crate) fn incoming(core: &mut Core, slot: Slot, key: LegKey, flow: Flow, request: &Message) -> Self {
+        let random = core.ids.random128();
+        let local_tag = core.ids.print(Token { random, slot: slot.index });
+        let dialog = Dialog::incoming(request, local_tag, Destination::from(flow));
+        let mut leg = Self::new(key, slot, random, State::Ringing, dialog);
+        leg.server = Some(core.serve(flow, request.clone(), ServerUser::Leg(slot)));
+        leg
+    }
+
+    /// Returns what the owner hears of a new call.
+    pub(crate) fn announcement(
+        &self,
+        flow: Flow,
+        request: &Message,
+        credentials: Option<Credentials>,
+    ) -> IncomingInvite {
+        IncomingInvite {
+            leg: self.key,
+            request: describe(request),
+            sdp: sdp_of(request),
+            source: flow.peer,
+            transport: flow.transport,
+            flow,
+            credentials,
+            dialog: self.dialog.record(),
+        }
+    }
+
+    /// Answers the INVITE in its transaction.
+    pub(crate) fn respond(
+        &mut self,
+        core: &mut Core,
+        status: u16,
+        fill: impl FnOnce(ResponseBuilder<'_>) -> ResponseBuilder<'_>,
+        now: Instant,
+    ) -> Option<Bytes> {
+        let server = self.server?;
+        if status >= 200 {
+            self.server = None;
+        }
+        core.respond(server, status, &self.dialog.local_tag, fill, now)
+    }
+
+    /// Sends a provisional response.
+    pub(crate) fn ring(&mut self, core: &mut Core, status: u16, sdp: Option<Bytes>, now: Instant) {
+        if self.state != State::Ringing || !(101..200).contains(&status) {
+            return;
+        }
+        let contact = core.contact(self.dialog.to.transport);
+        self.respond(
+            core,
+            status,
+            |response| with_sdp(response.record_routes().header(Name::Contact, contact), sdp),
+            now,
+        );
+    }
+
+    /// Answers 200 and repeats it until the ACK comes.
+    pub(crate) fn answer(&mut self, core: &mut Core, sdp: Bytes, now: Instant) {
+        let (State::Ringing, Some(server)) = (&self.state, self.server) else {
+            return;
+        };
+        let to = core.server_slot(server).map(|slot| slot.reply_to);
+        let cseq = self.dialog.remote_cseq.unwrap_or_default();
+        let (contact, agent) = (core.contact(self.dialog.to.transport), core.config.user_agent.clone());
+        let sent = self.respond(
+            core,
+            200,
+            |response| {
+                let response = response
+                    .record_routes()
+                    .header(Name::Contact, contact)
+                    .header(Name::Allow, ALLOW)
+                    .header(Name::Server, agent);
+                with_sdp(response, Some(sdp))
+            },
+            now,
+        );
+        if let (Some(bytes), Some(to)) = (sent, to) {
+            self.state = State::Answered { bye: None };
+            self.await_ack(core, cseq, bytes, to, now);
+        }
+    }
+
+    /// Sends a final failure.
+    pub(crate) fn reject(&mut self, core: &mut Core, status: u16, reason: Option<Reason>, now: Instant) {
+        if self.state != State::Ringing {
+            return;
+        }
+        let status = if (300..700).contains(&status) { status } else { 480 };
+        let header = reason.as_ref().and_then(Reason::print);
+        self.respond(
+            core,
+            status,
+            |response| match header {
+                Some(header) => response.header(Name::Reason, header),
+                None => response,
+            },
+            now,
+        );
+        self.state = State::Over;
+        self.tell_end(core, Some(status), reason, EndedBy::Us);
+    }
+
+    /// Takes the CANCEL of the INVITE, which was answered 200 already.
+    pub(crate) fn on_cancel(&mut self, core: &mut Core, cancel: &Message, now: Instant) {
+        if self.state != State::Ringing {
+            return;
+        }
+        self.respond(core, 487, |response| response, now);
+        self.state = State::Over;
+        self.tell_end(core, Some(487), reason_of(cancel), EndedBy::Peer);
+    }
+
+    /// Takes the ACK of a 2xx.
+    pub(crate) fn on_ack(&mut self, core: &mut Core, ack: &Message, now: Instant) {
+        let cseq = ack.cseq().0;
+        if self.unacknowledged.as_ref().is_none_or(|answer| answer.cseq != cseq) {
+            return;
+        }
+        self.unacknowledged = None;
+        let first = match &mut self.state {
+            State::Answered { bye: Some(reason) } => {
+                let reason = reason.take();
+                self.bye(core, reason, now);
+                self.state = State::Over;
+                return;
+            }
+            State::Answered { bye: None } => {
+                self.state = State::Confirmed;
+                true
+            }
+            _ => false,
+        };
+        let sdp = sdp_of(ack);
+        if first || sdp.is_some() {
+            self.tell(core, LegEventKind::Confirmed { sdp });
+        }
+    }
+
+    /// Takes a request inside of the dialog. Its source and tags were checked.
+    pub(crate) fn on_request(&mut self, core: &mut Core, flow: Flow, request: Message, now: Instant) {
+        let method = request.method().clone();
+        let server = core.serve(flow, request.clone(), ServerUser::Nobody);
+        let tag = self.dialog.local_tag.clone();
+        let cseq = request.cseq().0;
+        if self.dialog.remote_cseq.is_some_and(|known| cseq <= known) {
+            core.respond(server, 500, &tag, |r| r.header(Name::RetryAfter, 1), now);
+            return;
+        }
+        self.dialog.remote_cseq = Some(cseq);
+        match method {
+            Method::Bye => {
+                core.respond(server, 200, &tag, |r| r, now);
+                self.on_bye(core, &request, now);
+            }
+            Method::Info => {
+                core.respond(server, 200, &tag, |r| r, now);
+                let content_type = request.content_type().unwrap_or_default().to_owned();
+                self.tell(core, LegEventKind::Info { content_type, body: request.body().clone() });
+            }
+            Method::Invite | Method::Update => self.on_offer(core, server, flow, &request, now),
+            Method::Options => {
+                core.respond(server, 200, &tag, |r| r.header(Name::Allow, ALLOW), now);
+            }
+            Method::Prack => {
+                core.respond(server, 481, &tag, |r| r, now);
+            }
+            other => {
+                let status = if matches!(other, Method::Other(_)) { 501 } else { 405 };
+                core.respond(server, status, &tag, |r| r.header(Name::Allow, ALLOW), now);
+            }
+        }
+    }
+
+    fn on_bye(&mut self, core: &mut Core, request: &Message, now: Instant) {
+        self.respond(core, 487, |response| response, now);
+        if let Offer::Theirs { server } = self.offer {
+            core.respond(server, 487, &self.dialog.local_tag, |response| response, now);
+        }
+        self.unacknowledged = None;
+        self.state = State::Over;
+        self.tell_end(core, None, reason_of(request), EndedBy::Peer);
+    }
+}
+
+/// Adds a session description.
+pub(crate) fn with_sdp(response: ResponseBuilder<'_>, sdp: Option<Bytes>) -> ResponseBuilder<'_> {
+    match sdp {
+        Some(sdp) => response.body("application/sdp", &sdp),
+        None => response,
+    }
+}
+
+/// Returns the user of a URI, escapes decoded.
+pub(crate) fn user_of(address: Option<&NameAddr>) -> String {
+    let user = address.and_then(|address| address.uri().user_decoded());
+    user.map_or_else(String::new, |user| String::from_utf8_lossy(&user).into_owned())
+}
+
+fn describe(request: &Message) -> Request {
+    let (from, to, uri) = (request.from(), request.to(), request.request_uri());
+    let user = uri.as_ref().and_then(|uri| uri.user_decoded());
+    Request {
+        uri_user: user.map_or_else(String::new, |user| String::from_utf8_lossy(&user).into_owned()),
+        uri_host: uri.as_ref().map_or_else(String::new, |uri| uri.host_str().to_owned()),
+        from_user: user_of(from.as_ref()),
+        from_host: from.as_ref().map_or_else(String::new, |from| from.uri().host_str().to_owned()),
+        from_display: from.as_ref().and_then(NameAddr::display).map(|display| display.into_owned()),
+        to_user: user_of(to.as_ref()),
+        headers: custom_headers(request),
+        max_forwards: request.max_forwards().unwrap_or(70),
+        user_agent: request.header(Name::UserAgent).map(|agent| text(Some(agent))),
+    }
+}
+
+/// Returns the headers that carry identity or belong to applications; a bounded number of them.
+fn custom_headers(request: &Message) -> Vec<(String, String)> {
+    let wanted = |name: Name, written: &[u8]| match name {
+        Name::PAssertedIdentity
+        | Name::PPreferredIdentity
+        | Name::RemotePartyId
+        | Name::Privacy
+        | Name::Diversion
+        | Name::HistoryInfo
+        | Name::Identity
+        | Name::AlertInfo
+        | Name::Reason => true,
+        Name::Other => written.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"x-")),
+        _ => false,
+    };
+    request
+        .named_headers()
+        .filter(|(name, written, value)| wanted(*name, written) && value.len() <= MAX_CUSTOM_HEADER_BYTES)
+        .take(MAX_CUSTOM_HEADERS)
+        .map(|(name, written, value)| {
+            let name = if name == Name::Other { text(Some(written)) } else { name.as_str().to_owned() };
+            (name, text(Some(value)))
+        })
+        .collect()
+}
