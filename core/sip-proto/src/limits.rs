@@ -20,6 +20,8 @@ pub const CONTACTS: usize = 10;
 pub const TOKEN: usize = 256;
 /// Longest URI, in bytes.
 pub const URI: usize = 1024;
+/// Most parameters of one URI, and of one Via or address.
+pub const PARAMETERS: usize = 32;
 /// Longest body, in bytes.
 pub const BODY: usize = 64 * 1024;
 /// Largest CSeq number (RFC 3261 §8.1.1.5 keeps it below 2^31).

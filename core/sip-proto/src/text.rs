@@ -4,6 +4,8 @@
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, clippy::unwrap_used)
 )]
 
+use crate::limits;
+
 /// Part of a buffer, as offsets.
 ///
 /// Messages are at most 64 KiB, so 32 bits are plenty.
@@ -177,20 +179,37 @@ impl<'a> Params<'a> {
             .map(|(_, value)| value.unwrap_or_default())
     }
 
-    /// Tells whether the text is well formed: no empty parameter, names are tokens, quotes end.
+    /// Tells whether the text is well formed: names are tokens and stand once, quotes end, nothing is empty.
     pub(crate) fn well_formed(text: &[u8]) -> bool {
         let mut rest = text.trim_ascii();
+        let mut seen = [b"".as_slice(); limits::PARAMETERS];
+        let mut slots = seen.iter_mut();
         while !rest.is_empty() {
             let Some(after) = rest.strip_prefix(b";") else { return false };
             let Some((item, tail)) = split_unquoted(after, |byte| byte == b';') else { return false };
             let (name, value) = halves(item);
+            let Some(slot) = slots.next() else { return false };
+            *slot = name;
             if !is_token(name) || !value.is_none_or(plausible_value) {
                 return false;
             }
             rest = tail;
         }
-        true
+        let used = limits::PARAMETERS.saturating_sub(slots.len());
+        unrepeated(seen.get(..used).unwrap_or_default())
     }
+}
+
+/// Tells whether no name stands twice, in any case. The caller bounds the number of names.
+pub(crate) fn unrepeated(names: &[&[u8]]) -> bool {
+    let mut rest = names;
+    while let Some((name, others)) = rest.split_first() {
+        if others.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+            return false;
+        }
+        rest = others;
+    }
+    true
 }
 
 impl<'a> Iterator for Params<'a> {

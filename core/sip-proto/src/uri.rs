@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use crate::{
     limits,
-    text::{Params, Span, ascii, decimal, split_once},
+    text::{Params, Span, ascii, decimal, split_once, unrepeated},
 };
 
 /// A parsed URI. Cloning copies no text.
@@ -100,7 +100,7 @@ pub enum UriError {
     /// Port not within 1-65535.
     #[error("the port is malformed")]
     Port,
-    /// An empty parameter.
+    /// An empty or repeated parameter, or too many.
     #[error("a parameter is malformed")]
     Parameter,
 }
@@ -507,13 +507,17 @@ fn uri_params_ok(params: &[u8]) -> Result<(), UriError> {
     if params.is_empty() {
         return Ok(());
     }
+    let mut seen = [b"".as_slice(); limits::PARAMETERS];
+    let mut slots = seen.iter_mut();
     for param in params.split(|&byte| byte == b';').skip(1) {
-        if param.is_empty() || param.first() == Some(&b'=') {
-            return Err(UriError::Parameter);
-        }
+        let name = param.split(|&byte| byte == b'=').next().unwrap_or_default();
+        let slot = slots.next().filter(|_| !name.is_empty()).ok_or(UriError::Parameter)?;
+        *slot = name;
         escapes_ok(param, |byte| (is_param_byte(byte) && byte != b'"') || byte == b'=')?;
     }
-    Ok(())
+    let used = limits::PARAMETERS.saturating_sub(slots.len());
+    // A parameter may stand once only (RFC 3261 §19.1.1): a second one would be read by others.
+    if unrepeated(seen.get(..used).unwrap_or_default()) { Ok(()) } else { Err(UriError::Parameter) }
 }
 
 /// Tells whether every parameter of `mine` agrees with `theirs`; those that are `needed` must be there.
