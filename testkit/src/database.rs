@@ -1,10 +1,10 @@
 //! A fresh database per test: SQLite in the data folder, or PostgreSQL where the run asks for it.
 
-use std::{str::FromStr, thread};
+use std::{path::Path, str::FromStr, thread};
 
 use anyhow::Context;
 use rand::RngExt;
-use sqlx::{ConnectOptions, Executor, postgres::PgConnectOptions};
+use sqlx::{ConnectOptions, Executor, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
 /// The variable that names a PostgreSQL server to test on: `postgres://user@host:port/database`.
 const VARIABLE: &str = "ZORIO_TEST_DATABASE_URL";
@@ -39,6 +39,20 @@ impl Database {
         match self {
             Self::Sqlite => None,
             Self::Postgres { url, .. } => Some(url),
+        }
+    }
+
+    /// Reads pairs of texts beside the running server, which has its default files in `folder`.
+    pub async fn rows(&self, folder: &Path, query: &'static str) -> anyhow::Result<Vec<(String, String)>> {
+        match self {
+            Self::Sqlite => {
+                let options = SqliteConnectOptions::new().filename(folder.join("zorio.db")).read_only(true);
+                Ok(sqlx::query_as(query).fetch_all(&mut options.connect().await?).await?)
+            }
+            Self::Postgres { url, .. } => {
+                let mut connection = PgConnectOptions::from_str(url)?.connect().await?;
+                Ok(sqlx::query_as(query).fetch_all(&mut connection).await?)
+            }
         }
     }
 }

@@ -190,6 +190,11 @@ impl Server {
         Ok(webhook["secret"].as_str().context("the webhook has no secret")?.to_owned())
     }
 
+    /// Returns the name and the call of every event of a call that the server has committed, read from its database.
+    pub async fn committed_events(&self) -> anyhow::Result<Vec<(String, String)>> {
+        self.database.rows(&self.data_folder(), "select name, call_uuid from event where call_uuid is not null").await
+    }
+
     /// Returns everything that the server has logged.
     pub fn log(&self) -> String {
         fs::read(self.log_file()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()

@@ -3,6 +3,8 @@
 mod call;
 mod party;
 mod script;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::VecDeque,
