@@ -24,6 +24,14 @@ pub enum Error {
     ExtensionBusy(String),
     #[error("the {what} is used by {count} others")]
     InUse { what: &'static str, count: i64 },
+    #[error("extension {0} has no phone registered")]
+    ExtensionOffline(String),
+    #[error("extension {0} has all its calls up")]
+    ExtensionFull(String),
+    #[error("no channel is free")]
+    NoChannel,
+    #[error("the node is going down")]
+    Draining,
     #[error("the signature does not fit")]
     BadSignature,
     #[error("the link has expired")]
@@ -55,6 +63,14 @@ impl From<Error> for web::Error {
                 Self::conflict("pbx.extension_busy", "The extension has a call up. Use force=1 to delete it anyway.")
             }
             Error::InUse { .. } => Self::conflict("pbx.in_use", "It is in use."),
+            Error::ExtensionOffline(_) => {
+                Self::conflict("pbx.extension_offline", "The extension is not registered: no phone can be rung.")
+            }
+            Error::ExtensionFull(_) => {
+                Self::conflict("pbx.extension_full", "The extension has all the calls up that it may have.")
+            }
+            Error::NoChannel => Self::unavailable("pbx.no_channel", "No channel is free. Try again later.", 5),
+            Error::Draining => Self::unavailable("pbx.draining", "The server is going down. Try again later.", 30),
             Error::BadSignature => {
                 Self::new(StatusCode::FORBIDDEN, "pbx.bad_signature", "The signature of this link is not valid.")
             }

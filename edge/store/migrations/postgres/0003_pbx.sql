@@ -145,6 +145,9 @@ create table cdr (
     destination_number text not null,
     extension_number text,
     agent_extension text,
+    -- The two numbers as they are searched: E.164 without +. The second is null if it equals the first.
+    caller_key text not null,
+    destination_key text,
     -- The team of the extension when the call ended.
     team_id bigint,
     start_time bigint not null,
@@ -183,14 +186,11 @@ create table cdr_default partition of cdr default;
 select guard_tenant('cdr');
 -- An account's records of a period, in the order of the list; direction and team let counting read the index alone.
 create index cdr_by_start on cdr (tenant_id, start_time, uuid, direction, team_id);
--- An extension's records of a period.
-create index cdr_by_extension on cdr (tenant_id, extension_number, start_time) where extension_number is not null;
-create index cdr_by_agent on cdr (tenant_id, agent_extension, start_time) where agent_extension is not null;
--- The calls with a phone number, whichever side it is on.
-create index cdr_by_caller on cdr (tenant_id, caller_number, start_time);
-create index cdr_by_destination on cdr (tenant_id, destination_number, start_time);
--- Recordings that a stop left unfinished; nearly always empty.
-create index cdr_pending_recording on cdr (day) where recording_state = 'pending';
+-- The records of an extension and of a phone number on either side, each in the order of the list.
+create index cdr_by_extension on cdr (tenant_id, extension_number, start_time, uuid) where extension_number is not null;
+create index cdr_by_agent on cdr (tenant_id, agent_extension, start_time, uuid) where agent_extension is not null;
+create index cdr_by_caller on cdr (tenant_id, caller_key, start_time, uuid);
+create index cdr_by_destination on cdr (tenant_id, destination_key, start_time, uuid) where destination_key is not null;
 
 -- Grows with every write to extensions, trunks, caller IDs and routes, so that other processes notice.
 create table pbx_change (

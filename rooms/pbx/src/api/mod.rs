@@ -1,1 +1,67 @@
-//! (being written)
+//! The room over HTTP: arguments in, one operation, the answer's shape.
+
+mod caller_ids;
+mod calls;
+mod cdr;
+mod extensions;
+mod recordings;
+mod trunks;
+
+use serde::{Deserialize, Deserializer};
+use web::{Fields, OpenApiRouter, Page, Rule};
+
+use crate::Pbx;
+
+/// Returns every route of the room.
+pub(crate) fn routes() -> OpenApiRouter<Pbx> {
+    OpenApiRouter::new()
+        .merge(extensions::routes())
+        .merge(trunks::routes())
+        .merge(caller_ids::routes())
+        .merge(calls::routes())
+        .merge(cdr::routes())
+        .merge(recordings::routes())
+}
+
+/// The `{}` of `{"data": {}}`: there is nothing to say beyond the status.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+struct Nothing {}
+
+/// Tells a field that is null (`Some(None)`) from one that is absent (`None`, by `#[serde(default)]`).
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Reads `page` and `per_page` from texts, so that one 422 lists them together with the other parameters.
+fn page(fields: &mut Fields, page: Option<&str>, per_page: Option<&str>) -> Page {
+    let ranges = Page::default();
+    let mut number = |field, text: Option<&str>, otherwise, most| {
+        let Some(text) = text else { return otherwise };
+        let number = text.parse::<i64>().ok().filter(|number| (1..=most).contains(number));
+        fields.check(field, number.is_some(), Rule::Between(1, most));
+        number.unwrap_or(otherwise)
+    };
+    Page {
+        page: number("page", page, ranges.page, LAST_PAGE),
+        per_page: number("per_page", per_page, ranges.per_page, MOST_PER_PAGE),
+    }
+}
+
+/// Furthest page; beyond it lies no list that we serve.
+const LAST_PAGE: i64 = 10_000_000;
+/// Most rows of a page.
+const MOST_PER_PAGE: i64 = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_outside_of_its_range_is_a_bad_field() {
+        let mut fields = Fields::new();
+        assert_eq!(page(&mut fields, None, Some("200")), Page { page: 1, per_page: 200 });
+        assert!(fields.is_empty());
+        page(&mut fields, Some("0"), Some("x"));
+        assert_eq!(fields.names().collect::<Vec<_>>(), ["page", "per_page"]);
+    }
+}

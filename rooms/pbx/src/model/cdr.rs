@@ -5,6 +5,7 @@ use domain::{
     call::EndedBy,
     cause::{CallResult, Cause},
     ids::TrunkId,
+    number::Region,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -209,12 +210,16 @@ pub fn event_data(cdr: &Cdr, recording_url: Option<String>) -> String {
     serde_json::to_string(&data).expect("strings, numbers and valid JSON always serialise")
 }
 
+/// Returns the form in which a record's numbers are searched: E.164 without `+` for a public number, else as it is.
+pub fn phone_key(number: &str, region: Region) -> String {
+    region.e164(number).unwrap_or_else(|| number.to_owned())
+}
+
 fn empty_array() -> Box<RawValue> {
     RawValue::from_string("[]".to_owned()).expect("an empty array is valid JSON")
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -279,5 +284,15 @@ mod tests {
     fn spoilt_legs_are_shown_as_none() {
         let body = CdrDetail::new(Cdr { legs: "nonsense".to_owned(), ..answered() }, None);
         assert_eq!(serde_json::to_value(&body).unwrap()["legs"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn a_number_is_searched_by_whichever_form_was_dialled() {
+        let vn = Region::of("VN");
+        for (number, key) in
+            [("0987654321", "84987654321"), ("+84987654321", "84987654321"), ("1001", "1001"), ("*43", "*43")]
+        {
+            assert_eq!(phone_key(number, vn), key);
+        }
     }
 }

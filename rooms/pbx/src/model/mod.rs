@@ -8,6 +8,8 @@ pub mod registration;
 pub mod route;
 pub mod trunk;
 
+pub use domain::call::EndedBy as HangupBy;
+
 pub use call::{Boot, CallState, Direction, LiveCall, SourceType};
 pub use caller_id::{CallerId, CallerIdStatus};
 pub use cdr::{Cdr, CdrBody, CdrDetail, RecordingInfo, RecordingState};

@@ -4,7 +4,7 @@ use domain::TenantId;
 use store::{FromRow, Row, Tx, sql};
 
 use super::{Result, Slice};
-use crate::model::CallerId;
+use crate::model::{CallerId, CallerIdStatus};
 
 impl FromRow for CallerId {
     fn from_row(row: &Row) -> Result<Self> {
@@ -41,15 +41,27 @@ pub(crate) async fn find(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<Optio
 }
 
 /// Returns the caller IDs of one page, by number, and how many there are in all.
-pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, slice: Slice) -> Result<(Vec<CallerId>, i64)> {
+pub(crate) async fn list(
+    tx: &mut Tx,
+    tenant: TenantId,
+    status: Option<CallerIdStatus>,
+    slice: Slice,
+) -> Result<(Vec<CallerId>, i64)> {
     let rows = sql("select id, tenant_id, number, label, status, trunk_id, created_at, updated_at
-         from caller_id where tenant_id = $1 order by number limit $2 offset $3")
+         from caller_id where tenant_id = $1 and (cast($2 as text) is null or status = $2)
+         order by number limit $3 offset $4")
     .bind(tenant)
+    .bind(status)
     .bind(slice.limit)
     .bind(slice.offset)
     .all(tx)
     .await?;
-    let (total,) = sql("select count(*) from caller_id where tenant_id = $1").bind(tenant).one::<(i64,)>(tx).await?;
+    let (total,) = sql("select count(*) from caller_id
+         where tenant_id = $1 and (cast($2 as text) is null or status = $2)")
+    .bind(tenant)
+    .bind(status)
+    .one::<(i64,)>(tx)
+    .await?;
     Ok((rows, total))
 }
 

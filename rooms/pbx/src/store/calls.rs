@@ -4,7 +4,7 @@ use domain::{CallId, TenantId, Timestamp};
 use store::{FromRow, Row, Tx, sql};
 
 use super::Result;
-use crate::model::{Boot, CallState, LiveCall};
+use crate::model::{Boot, LiveCall};
 
 impl FromRow for LiveCall {
     fn from_row(row: &Row) -> Result<Self> {
@@ -92,34 +92,6 @@ pub(crate) async fn mark_answered(tx: &mut Tx, tenant: TenantId, call: CallId, a
     .bind(answered.recording_path.as_deref())
     .run(tx)
     .await?;
-    Ok(())
-}
-
-/// Writes the journal anew, after a re-INVITE or a transfer changed a dialog.
-pub(crate) async fn update_dialogs(
-    tx: &mut Tx,
-    tenant: TenantId,
-    call: CallId,
-    legs: &str,
-    dialogs: &str,
-) -> Result<()> {
-    sql("update call set legs = $3, dialogs = $4 where tenant_id = $1 and call_uuid = $2")
-        .bind(tenant)
-        .bind(call)
-        .bind(legs)
-        .bind(dialogs)
-        .run(tx)
-        .await?;
-    Ok(())
-}
-
-pub(crate) async fn set_state(tx: &mut Tx, tenant: TenantId, call: CallId, state: CallState) -> Result<()> {
-    sql("update call set state = $3 where tenant_id = $1 and call_uuid = $2")
-        .bind(tenant)
-        .bind(call)
-        .bind(state)
-        .run(tx)
-        .await?;
     Ok(())
 }
 

@@ -7,11 +7,12 @@ use domain::{
     CallId, TenantId, Timestamp,
     call::EndedBy,
     cause::{CallResult, Cause},
+    number::Region,
 };
 use store::{FromRow, Query, Row, Tx, sql};
 
 use super::{Result, Slice, unreadable};
-use crate::model::{Cdr, Direction, RecordingInfo, RecordingState};
+use crate::model::{Cdr, Direction, RecordingInfo, cdr::phone_key};
 
 /// Which records a list shows.
 #[derive(Clone, Debug)]
@@ -23,8 +24,8 @@ pub(crate) struct Filter {
     pub(crate) direction: Option<Direction>,
     /// Matches `extension_number` or `agent_extension`.
     pub(crate) extension: Option<String>,
-    /// Matches `caller_number` or `destination_number`, in any of these forms.
-    pub(crate) phone: Option<[String; 3]>,
+    /// The [`phone_key`] of the caller's or the destination's number.
+    pub(crate) phone: Option<String>,
     pub(crate) scope: Scope,
 }
 
@@ -88,16 +89,25 @@ impl FromRow for Cdr {
 /// Stores the record of a finished call. Writing it again changes nothing: recovery may come twice.
 /// Returns whether it was new.
 pub(crate) async fn insert(tx: &mut Tx, cdr: &Cdr) -> Result<bool> {
+    let region = super::accounts::settings(tx, cdr.tenant).await?.region;
+    insert_in(tx, cdr, region).await
+}
+
+/// Like [`insert`], for those who know the account's numbering plan already.
+pub(crate) async fn insert_in(tx: &mut Tx, cdr: &Cdr, region: Region) -> Result<bool> {
+    let caller = phone_key(&cdr.caller_number, region);
+    // The two keys of a row differ, so that a search by either finds the row once.
+    let destination = Some(phone_key(&cdr.destination_number, region)).filter(|destination| *destination != caller);
     let rows = sql("insert into cdr
             (day, uuid, tenant_id, direction, source_type, caller_number, destination_number, extension_number,
-             agent_extension, team_id, start_time, answer_time, end_time, duration, billsec, queue_name, queue_wait_time,
-             trunk_id, trunk_name, transfer_count, result, hangup_cause, hangup_cause_q850, sip_status, hangup_by,
+             agent_extension, caller_key, destination_key, team_id, start_time, answer_time, end_time, duration, billsec,
+             queue_name, queue_wait_time, trunk_id, trunk_name, transfer_count, result, hangup_cause, hangup_cause_q850, sip_status, hangup_by,
              recording_state, recording_path, recording_duration, recording_size_bytes, disposition, campaign_id,
              lead_id, tags, mos, legs)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
              (select team_id from extension where tenant_id = $3 and extension_number = coalesce($9, $8)),
-             $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30,
-             $31, $32, $33, $34)
+             $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32,
+             $33, $34, $35, $36)
          on conflict do nothing")
     .bind(cdr.start_time.day())
     .bind(cdr.uuid)
@@ -108,6 +118,8 @@ pub(crate) async fn insert(tx: &mut Tx, cdr: &Cdr) -> Result<bool> {
     .bind(&cdr.destination_number)
     .bind(cdr.extension.as_deref())
     .bind(cdr.agent_extension.as_deref())
+    .bind(caller)
+    .bind(destination)
     .bind(cdr.start_time)
     .bind(cdr.answer_time)
     .bind(cdr.end_time)
@@ -183,8 +195,7 @@ pub(crate) async fn any_tenant_find(tx: &mut Tx, uuid: CallId) -> Result<Option<
     rows!("from cdr where uuid = $1").bind(uuid).first(tx).await
 }
 
-/// What drives a list, with the conditions shared by its page, its count and its stream.
-/// Every driver binds the same ten values; see [`Filter::bound`].
+/// What drives a list. Every driver binds the same eight values; see [`Filter::bound`].
 #[derive(Clone, Copy)]
 enum Driver {
     Period,
@@ -192,16 +203,16 @@ enum Driver {
     Phone,
 }
 
-// Written once for the three statements of each driver. Literals cannot be constants inside `concat!`.
+// Macros, because the conditions are shared by three statements each and `concat!` takes literals alone.
+// A value that does not apply is null and named all the same, because PostgreSQL wants every `$n` used.
+// The two branches of a `union all` have an index each; an `or` over both columns would read the whole period.
 macro_rules! by_period {
     ($head:ident, $($tail:literal),+) => {
         $head!(
             "from cdr where tenant_id = $1 and start_time >= $2 and start_time < $3
                and (cast($4 as text) is null or direction = $4)
                and (cast($5 as bigint) is null or team_id = $5)
-               and (cast($6 as text) is null or extension_number = $6 or agent_extension = $6)
-               and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7)
-               and (cast($8 as text) is null or caller_number in ($8, $9, $10) or destination_number in ($8, $9, $10)) ",
+               and cast($6 as text) is null and cast($7 as text) is null and cast($8 as text) is null ",
             $($tail),+
         )
     };
@@ -209,12 +220,19 @@ macro_rules! by_period {
 macro_rules! by_extension {
     ($head:ident, $($tail:literal),+) => {
         $head!(
-            "from cdr where tenant_id = $1 and start_time >= $2 and start_time < $3
-               and (extension_number = $6 or agent_extension = $6)
-               and (cast($4 as text) is null or direction = $4)
-               and (cast($5 as bigint) is null or team_id = $5)
-               and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7)
-               and (cast($8 as text) is null or caller_number in ($8, $9, $10) or destination_number in ($8, $9, $10)) ",
+            "from (select * from cdr
+                   where tenant_id = $1 and extension_number = $6 and start_time >= $2 and start_time < $3
+                     and (cast($4 as text) is null or direction = $4)
+                     and (cast($5 as bigint) is null or team_id = $5)
+                     and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7)
+                   union all
+                   select * from cdr
+                   where tenant_id = $1 and agent_extension = $6 and start_time >= $2 and start_time < $3
+                     and (extension_number is null or extension_number <> $6)
+                     and (cast($4 as text) is null or direction = $4)
+                     and (cast($5 as bigint) is null or team_id = $5)
+                     and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7)) as cdr
+             where cast($8 as text) is null ",
             $($tail),+
         )
     };
@@ -222,12 +240,20 @@ macro_rules! by_extension {
 macro_rules! by_phone {
     ($head:ident, $($tail:literal),+) => {
         $head!(
-            "from cdr where tenant_id = $1 and start_time >= $2 and start_time < $3
-               and (caller_number in ($8, $9, $10) or destination_number in ($8, $9, $10))
-               and (cast($4 as text) is null or direction = $4)
-               and (cast($5 as bigint) is null or team_id = $5)
-               and (cast($6 as text) is null or extension_number = $6 or agent_extension = $6)
-               and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7) ",
+            "from (select * from cdr
+                   where tenant_id = $1 and caller_key = $8 and start_time >= $2 and start_time < $3
+                     and (cast($4 as text) is null or direction = $4)
+                     and (cast($5 as bigint) is null or team_id = $5)
+                     and (cast($6 as text) is null or extension_number = $6 or agent_extension = $6)
+                     and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7)
+                   union all
+                   select * from cdr
+                   where tenant_id = $1 and destination_key = $8 and start_time >= $2 and start_time < $3
+                     and (cast($4 as text) is null or direction = $4)
+                     and (cast($5 as bigint) is null or team_id = $5)
+                     and (cast($6 as text) is null or extension_number = $6 or agent_extension = $6)
+                     and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7)) as cdr
+             where 1 = 1 ",
             $($tail),+
         )
     };
@@ -245,14 +271,13 @@ impl Filter {
         }
     }
 
-    /// Binds $1 to $10. $6 drives [`Driver::Extension`], so it is the first extension there is.
+    /// Binds $1 to $8. $6 drives [`Driver::Extension`], so it is the first extension there is.
     fn bound(&self, tenant: TenantId, query: Query) -> Query {
         let (team, own) = match &self.scope {
             Scope::Account | Scope::Nothing => (None, None),
             Scope::Team(team) => (Some(*team), None),
             Scope::Extension(own) => (None, Some(own)),
         };
-        let phone = |at: usize| self.phone.as_ref().map(|forms| forms[at].as_str());
         query
             .bind(tenant)
             .bind(self.from)
@@ -261,9 +286,7 @@ impl Filter {
             .bind(team)
             .bind(self.extension.as_ref().or(own))
             .bind(own)
-            .bind(phone(0))
-            .bind(phone(1))
-            .bind(phone(2))
+            .bind(self.phone.as_deref())
     }
 }
 
@@ -274,13 +297,13 @@ pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, filter: &Filter, slice: 
     }
     let (page, count) = match filter.driver() {
         Driver::Period => {
-            (by_period!(rows, "order by start_time desc, uuid desc limit $11 offset $12"), by_period!(count, ""))
+            (by_period!(rows, "order by start_time desc, uuid desc limit $9 offset $10"), by_period!(count, ""))
         }
         Driver::Extension => {
-            (by_extension!(rows, "order by start_time desc, uuid desc limit $11 offset $12"), by_extension!(count, ""))
+            (by_extension!(rows, "order by start_time desc, uuid desc limit $9 offset $10"), by_extension!(count, ""))
         }
         Driver::Phone => {
-            (by_phone!(rows, "order by start_time desc, uuid desc limit $11 offset $12"), by_phone!(count, ""))
+            (by_phone!(rows, "order by start_time desc, uuid desc limit $9 offset $10"), by_phone!(count, ""))
         }
     };
     let rows = filter.bound(tenant, page).bind(slice.limit).bind(slice.offset).all(tx).await?;
@@ -299,44 +322,23 @@ pub(crate) async fn after(
     if filter.scope == Scope::Nothing {
         return Ok(Vec::new());
     }
-    // `start_time <= $11` is implied and lets the index begin there.
-    let query = match filter.driver() {
-        Driver::Period => by_period!(
-            rows,
-            "and start_time <= $11 and (start_time < $11 or uuid < $12) order by start_time desc, uuid desc limit $13"
-        ),
-        Driver::Extension => by_extension!(
-            rows,
-            "and start_time <= $11 and (start_time < $11 or uuid < $12) order by start_time desc, uuid desc limit $13"
-        ),
-        Driver::Phone => by_phone!(
-            rows,
-            "and start_time <= $11 and (start_time < $11 or uuid < $12) order by start_time desc, uuid desc limit $13"
-        ),
+    let (until, at, uuid) = match last {
+        None => (filter.until, filter.until, String::new()),
+        Some((at, uuid)) => (Timestamp(at.millis() + 1), at, uuid.to_string()),
     };
-    let (at, uuid) = last.map_or((filter.until, String::new()), |(at, uuid)| (at, uuid.to_string()));
+    let filter = Filter { until, ..filter.clone() };
+    let query = match filter.driver() {
+        Driver::Period => {
+            by_period!(rows, "and (start_time < $9 or uuid < $10) order by start_time desc, uuid desc limit $11")
+        }
+        Driver::Extension => {
+            by_extension!(rows, "and (start_time < $9 or uuid < $10) order by start_time desc, uuid desc limit $11")
+        }
+        Driver::Phone => {
+            by_phone!(rows, "and (start_time < $9 or uuid < $10) order by start_time desc, uuid desc limit $11")
+        }
+    };
     filter.bound(tenant, query).bind(at).bind(uuid).bind(limit).all(tx).await
-}
-
-/// Writes what became of a recording. Returns whether the record exists.
-pub(crate) async fn attach_recording(
-    tx: &mut Tx,
-    tenant: TenantId,
-    uuid: CallId,
-    recording: &RecordingInfo,
-) -> Result<bool> {
-    let rows = sql("update cdr
-         set recording_state = $3, recording_path = $4, recording_duration = $5, recording_size_bytes = $6
-         where tenant_id = $1 and uuid = $2")
-    .bind(tenant)
-    .bind(uuid)
-    .bind(recording.state)
-    .bind(recording.path.as_deref())
-    .bind(recording.duration_ms)
-    .bind(recording.size_bytes)
-    .run(tx)
-    .await?;
-    Ok(rows > 0)
 }
 
 /// Notes the first fetch of a recording. Returns whether this was the first.
@@ -350,17 +352,4 @@ pub(crate) async fn mark_downloaded(tx: &mut Tx, tenant: TenantId, uuid: CallId)
     .run(tx)
     .await?;
     Ok(rows > 0)
-}
-
-/// Returns the calls whose recording was never finished because the program stopped first.
-pub(crate) async fn any_tenant_pending_recordings(
-    tx: &mut Tx,
-    since: Timestamp,
-) -> Result<Vec<(TenantId, CallId, String)>> {
-    sql("select tenant_id, uuid, recording_path from cdr
-         where recording_state = $1 and recording_path is not null and day >= $2")
-    .bind(RecordingState::Pending)
-    .bind(since.day())
-    .all(tx)
-    .await
 }

@@ -204,15 +204,6 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: TenantId, number: &str) -> Resul
     Ok(rows > 0)
 }
 
-pub(crate) async fn credentials(tx: &mut Tx, tenant: TenantId, number: &str) -> Result<Option<Credentials>> {
-    sql("select tenant_id, extension_number, status, realm, ha1_sealed from extension
-         where tenant_id = $1 and extension_number = $2")
-    .bind(tenant)
-    .bind(number)
-    .first(tx)
-    .await
-}
-
 /// Returns what every login of every account is checked against.
 pub(crate) async fn any_tenant_load_credentials(tx: &mut Tx) -> Result<Vec<Credentials>> {
     sql("select tenant_id, extension_number, status, realm, ha1_sealed from extension").all(tx).await

@@ -1,10 +1,12 @@
 //! Every SQL statement of this room. The tenant comes first; what spans accounts says so by its name.
 
+pub(crate) mod accounts;
 pub(crate) mod caller_ids;
 pub(crate) mod calls;
 pub(crate) mod cdr;
 pub(crate) mod changes;
 pub(crate) mod extensions;
+pub(crate) mod recordings;
 pub(crate) mod registrations;
 pub(crate) mod routes;
 pub(crate) mod trunks;

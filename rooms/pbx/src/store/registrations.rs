@@ -57,15 +57,6 @@ pub(crate) async fn of(tx: &mut Tx, tenant: TenantId, number: &str) -> Result<Ve
     .await
 }
 
-/// Makes `bindings` the only ones of the extension.
-pub(crate) async fn replace(tx: &mut Tx, tenant: TenantId, number: &str, bindings: &[Binding]) -> Result<()> {
-    delete(tx, tenant, number).await?;
-    for binding in bindings {
-        put(tx, tenant, number, binding).await?;
-    }
-    Ok(())
-}
-
 /// Adds or refreshes one binding: what an ordinary refresh needs, in one statement.
 pub(crate) async fn put(tx: &mut Tx, tenant: TenantId, number: &str, binding: &Binding) -> Result<()> {
     sql("insert into registration
@@ -124,6 +115,7 @@ pub(crate) async fn any_tenant_all(tx: &mut Tx) -> Result<Vec<Registered>> {
 }
 
 /// Forgets what expired before `before`. Returns how many.
+#[cfg_attr(not(test), expect(dead_code, reason = "the driver's housekeeping does not call it yet"))]
 pub(crate) async fn any_tenant_delete_expired(tx: &mut Tx, before: Timestamp) -> Result<u64> {
     sql("delete from registration where expires_at < $1").bind(before).run(tx).await
 }

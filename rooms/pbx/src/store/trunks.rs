@@ -43,29 +43,6 @@ pub(crate) async fn find(tx: &mut Tx, tenant: TenantId, id: TrunkId) -> Result<O
     .await
 }
 
-pub(crate) async fn by_name(tx: &mut Tx, tenant: TenantId, name: &str) -> Result<Option<Trunk>> {
-    sql("select id, tenant_id, name, host, port, transport, auth, username, password_sealed, realm, from_user, from_domain,
-            max_channels, status, sources, created_at, updated_at
-         from trunk where tenant_id = $1 and name = $2")
-    .bind(tenant)
-    .bind(name)
-    .first(tx)
-    .await
-}
-
-/// Returns the active trunk of the account's first default route, `None` if there is none.
-pub(crate) async fn default_for(tx: &mut Tx, tenant: TenantId) -> Result<Option<Trunk>> {
-    sql("select t.id, t.tenant_id, t.name, t.host, t.port, t.transport, t.auth, t.username, t.password_sealed, t.realm,
-            t.from_user, t.from_domain, t.max_channels, t.status, t.sources, t.created_at, t.updated_at
-         from route r join trunk t on t.tenant_id = r.tenant_id and t.id = r.trunk_id
-         where r.tenant_id = $1 and r.kind = 'default' and t.status = 'active'
-         order by r.priority, r.id
-         limit 1")
-    .bind(tenant)
-    .first(tx)
-    .await
-}
-
 /// Returns the trunks of one page, by name, and how many there are in all.
 pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, slice: Slice) -> Result<(Vec<Trunk>, i64)> {
     let rows =
