@@ -30,21 +30,23 @@ impl Window {
     }
 
     /// Adds samples to a channel at a position; what lies before or beyond the window is left out.
-    pub fn add(&mut self, channel: usize, position: u64, samples: impl ExactSizeIterator<Item = i16>) {
+    pub fn add(&mut self, channel: usize, position: u64, samples: &[i16]) {
         let channel = channel.min(self.channels - 1);
         let late = usize::try_from(self.start.saturating_sub(position)).unwrap_or(usize::MAX);
         let ahead = usize::try_from(position.saturating_sub(self.start)).unwrap_or(usize::MAX);
-        let fits = samples.len().saturating_sub(late).min(self.capacity.saturating_sub(ahead));
+        let samples = samples.get(late..).unwrap_or_default();
+        let fits = samples.len().min(self.capacity.saturating_sub(ahead));
         if fits == 0 {
             return;
         }
         let (from, until) = (ahead * self.channels, (ahead + fits) * self.channels);
-        if self.samples.len() < until {
+        if let Some(more) = until.checked_sub(self.samples.len()) {
+            // Exactly what is needed: many windows are open at once.
+            self.samples.reserve_exact(more);
             self.samples.resize(until, 0);
         }
-        let places = self.samples[from..until].iter_mut().skip(channel).step_by(self.channels);
-        for (place, sample) in places.zip(samples.skip(late)) {
-            *place = place.saturating_add(sample);
+        for (frame, &sample) in self.samples[from..until].chunks_exact_mut(self.channels).zip(samples) {
+            frame[channel] = frame[channel].saturating_add(sample);
         }
     }
 
@@ -54,11 +56,11 @@ impl Window {
         let frames = usize::try_from(until.saturating_sub(self.start)).unwrap_or(limit).min(limit);
         let wanted = frames * self.channels;
         let held = wanted.min(self.samples.len());
-        to.reserve(wanted * 2);
-        for sample in self.samples.drain(..held) {
-            to.extend_from_slice(&sample.to_le_bytes());
+        let begin = to.len();
+        to.resize(begin + wanted * 2, 0);
+        for (bytes, sample) in to[begin..].chunks_exact_mut(2).zip(self.samples.drain(..held)) {
+            bytes.copy_from_slice(&sample.to_le_bytes());
         }
-        to.resize(to.len() + (wanted - held) * 2, 0);
         self.start += frames as u64;
         frames
     }
@@ -82,27 +84,27 @@ mod tests {
     #[test]
     fn two_streams_in_one_channel_add_up_without_overflow() {
         let mut window = Window::new(1, 100);
-        window.add(0, 0, [1, 2, 30_000].into_iter());
-        window.add(0, 1, [10, 30_000, 5].into_iter());
+        window.add(0, 0, &[1, 2, 30_000]);
+        window.add(0, 1, &[10, 30_000, 5]);
         assert_eq!(take(&mut window, 5), [1, 12, i16::MAX, 5, 0]);
     }
 
     #[test]
     fn two_channels_stay_apart() {
         let mut window = Window::new(2, 100);
-        window.add(1, 1, [7, 8].into_iter());
-        window.add(0, 0, [1].into_iter());
+        window.add(1, 1, &[7, 8]);
+        window.add(0, 0, &[1]);
         assert_eq!(take(&mut window, 3), [1, 0, 0, 7, 0, 8]);
     }
 
     #[test]
     fn what_comes_too_late_or_too_early_is_left_out() {
         let mut window = Window::new(1, 4);
-        window.add(0, 2, [1, 1, 1, 1].into_iter());
+        window.add(0, 2, &[1, 1, 1, 1]);
         assert_eq!(take(&mut window, 3), [0, 0, 1]);
-        window.add(0, 1, [9, 9, 9].into_iter());
+        window.add(0, 1, &[9, 9, 9]);
         assert_eq!(take(&mut window, 5), [10, 0]);
-        window.add(0, u64::MAX - 1, [9, 9].into_iter());
+        window.add(0, u64::MAX - 1, &[9, 9]);
         assert_eq!(window.end(), 5);
     }
 

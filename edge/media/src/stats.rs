@@ -53,7 +53,20 @@ pub struct Dropped {
 impl Dropped {
     /// Returns the sum over all reasons.
     pub fn total(&self) -> u64 {
-        self.early + self.stranger + self.malformed + self.payload + self.sequence + self.excess + self.held
+        self.reasons().iter().map(|(_, count)| count).sum()
+    }
+
+    /// Returns every reason by name with its count.
+    pub(crate) fn reasons(&self) -> [(&'static str, u64); 7] {
+        [
+            ("early", self.early),
+            ("stranger", self.stranger),
+            ("malformed", self.malformed),
+            ("payload", self.payload),
+            ("sequence", self.sequence),
+            ("excess", self.excess),
+            ("held", self.held),
+        ]
     }
 }
 

@@ -340,7 +340,11 @@ impl Worker {
         let Some(index) = call.legs.remove(&no) else { return };
         // Closing its sockets takes them out of the epoll set.
         let leg = self.legs.remove(index);
-        call.closed.push(leg.stats());
+        let stats = leg.stats();
+        for (reason, count) in stats.dropped.reasons().into_iter().filter(|(_, count)| *count > 0) {
+            metrics::counter!("media_packets_dropped_total", "reason" => reason).increment(count);
+        }
+        call.closed.push(stats);
         if let Some(peer) = leg.peer.and_then(|peer| self.legs.get_mut(peer)) {
             peer.set_peer(None, now);
         }

@@ -21,7 +21,7 @@ pub struct Outbound {
 pub struct Origin {
     /// Which stream: any number that the caller chooses.
     pub stream: u64,
-    /// Its [`Inbound::generation`].
+    /// Its [`super::Inbound::generation`].
     pub generation: u32,
 }
 

@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -11,8 +10,8 @@ use audio::{SAMPLE_RATE, wav};
 use super::Entry;
 use crate::{Layout, Record, Recorded};
 
-/// How long the time line waits for late packets (500 ms); batches are up to 100 ms old already.
-const HORIZON: u64 = 4_000;
+/// How long the time line waits for late packets (400 ms); batches are up to 100 ms old already.
+const HORIZON: u64 = 3_200;
 /// Frames that are written together (250 ms).
 const CHUNK: u64 = 2_000;
 /// Frames that the time line can hold.
@@ -28,12 +27,12 @@ pub(crate) struct Recording {
     path: PathBuf,
     channels: u16,
     window: Window,
-    lines: HashMap<u8, Align>,
+    /// The time line of each stream; there are few.
+    lines: Vec<(u8, Align)>,
     /// When it began, in samples since the epoch.
     began: u64,
     data: u64,
     patched: u64,
-    buffer: Vec<u8>,
     pub(crate) dropped: u64,
     pub(crate) failed: bool,
 }
@@ -55,26 +54,33 @@ impl Recording {
             path: record.path,
             channels,
             window: Window::new(usize::from(channels), WINDOW),
-            lines: HashMap::new(),
+            lines: Vec::new(),
             began,
             data: 0,
             patched: 0,
-            buffer: Vec::new(),
             dropped: 0,
             failed: false,
         })
     }
 
-    /// Puts one packet on the time line, and writes what no packet can reach any more.
-    pub(crate) fn put(&mut self, entry: &Entry<'_>) -> io::Result<()> {
+    /// Puts one packet on the time line, and writes what no packet can reach any more. `samples` is room to decode in.
+    pub(crate) fn put(&mut self, entry: &Entry<'_>, samples: &mut Vec<i16>) -> io::Result<()> {
         let arrival = entry.arrival.saturating_sub(self.began);
         if arrival > self.window.start() + HORIZON + CHUNK {
             self.write_until(arrival - HORIZON)?;
         }
-        let line = self.lines.entry(entry.tap.origin).or_default();
-        if let Some(position) = line.place(entry.timestamp, arrival) {
-            let decoded = entry.payload.iter().map(|&byte| entry.codec.decode(byte));
-            self.window.add(usize::from(entry.tap.channel), position, decoded);
+        let origin = entry.tap.origin;
+        let line = match self.lines.iter().position(|(known, _)| *known == origin) {
+            Some(index) => index,
+            None => {
+                self.lines.push((origin, Align::default()));
+                self.lines.len() - 1
+            }
+        };
+        if let Some(position) = self.lines[line].1.place(entry.timestamp, arrival) {
+            samples.clear();
+            entry.codec.decode_into(entry.payload, samples);
+            self.window.add(usize::from(entry.tap.channel), position, samples);
         }
         Ok(())
     }
@@ -105,15 +111,20 @@ impl Recording {
         (recorded, self.file, result)
     }
 
+    /// Makes every write from here on fail.
+    #[cfg(test)]
+    pub(crate) fn break_file(&mut self) {
+        self.file = File::open(&self.path).expect("it was created");
+    }
+
     fn write_until(&mut self, position: u64) -> io::Result<()> {
+        let mut bytes = Vec::new();
         while self.window.start() < position {
-            self.buffer.clear();
-            self.window.take(position, MOST, &mut self.buffer);
-            self.file.write_all(&self.buffer)?;
-            self.data += self.buffer.len() as u64;
+            bytes.clear();
+            self.window.take(position, MOST, &mut bytes);
+            self.file.write_all(&bytes)?;
+            self.data += bytes.len() as u64;
         }
-        // The buffer of a long silence is not kept for the rest of the call.
-        self.buffer.shrink_to(CHUNK as usize * 4);
         Ok(())
     }
 
@@ -149,16 +160,16 @@ mod tests {
         let mut recording = Recording::create(record(&folder, Layout::TwoChannel), 5_000).unwrap();
         let loud = [Codec::Pcma.encode(8_000); 160];
         for index in 0..100 {
-            recording.put(&entry(0, index, &loud)).unwrap();
+            recording.put(&entry(0, index, &loud), &mut Vec::new()).unwrap();
         }
         recording.advance(5_000 + 100 * 160).unwrap();
         for index in 100..150 {
-            recording.put(&entry(0, index, &loud)).unwrap();
+            recording.put(&entry(0, index, &loud), &mut Vec::new()).unwrap();
         }
         drop(recording);
         let file = std::fs::read(folder.path().join("call.wav")).unwrap();
         let wav = wav::Wav::parse(&file).unwrap();
-        assert_eq!((wav.channels, wav.frames()), (2, 12_000), "what the last patch counts");
+        assert_eq!((wav.channels, wav.frames()), (2, 12_800), "what the last patch counts");
         assert!(wav.channel(0).iter().all(|&sample| (7_500..8_500).contains(&sample)));
         assert!(wav.channel(1).iter().all(|&sample| sample == 0));
     }

@@ -23,7 +23,7 @@ type Report = Option<(Finished, oneshot::Sender<Finished>)>;
 pub(crate) fn start(jobs: Receiver<Job>, spare: Arc<Mutex<Vec<Vec<u8>>>>, epoch: Instant) -> io::Result<()> {
     let (syncs, waiting) = sync_channel::<Sync>(WAITING_SYNCS);
     thread::Builder::new().name("record-sync".into()).spawn(move || waiting.into_iter().for_each(Sync::run))?;
-    let writer = Writer { recordings: HashMap::new(), syncs, spare, epoch };
+    let writer = Writer { recordings: HashMap::new(), syncs, spare, epoch, samples: Vec::new() };
     thread::Builder::new().name("record".into()).spawn(move || writer.run(&jobs))?;
     Ok(())
 }
@@ -33,6 +33,8 @@ struct Writer {
     syncs: SyncSender<Sync>,
     spare: Arc<Mutex<Vec<Vec<u8>>>>,
     epoch: Instant,
+    /// Room to decode a packet in.
+    samples: Vec<i16>,
 }
 
 /// A file to bring to the disk, and whom to tell.
@@ -88,7 +90,7 @@ impl Writer {
                     if entry.tap.origin == LOST {
                         recording.dropped += u64::from(entry.timestamp);
                     } else if !recording.failed
-                        && let Err(error) = recording.put(&entry)
+                        && let Err(error) = recording.put(&entry, &mut self.samples)
                     {
                         recording.failed = true;
                         fail(events, &error.to_string());
@@ -161,4 +163,62 @@ fn deliver(report: Report) {
 fn fail(events: &EventSink, reason: &str) {
     tracing::error!(reason, "recording failed");
     events.send(EventKind::RecordingFailed { reason: reason.to_owned() });
+}
+
+#[cfg(test)]
+mod tests {
+    use audio::Codec;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::record::{Entry, Tap};
+    use crate::{Layout, Record};
+
+    fn batch(from: u64, until: u64) -> Job {
+        let mut entries = Vec::new();
+        for index in from..until {
+            let tap = Tap { recording: 1, origin: 0, channel: 0 };
+            let entry = Entry {
+                tap,
+                codec: Codec::Pcmu,
+                timestamp: index as u32 * 160,
+                arrival: index * 160,
+                payload: &[0x10; 160],
+            };
+            entry.write(&mut entries);
+        }
+        Job::Batch { entries, at: until * 160 }
+    }
+
+    #[test]
+    fn a_disk_that_fails_ends_the_recording_and_says_so_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("call.wav");
+        let (sender, mut events) = mpsc::channel(8);
+        let (syncs, waiting) = sync_channel(1);
+        let mut writer = Writer {
+            recordings: HashMap::new(),
+            syncs,
+            spare: Arc::default(),
+            epoch: crate::now(),
+            samples: Vec::new(),
+        };
+        let record = Record { path: path.clone(), layout: Layout::Mix };
+        writer.handle(Job::Start { recording: 1, record, events: EventSink::new(sender), at: 0 });
+        writer.handle(batch(0, 100));
+        writer.each(|recording| recording.advance(16_000));
+        writer.recordings.get_mut(&1).unwrap().0.break_file();
+        writer.handle(batch(100, 200));
+        writer.handle(batch(200, 300));
+        writer.each(|recording| recording.advance(48_000));
+        let (reply, report) = oneshot::channel();
+        writer.handle(Job::Finish { recording: 1, at: 48_000, report: Some((Finished::default(), reply)) });
+        waiting.recv().unwrap().run();
+        let recorded = report.blocking_recv().unwrap().recording.unwrap();
+        assert!(!recorded.complete);
+        assert_eq!(recorded.bytes, std::fs::metadata(&path).unwrap().len(), "what was counted can be read");
+        assert!(recorded.duration_ms >= 1_500, "{recorded:?}");
+        assert!(matches!(events.try_recv().unwrap().kind, EventKind::RecordingFailed { .. }));
+        assert!(events.try_recv().is_err());
+    }
 }

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use audio::{measure, tone, wav};
-use media::{Codec, EventKind, Layout, Media, Record};
+use media::{Codec, EventKind, Layout, Media, Record, Repeat, Source};
 
 use crate::phone::{Bare, Call, Phone, config, remote, settled, soon};
 
@@ -108,6 +108,25 @@ async fn what_is_said_during_a_pause_is_silent() {
     let left = &read(&path)[0];
     assert!(left.iter().all(|&sample| sample >= 0), "nothing of the pause");
     assert!(left.iter().any(|&sample| sample > 3_000));
+}
+
+#[tokio::test]
+async fn what_is_played_to_the_first_leg_is_on_the_other_channel() {
+    let server = Media::open(config()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("call.wav");
+    let mut call = Call::new(&server);
+    let (leg, _) = call.leg();
+    let caller = Bare::at([127, 0, 0, 1]);
+    call.session.set_remote(leg, remote(caller.address, Codec::Pcma, 101));
+    call.session.record(Record { path: path.clone(), layout: Layout::TwoChannel });
+    let prompt = tone::speech_like(5, 4_000);
+    call.session.play(leg, Source::Pcm(prompt.clone().into(), Repeat::Once));
+    assert_eq!(call.event().await, EventKind::PlayFinished { leg });
+    soon(call.session.finish()).await.unwrap();
+    let channels = read(&path);
+    assert!(channels[0].iter().all(|&sample| sample == 0));
+    assert!(measure::fit(&prompt, &channels[1], 800).snr_db >= 30.0);
 }
 
 #[tokio::test]

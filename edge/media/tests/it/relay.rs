@@ -1,4 +1,4 @@
-use audio::{measure, tone};
+use audio::{measure, rtcp, tone};
 use media::{Codec, Config, Direction, EventKind, LegNo, Media, NoPorts, Remote};
 
 use crate::phone::{Bare, Call, Phone, config, remote, settled, soon};
@@ -130,4 +130,37 @@ async fn sockets_of_both_families_relay_to_each_other() {
     a.say(([127, 0, 0, 1], first.port).into(), 8, &[0xd5; 160]);
     let (header, payload) = b.hear();
     assert_eq!((header.payload_type, payload.len()), (0, 160));
+}
+
+#[tokio::test]
+async fn what_the_far_end_reports_counts_and_what_strangers_report_does_not() {
+    let server = Media::open(config()).unwrap();
+    let call = Call::new(&server);
+    let ((a_leg, a_address), (b_leg, b_address)) = (call.leg(), call.leg());
+    let (mut a, b, stranger) = (Bare::at([127, 0, 0, 4]), Bare::at([127, 0, 0, 5]), Bare::at([127, 0, 0, 6]));
+    call.session.set_remote(a_leg, remote(a.address, Codec::Pcma, 101));
+    call.session.set_remote(b_leg, remote(b.address, Codec::Pcma, 101));
+    call.session.connect(a_leg, b_leg);
+    settled(&server).await;
+    a.say(a_address, 8, &[1; 160]);
+    let ours = b.hear().0.ssrc;
+    let report = |lost| {
+        let sent = rtcp::Sent { ssrc: 1, ntp: 0, timestamp: 0, packets: 0, octets: 0 };
+        rtcp::sender_report(&sent, Some(&rtcp::Block { ssrc: ours, lost, jitter: 80, ..rtcp::Block::default() }))
+    };
+    let b_rtcp = std::net::SocketAddr::new(b_address.ip(), b_address.port() + 1);
+    b.socket.send_to(&report(7), b_rtcp).unwrap();
+    stranger.socket.send_to(&report(900), b_rtcp).unwrap();
+    settled(&server).await;
+    let finished = soon(call.session.finish()).await.unwrap();
+    let leg = &finished.legs[1];
+    assert_eq!((leg.remote_lost, leg.remote_jitter_ms), (7, 10.0));
+}
+
+#[test]
+fn handles_may_be_shared_between_tasks() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Media>();
+    shared::<media::Session>();
+    shared::<media::Capture>();
 }
