@@ -62,6 +62,8 @@ impl Group {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitSettings {
     pub login: u32,
+    /// Of one client address, whatever the usernames.
+    pub login_per_address: u32,
     pub auth: u32,
     pub click_to_call: u32,
     pub pbx: u32,
@@ -72,7 +74,7 @@ pub struct LimitSettings {
 
 impl Default for LimitSettings {
     fn default() -> Self {
-        Self { login: 5, auth: 30, click_to_call: 10, pbx: 60, telesales: 60, autocall: 60, other: 60 }
+        Self { login: 5, login_per_address: 60, auth: 30, click_to_call: 10, pbx: 60, telesales: 60, autocall: 60, other: 60 }
     }
 }
 
@@ -128,15 +130,10 @@ impl Limits {
         self.shared.limiter.lock().unwrap_or_else(PoisonError::into_inner).hit(key, limit, now)
     }
 
-    fn peek(&self, key: (Who, Group), limit: u32) -> Verdict {
-        let now = tokio::time::Instant::now().into_std();
-        self.shared.limiter.lock().unwrap_or_else(PoisonError::into_inner).peek(key, limit, now)
-    }
-
     fn limit(&self, group: Group, account: AccountLimits) -> u32 {
         let settings = &self.shared.settings;
         match group {
-            Group::Login => settings.login,
+            Group::Login => settings.login_per_address,
             Group::Auth => settings.auth,
             Group::ClickToCall => account.click_to_call.unwrap_or(settings.click_to_call),
             Group::Pbx => account.pbx.unwrap_or(settings.pbx),
@@ -190,8 +187,8 @@ pub async fn limit(State(limits): State<Limits>, request: Request, next: Next) -
     };
     let key = (who, group);
     let allowed = limits.limit(group, account);
-    // The sign-in itself counts by username, which only its handler knows.
-    let verdict = if group == Group::Login { limits.peek(key, allowed) } else { limits.hit(key, allowed) };
+    // Sign-in counts again by username, which only its handler knows; the headers are then that count's.
+    let verdict = limits.hit(key, allowed);
     let mut response = match (refusal(verdict), refused) {
         (Err(error), _) | (Ok(()), Some(error)) => error.into_response(),
         (Ok(()), None) => next.run(request).await,

@@ -13,7 +13,7 @@ use axum::{
     response::Response,
 };
 use domain::{Permission, Principal, TenantId, Timestamp, ids::TokenId, principal::Actor};
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, Uri, header, request::Parts};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
@@ -105,8 +105,11 @@ impl Bearers {
 
 /// The layer (`axum::middleware::from_fn_with_state(accounts, accounts::authenticate)`). It refuses nothing by itself: an
 /// open endpoint answers anybody, all others ask for [`web::Caller`].
-pub async fn authenticate(State(accounts): State<Accounts>, mut request: Request, next: Next) -> Response {
-    let (sign_in, limits) = match accounts.sign_in_of(&request).await {
+pub async fn authenticate(State(accounts): State<Accounts>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let found = accounts.sign_in_of(&parts).await;
+    let mut request = Request::from_parts(parts, body);
+    let (sign_in, limits) = match found {
         Ok(Some((principal, limits))) => (SignIn::Caller(principal), limits),
         Ok(None) => (SignIn::Nobody, AccountLimits::default()),
         Err(error) => (SignIn::Refused(error), AccountLimits::default()),
@@ -117,15 +120,15 @@ pub async fn authenticate(State(accounts): State<Accounts>, mut request: Request
 }
 
 impl Accounts {
-    async fn sign_in_of(&self, request: &Request) -> web::Result<Option<(Principal, AccountLimits)>> {
-        if request.uri().path().starts_with("/api/") && has_token(request.uri().query().unwrap_or_default()) {
+    async fn sign_in_of(&self, request: &Parts) -> web::Result<Option<(Principal, AccountLimits)>> {
+        if request.uri.path().starts_with("/api/") && has_token(request.uri.query().unwrap_or_default()) {
             return Err(web::Error::token_in_query());
         }
-        let Some((id, secret)) = bearer(request.headers()) else { return Ok(None) };
-        let address = request.extensions().get::<ClientAddress>().map(|client| client.0);
-        let host = host(request.headers(), request.uri());
+        let Some((id, secret)) = bearer(&request.headers) else { return Ok(None) };
+        let address = request.extensions.get::<ClientAddress>().map(|client| client.0);
+        let host = host(&request.headers, &request.uri);
         let Some(bearer) = self.bearer(id, secret, host.as_deref(), address).await? else { return Ok(None) };
-        let request_id = request.extensions().get::<RequestId>().map(|id| id.0.to_string()).unwrap_or_default();
+        let request_id = request.extensions.get::<RequestId>().map(|id| id.0.to_string()).unwrap_or_default();
         let principal = Principal {
             tenant: bearer.account.id,
             actor: match &bearer.user {
