@@ -140,3 +140,26 @@ impl RawPhone {
 pub const REGISTER: &str = "REGISTER sip:{domain} SIP/2.0\nVia: SIP/2.0/UDP {local};branch={branch};rport\n\
 Max-Forwards: 70\nFrom: <sip:{user}@{domain}>;tag={tag}\nTo: <sip:{user}@{domain}>\nCall-ID: {call}\n\
 CSeq: {cseq} REGISTER\nContact: <sip:{user}@{local}>\n{login}\nExpires: 600\nContent-Length: 0\n\n";
+
+#[cfg(test)]
+mod tests {
+    use sandbox::{Carrier, carrier, phone};
+
+    use super::*;
+
+    const OPTIONS: &str = "OPTIONS sip:{server} SIP/2.0\nVia: SIP/2.0/UDP {local};branch={branch};rport\n\
+Max-Forwards: 70\nFrom: <sip:{user}@{local}>;tag={tag}\nTo: <sip:{server}>\nCall-ID: {call}\nCSeq: {cseq} OPTIONS\n\
+{login}\nContent-Length: {length}\n\n";
+
+    #[tokio::test]
+    async fn templates_are_filled_in_and_answered() {
+        let carrier =
+            Carrier::open(carrier::Config::on_loopback(), phone::media(39_000..=39_009).unwrap()).await.unwrap();
+        let mut phone = RawPhone::open("1001", "secret", carrier.address()).await.unwrap();
+        let answer = phone.request(OPTIONS).await.unwrap();
+        assert_eq!((answer.status(), answer.cseq().0), (Some(200), 1));
+        let sent = phone.send(&OPTIONS.replace("{login}\n", "")).await.unwrap();
+        assert!(sent.contains("CSeq: 2 OPTIONS\r\n") && !sent.contains('{'), "{sent}");
+        assert_eq!(phone.final_response().await.unwrap().cseq().0, 2);
+    }
+}

@@ -1,6 +1,6 @@
 use std::{net::SocketAddr, time::Duration};
 
-use sip::{Destination, EndedBy, Event, Invite, Sip};
+use sip::{Destination, EndedBy, Event, Invite, Sip, TrunkCredentials};
 use sip_proto::digest::ha1;
 
 use super::*;
@@ -20,7 +20,12 @@ impl Phone {
     }
 
     fn dial(&self, number: &str, to: SocketAddr) -> Call {
+        self.dial_as(None, number, to)
+    }
+
+    fn dial_as(&self, credentials: Option<TrunkCredentials>, number: &str, to: SocketAddr) -> Call {
         let invite = Invite::new(format!("sip:{number}@{to}"), Destination::udp(to), "1001", "127.0.0.1");
+        let invite = Invite { credentials, ..invite };
         let talk = Talk::in_voice(Voice::number(3));
         let (call, running) = Party::place(&self.sip, invite, About::default(), self.caller.clone(), talk).unwrap();
         tokio_util::task::TaskTracker::new().spawn(running);
@@ -125,4 +130,21 @@ async fn an_agent_registers_answers_dials_and_takes_its_registration_back() {
         agent.leave().await.unwrap();
     };
     assert_eq!(tokio::join!(taking, working).0, [120, 0]);
+}
+
+#[tokio::test]
+async fn a_carrier_with_a_login_takes_no_calls_without_it() {
+    let login = carrier::Customers::Login { username: "acme".to_owned(), password: "right".to_owned() };
+    let config = carrier::Config { customers: login, ..carrier::Config::on_loopback() };
+    let carrier = Carrier::open(config, media(38_000..=38_999).unwrap()).await.unwrap();
+    let phone = Phone::open().await;
+    let login = |password: &str| {
+        Some(TrunkCredentials { username: "acme".to_owned(), password: password.to_owned(), realm: None })
+    };
+    for credentials in [None, login("wrong")] {
+        let ending = phone.dial_as(credentials, "84287", carrier.address()).over(PATIENCE).await.unwrap();
+        assert!(matches!(ending.status, Some(401 | 407)), "{ending:?}");
+    }
+    assert!(carrier.calls().is_empty());
+    assert!(phone.dial_as(login("right"), "84287", carrier.address()).up(PATIENCE).await);
 }
