@@ -1,1 +1,156 @@
-fn main() {}
+//! The figures: what the product costs and how fast it is, beside its references in the same run.
+//!
+//! Costs are CPU seconds (user and system, of all the processes concerned) and ratios, medians of several runs:
+//! wall-clock times of a shared machine say little. Everything stays on loopback, if possible in a network
+//! namespace of its own.
+
+#![expect(clippy::print_stdout, reason = "a command-line tool speaks to its terminal")]
+
+mod calls;
+mod deliveries;
+mod figure;
+mod floor;
+mod http;
+mod media;
+mod process;
+mod receiver;
+mod sipp;
+mod stack;
+mod time;
+
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use self::figure::Figures;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask bench --", about = "Measures Zorio beside Kamailio with rtpengine and bare loops")]
+struct Arguments {
+    /// The server to measure, built for release.
+    #[arg(long)]
+    zorio: Option<PathBuf>,
+    /// Writes an array with one object a figure: name, value, unit, reference, ratio, goal, met.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Shorter runs and one of each: for a look, not for comparison.
+    #[arg(long)]
+    quick: bool,
+    /// Only figures of these kinds.
+    #[arg(long, value_delimiter = ',', default_value = "calls,rate,media,deliveries")]
+    only: Vec<Kind>,
+    /// Stays in the host's network although a namespace could be had.
+    #[arg(long)]
+    host_network: bool,
+    #[command(subcommand)]
+    floor: Option<Floor>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// CPU of bridged calls.
+    Calls,
+    /// The highest rate without failures.
+    Rate,
+    /// CPU of relaying and recording, memory.
+    Media,
+    /// Latency and CPU of webhooks.
+    Deliveries,
+}
+
+/// Bare loops that are measured as processes of their own.
+#[derive(Subcommand)]
+enum Floor {
+    /// Relays RTP and does nothing else.
+    #[command(hide = true)]
+    Relay { first_port: u16, calls: u16, echo: u16 },
+    /// Posts signed bodies and does nothing else.
+    #[command(hide = true)]
+    Post { port: u16, ca_file: PathBuf, count: u64 },
+}
+
+/// How long and how often to measure.
+#[derive(Clone, Copy)]
+pub(crate) struct Effort {
+    pub(crate) runs: usize,
+    pub(crate) calls: u32,
+    pub(crate) rate_seconds: u32,
+    pub(crate) media_calls: u32,
+    pub(crate) media_seconds: u32,
+    pub(crate) delivery_calls: u32,
+}
+
+impl Effort {
+    const FULL: Self =
+        Self { runs: 3, calls: 3000, rate_seconds: 30, media_calls: 300, media_seconds: 20, delivery_calls: 5000 };
+    const QUICK: Self =
+        Self { runs: 1, calls: 500, rate_seconds: 5, media_calls: 50, media_seconds: 5, delivery_calls: 1000 };
+}
+
+type Measure = fn(&Path, Effort, &mut Figures) -> Result<()>;
+
+/// Set in the process that already has a network of its own.
+const INSIDE: &str = "ZORIO_BENCH_INSIDE";
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<ExitCode> {
+    match arguments.floor {
+        Some(Floor::Relay { first_port, calls, echo }) => {
+            return floor::relay(first_port, calls, echo).map(|()| ExitCode::SUCCESS);
+        }
+        Some(Floor::Post { port, ca_file, count }) => {
+            return floor::post(port, &ca_file, count).map(|()| ExitCode::SUCCESS);
+        }
+        None => {}
+    }
+    if !arguments.host_network && std::env::var_os(INSIDE).is_none() && namespaces() {
+        return Err(inside().exec()).context("cannot start in a network namespace");
+    }
+    let zorio = arguments.zorio.context("--zorio names the server to measure")?;
+    let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
+    let wanted = |kind| arguments.only.contains(&kind);
+    let mut figures = Figures::new();
+    let steps: [(Kind, Measure); 4] = [
+        (Kind::Calls, calls::cost),
+        (Kind::Rate, calls::highest_rate),
+        (Kind::Media, media::measure),
+        (Kind::Deliveries, deliveries::measure),
+    ];
+    for (kind, measure) in steps {
+        if wanted(kind) {
+            measure(&zorio, effort, &mut figures)?;
+        }
+    }
+    println!("\n{}", figures.table());
+    if let Some(file) = arguments.json {
+        std::fs::write(&file, figures.json()).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A private loopback keeps other processes from taking a port in the middle of a run.
+fn namespaces() -> bool {
+    Command::new("unshare")
+        .args(["--net", "ip", "link", "set", "lo", "up"])
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn inside() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--net", "sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""]);
+    command.args(std::env::current_exe()).args(std::env::args_os().skip(1)).env(INSIDE, "1");
+    command
+}
