@@ -83,7 +83,10 @@ fn opens_module(code: &str) -> bool {
         let Some(end) = end else { return false };
         rest = &attribute[end + 1..];
     }
-    let rest = rest.trim_start();
+    let mut rest = rest.trim_start();
+    if let Some(visible) = rest.strip_prefix("pub") {
+        rest = visible.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim_start());
+    }
     // `mod tests;` in another file does not make the rest of this one a test.
     rest.strip_prefix("mod ")
         .is_some_and(|rest| rest.find('{') < rest.find(';').or(Some(usize::MAX)) && rest.contains('{'))
@@ -254,6 +257,7 @@ mod tests {
         let text =
             "#[cfg(test)]\nmod other;\nfn a() {}\n#[cfg(test)]\n#[expect(b, reason = \"c\")]\nmod tests { fn d() {} }";
         let source = Source::read(text);
+        assert!(Source::read("#[cfg(test)]\npub(crate) mod testing { fn a() {} }").in_tests(0));
         assert!(!source.in_tests(text.find("fn a").unwrap()));
         assert!(source.in_tests(text.find("fn d").unwrap()));
     }
