@@ -24,7 +24,8 @@ fn host() -> impl Strategy<Value = String> {
 
 fn uri() -> impl Strategy<Value = String> {
     let user = "([A-Za-z0-9_.!~*'()&=+$,;?/-]|%[0-9A-F]{2}){1,12}(:[a-z0-9]{0,4})?@";
-    let params = "(;[a-z]{1,6}(=([a-z0-9]|%[0-9A-F]{2}){1,6})?){0,3}";
+    let params = prop::collection::vec("[a-z]{1,6}(=([a-z0-9]|%[0-9A-F]{2}){1,6})?", 0..4)
+        .prop_map(|params| params.iter().enumerate().map(|(at, param)| format!(";{at}{param}")).collect::<String>());
     ("sips?", prop::option::of(user), host(), prop::option::of(1_u16..), params, "(\\?[a-z]{1,4}=[a-z0-9]{0,4})?")
         .prop_map(|(scheme, user, host, port, params, headers)| {
             let port = port.map(|port| format!(":{port}")).unwrap_or_default();
