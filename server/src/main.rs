@@ -1,1 +1,61 @@
-fn main() {}
+//! The one binary.
+
+#![expect(clippy::print_stdout, reason = "the host's commands print their answers")]
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use server::{admin, config::Config, demo, doctor, openapi, serve, telemetry};
+
+#[derive(Parser)]
+#[command(name = "zorio", version, about = "Contact-centre platform: SIP PBX, REST API, webhooks")]
+struct Arguments {
+    /// Settings file; `zorio doctor --defaults` prints one with every key and its comment.
+    #[arg(long, global = true, value_name = "FILE", env = "ZORIO_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the server until SIGTERM or SIGINT.
+    Serve,
+    /// Shows real calls against a simulated carrier and agents, on a server of its own.
+    Demo(demo::Args),
+    /// Brings the database's schema up to date.
+    Migrate,
+    /// Checks settings, folders, database and ports.
+    Doctor(doctor::Args),
+    /// Prints the OpenAPI document.
+    Openapi,
+    /// Does for the host what the API refuses to do; works beside a running server.
+    Admin(admin::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    if let Command::Doctor(doctor::Args { defaults: true, .. }) = &arguments.command {
+        print!("{}", server::config::DEFAULTS);
+        return Ok(());
+    }
+    let config = Config::load(arguments.config.as_deref()).context("settings")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Serve => {
+                telemetry::log(&config.log)?;
+                Box::pin(serve::run(config)).await
+            }
+            Command::Demo(args) => Box::pin(demo::run(args)).await,
+            Command::Migrate => serve::migrate(&config).await,
+            Command::Doctor(args) => doctor::run(&config, &args).await,
+            Command::Openapi => {
+                println!("{}", openapi::to_pretty_json(&Box::pin(openapi::generate()).await?)?);
+                Ok(())
+            }
+            Command::Admin(args) => admin::run(&config, args).await,
+        }
+    })
+}

@@ -67,11 +67,10 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
 
 fn record(span: &tracing::Span, method: &Method, route: Option<String>, status: StatusCode, took: std::time::Duration) {
     span.in_scope(|| tracing::debug!(status = status.as_u16(), took_us = took.as_micros() as u64, "request answered"));
-    // The method of an unknown route is the client's to invent; it would make a series each.
-    let (method, route) = match route {
-        Some(route) => (method.as_str().to_owned(), route),
-        None => ("any".to_owned(), "none".to_owned()),
-    };
+    // Paths and methods that we do not know are the client's to invent; each would make a series.
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+    let method = if known.contains(method) { method.as_str().to_owned() } else { "other".to_owned() };
+    let route = route.unwrap_or_else(|| "none".to_owned());
     metrics::counter!("http_requests_total", "method" => method.clone(), "route" => route.clone(), "status" => status.as_u16().to_string())
         .increment(1);
     metrics::histogram!("http_request_seconds", "method" => method, "route" => route).record(took.as_secs_f64());

@@ -1,0 +1,82 @@
+//! `zorio admin`: what the host may do that the API refuses, for people and for scripts.
+
+#![expect(clippy::print_stdout, reason = "prints its answers")]
+
+mod accounts;
+mod table;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use domain::{Principal, TenantId};
+use serde_json::Value;
+
+use crate::{
+    config::Config,
+    wire::{self, Rooms},
+};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Prints JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// The account, by number or name; needed if there are several.
+    #[arg(long, global = true, value_name = "ACCOUNT")]
+    account: Option<String>,
+    #[command(subcommand)]
+    subject: Subject,
+}
+
+#[derive(Subcommand, Debug)]
+enum Subject {
+    /// Customers with their own users, numbers and data.
+    #[command(subcommand)]
+    Account(accounts::AccountCommand),
+    /// People who sign in.
+    #[command(subcommand)]
+    User(accounts::UserCommand),
+    /// Bearer tokens of people and applications.
+    #[command(subcommand)]
+    Token(accounts::TokenCommand),
+}
+
+/// Does one command and prints its answer.
+pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
+    let rooms = wire::rooms(config).await?;
+    let answer = Box::pin(answer(&rooms, &args)).await;
+    rooms.db.close().await;
+    let answer = answer?;
+    if args.json {
+        println!("{answer}");
+    } else {
+        print!("{}", table::render(&answer));
+    }
+    Ok(())
+}
+
+async fn answer(rooms: &Rooms, args: &Args) -> anyhow::Result<Value> {
+    let account = args.account.as_deref();
+    match &args.subject {
+        Subject::Account(command) => accounts::account(rooms, command).await,
+        Subject::User(command) => accounts::user(rooms, &who(rooms, account).await?, command).await,
+        Subject::Token(command) => accounts::token(rooms, &who(rooms, account).await?, command).await,
+    }
+}
+
+/// Returns the host's own tools as a caller of the chosen account.
+async fn who(rooms: &Rooms, account: Option<&str>) -> anyhow::Result<Principal> {
+    let accounts = rooms.accounts.accounts().await?;
+    let chosen = match account {
+        Some(text) => {
+            let id = text.parse().ok().map(TenantId);
+            let found = accounts.iter().find(|known| known.name == text || Some(known.id) == id);
+            found.with_context(|| format!("there is no account {text:?}"))?
+        }
+        None => match accounts.as_slice() {
+            [only] => only,
+            [] => bail!("there is no account yet: start the server once, or zorio admin account create"),
+            _ => bail!("there are several accounts: choose one with --account"),
+        },
+    };
+    Ok(Principal::system(chosen.id))
+}

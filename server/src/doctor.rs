@@ -1,0 +1,172 @@
+//! `zorio doctor`: what would keep the server from starting or working, before it is started.
+
+#![expect(clippy::print_stdout, reason = "prints its findings")]
+
+use std::{
+    net::{SocketAddr, TcpListener, UdpSocket},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
+
+use accounts::Accounts;
+use anyhow::bail;
+use serde_json::json;
+use store::{DatabaseUrl, Db, Options};
+use web::{LimitSettings, Limits};
+
+use crate::{config::Config, tls::Certificates};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Prints the findings as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Prints the default settings with their comments instead.
+    #[arg(long)]
+    pub defaults: bool,
+}
+
+/// What one check found.
+struct Finding {
+    check: &'static str,
+    result: Result<String, String>,
+}
+
+/// Checks and prints; fails if anything is wrong.
+pub async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
+    let findings = examine(config).await;
+    let wrong = findings.iter().filter(|finding| finding.result.is_err()).count();
+    if args.json {
+        let list: Vec<_> = findings
+            .iter()
+            .map(|finding| {
+                let (Ok(detail) | Err(detail)) = &finding.result;
+                json!({"check": finding.check, "ok": finding.result.is_ok(), "detail": detail})
+            })
+            .collect();
+        println!("{}", json!({"ok": wrong == 0, "checks": list}));
+    } else {
+        for finding in &findings {
+            let (mark, detail) = match &finding.result {
+                Ok(detail) => ("ok   ", detail),
+                Err(detail) => ("WRONG", detail),
+            };
+            println!("{mark} {:<12} {detail}", finding.check);
+        }
+    }
+    if wrong > 0 {
+        bail!("{wrong} of {} checks failed", findings.len());
+    }
+    Ok(())
+}
+
+async fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![
+        Finding { check: "settings", result: Ok("every key is known and every value fits".to_owned()) },
+        Finding { check: "data_dir", result: data_dir(&config.data_dir) },
+        Finding { check: "master key", result: key_file(&config.key_file()) },
+        Finding { check: "database", result: database(config).await },
+        Finding { check: "tls", result: certificates(config) },
+    ];
+    for (check, addresses) in [
+        ("http", &config.http.listen),
+        ("https", &config.https.listen),
+        ("metrics", &config.metrics.listen),
+        ("sip tcp", &config.sip.tcp_listen),
+    ] {
+        findings.extend(addresses.iter().map(|address| Finding { check, result: tcp(*address) }));
+    }
+    findings.extend(config.sip.udp_listen.iter().map(|address| Finding { check: "sip udp", result: udp(*address) }));
+    findings.push(Finding { check: "rtp ports", result: rtp(config) });
+    findings
+}
+
+fn data_dir(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    match path.metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(format!("{shown} will be made")),
+        Err(error) => Err(format!("{shown}: {error}")),
+        Ok(metadata) if !metadata.is_dir() => Err(format!("{shown} is not a folder")),
+        Ok(metadata) if metadata.permissions().mode() & 0o022 != 0 => {
+            Err(format!("{shown} may be written by others: chmod go-w {shown}"))
+        }
+        Ok(_) => {
+            let probe = path.join(".doctor");
+            std::fs::write(&probe, b"").map_err(|error| format!("{shown} cannot be written: {error}"))?;
+            std::fs::remove_file(&probe).map_err(|error| format!("{shown}: {error}"))?;
+            Ok(format!("{shown} can be written"))
+        }
+    }
+}
+
+fn key_file(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    match path.metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(format!("{shown} will be made")),
+        Err(error) => Err(format!("{shown}: {error}")),
+        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
+            Err(format!("{shown} may be read by others: chmod 600 {shown}"))
+        }
+        Ok(_) => Ok(format!("{shown} is its owner's alone")),
+    }
+}
+
+async fn database(config: &Config) -> Result<String, String> {
+    let url = config.database_url().map_err(|error| format!("{error:#}"))?;
+    if let DatabaseUrl::Sqlite(path) = &url
+        && !path.exists()
+    {
+        return Ok(format!("{} will be made", path.display()));
+    }
+    let db = Db::open(&url, Options::default()).await.map_err(|error| chain(&error))?;
+    let limits = Limits::new(LimitSettings::default(), db.clock().clone());
+    let accounts = Accounts::open(db.clone(), limits).await.map_err(|error| chain(&error))?;
+    let found = accounts.accounts().await;
+    db.close().await;
+    let found = found.map_err(|error| format!("{}; is it migrated? zorio migrate", chain(&error)))?;
+    Ok(format!("{url:?} answers, {} accounts", found.len()))
+}
+
+fn certificates(config: &Config) -> Result<String, String> {
+    let (Some(cert), Some(key)) = (&config.tls.cert_file, &config.tls.key_file) else {
+        return Ok("no certificate is configured".to_owned());
+    };
+    Certificates::open(cert, key).map_err(|error| format!("{error:#}"))?;
+    Ok(format!("{} and {} belong together", cert.display(), key.display()))
+}
+
+fn tcp(address: SocketAddr) -> Result<String, String> {
+    TcpListener::bind(address).map_err(|error| busy(address, &error))?;
+    Ok(format!("{address} is free"))
+}
+
+fn udp(address: SocketAddr) -> Result<String, String> {
+    UdpSocket::bind(address).map_err(|error| busy(address, &error))?;
+    Ok(format!("{address} is free"))
+}
+
+fn busy(address: SocketAddr, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!("{address} is in use (by a running server?)"),
+        _ => format!("{address}: {error}"),
+    }
+}
+
+fn rtp(config: &Config) -> Result<String, String> {
+    let range = config.media.port_range;
+    let ports = usize::from(range.last - range.first) + 1;
+    for port in [range.first, range.last] {
+        udp(SocketAddr::new(config.media.bind_address, port))?;
+    }
+    Ok(format!("{}-{}: room for {} calls", range.first, range.last, ports / 4))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,94 @@
+//! Opens the telephone exchange: SIP, media and the room that uses them.
+
+use std::{net::IpAddr, time::Duration};
+
+use anyhow::Context;
+use media::Media;
+use pbx::Pbx;
+use sip::{Realm, Sip};
+use sip_proto::registration::Lifetimes;
+
+use crate::{
+    config::{Config, Layout},
+    wire::Rooms,
+};
+
+/// The exchange with its SIP edge, whose addresses are known once it is bound.
+pub struct Exchange {
+    pub pbx: Pbx,
+    pub sip: Sip,
+}
+
+/// Binds SIP and media and opens the room. Links to recordings begin with `public_url`.
+pub async fn open(config: &Config, rooms: &Rooms, public_url: &str) -> anyhow::Result<Exchange> {
+    let (sip, sip_events) = Sip::open(sip_settings(config)).await.context("sip")?;
+    let media = Media::open(media_settings(config)).context("media")?;
+    let deps = pbx::Deps {
+        db: rooms.db.clone(),
+        bus: rooms.bus.clone(),
+        secrets: rooms.secrets.clone(),
+        sip: sip.clone(),
+        sip_events,
+        media,
+        config: room_settings(config, public_url),
+    };
+    Ok(Exchange { pbx: Pbx::open(deps).await?, sip })
+}
+
+fn sip_settings(config: &Config) -> sip::Config {
+    let limits = sip::Limits {
+        stranger_rate: config.sip.stranger_rate,
+        stranger_burst: config.sip.stranger_burst,
+        ..sip::Limits::default()
+    };
+    sip::Config {
+        udp: config.sip.udp_listen.clone(),
+        tcp: config.sip.tcp_listen.clone(),
+        external: config.sip.external_address,
+        realm: Realm::Fixed(config.sip.realm.clone()),
+        user_agent: concat!("Zorio/", env!("CARGO_PKG_VERSION")).to_owned(),
+        limits,
+        ..sip::Config::default()
+    }
+}
+
+fn media_settings(config: &Config) -> media::Config {
+    let default = media::Config::default();
+    media::Config {
+        bind: config.media.bind_address,
+        external: config.sip.external_address.or_else(|| first_specific(config)),
+        ports: config.media.port_range.range(),
+        threads: if config.media.threads == 0 { default.threads } else { config.media.threads },
+        inactivity: Duration::from_secs(config.media.inactivity_seconds),
+        ..default
+    }
+}
+
+/// Returns the address of the first SIP listener that names one, for SDP when media listens on all interfaces.
+fn first_specific(config: &Config) -> Option<IpAddr> {
+    let listeners = config.sip.udp_listen.iter().chain(&config.sip.tcp_listen);
+    let specific = listeners.map(|address| address.ip()).find(|address| !address.is_unspecified());
+    specific.filter(|_| config.media.bind_address.is_unspecified())
+}
+
+fn room_settings(config: &Config, public_url: &str) -> pbx::Config {
+    pbx::Config {
+        public_url: public_url.to_owned(),
+        realm: config.sip.realm.clone(),
+        recordings_dir: config.recordings_dir(),
+        recording_layout: match config.recordings.layout {
+            Layout::TwoChannel => media::Layout::TwoChannel,
+            Layout::Mix => media::Layout::Mix,
+        },
+        agent_ring_time: Duration::from_secs(config.calls.agent_ring_seconds),
+        ring_time: Duration::from_secs(config.calls.ring_seconds),
+        longest_call: (config.calls.longest_seconds > 0).then(|| Duration::from_secs(config.calls.longest_seconds)),
+        max_calls: config.calls.max_calls,
+        registration: Lifetimes {
+            min: config.sip.min_expires_seconds,
+            max: config.sip.max_expires_seconds,
+            default: config.sip.max_expires_seconds,
+        },
+        node: config.node.clone(),
+    }
+}

@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+pub mod admin;
+pub mod config;
+pub mod demo;
+pub mod doctor;
+pub mod exchange;
+pub mod http;
+pub mod openapi;
+pub mod router;
+pub mod serve;
+pub mod tasks;
+pub mod telemetry;
+pub mod tls;
+pub mod wire;

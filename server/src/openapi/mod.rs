@@ -1,0 +1,181 @@
+//! The OpenAPI document, generated from the handlers, and the pages that show it.
+
+mod page;
+
+use axum::{Router, response::IntoResponse, routing::get};
+use http::{HeaderName, HeaderValue, header};
+use serde_json::{Value, json};
+use utoipa::openapi::OpenApi;
+
+use crate::{config::Config, exchange, router, wire};
+
+/// The page loads its one stylesheet from here and nothing from anywhere else.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Introduction of the document.
+const DESCRIPTION: &str = "\
+Every request but sign-in bears a token: `Authorization: Bearer <token>`.\n\n\
+Answers carry their payload in `data`; lists are pages of `per_page` (1-200) rows. \
+Errors carry `message`, on 422 `errors` by field, a stable `code` and the `request_id`, which is also the header `X-Request-Id` \
+(send your own to find a request again). Messages follow `Accept-Language`.\n\n\
+Requests are limited per token over a sliding minute: 10 click-to-calls, 30 of `/api/auth/*`, 60 of every other group. \
+`X-RateLimit-Limit`, `-Remaining` and `-Reset` stand on every answer; a 429 adds `Retry-After`.";
+
+/// Errors that any operation may answer: status, when, the contract's message.
+const COMMON: [(&str, &str, &str); 6] = [
+    ("400", "The request cannot be read.", "Malformed request body"),
+    ("401", "The token is missing, invalid, expired or revoked.", "Unauthenticated."),
+    ("403", "The token is valid and a permission is missing.", "This action is unauthorized."),
+    ("422", "A field is wrong; `errors` lists every one.", "The given data was invalid."),
+    (
+        "429",
+        "Too many requests; `Retry-After` says how many seconds to wait.",
+        "Too many requests. Retry after 25 seconds.",
+    ),
+    ("500", "A failure of ours. Name the `request_id` when you report it.", "Server error"),
+];
+
+const TAGS: [(&str, &str); 4] = [
+    ("accounts", "Sign-in and tokens"),
+    ("pbx", "Extensions, trunks, calls and call detail records"),
+    ("contacts", "People by their numbers"),
+    ("webhooks", "Deliveries of events"),
+];
+
+/// Returns the document of all rooms, as `GET /openapi/openapi.json` does, without a running server.
+pub async fn generate() -> anyhow::Result<Value> {
+    let folder = TemporaryFolder::new()?;
+    let mut config = Config::defaults();
+    config.data_dir.clone_from(&folder.0);
+    config.sip.udp_listen.clear();
+    config.sip.tcp_listen.clear();
+    let rooms = wire::rooms(&config).await?;
+    let exchange = exchange::open(&config, &rooms, "").await?;
+    let document = complete(router::documented(&rooms, &exchange.pbx).into_openapi());
+    rooms.db.close().await;
+    Ok(document)
+}
+
+pub fn to_pretty_json(document: &Value) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(document)
+}
+
+/// Adds what all operations have in common to what the handlers say.
+pub fn complete(document: OpenApi) -> Value {
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    document["openapi"] = json!("3.1.0");
+    document["info"] = json!({
+        "title": "Zorio API",
+        "version": "1",
+        "description": DESCRIPTION,
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    });
+    document["servers"] = json!([{"url": "/", "description": "This server"}]);
+    document["security"] = json!([{"bearer": []}]);
+    document["components"]["securitySchemes"] = json!({
+        "bearer": {"type": "http", "scheme": "bearer", "description": "A user token from sign-in, or a machine token: `12|…`."},
+    });
+    document["components"]["schemas"]["Error"] = serde_json::to_value(error_schema()).unwrap_or_default();
+    document["tags"] =
+        TAGS.iter().map(|(name, description)| json!({"name": name, "description": description})).collect();
+    for operation in operations(&mut document) {
+        let open = operation["security"] == json!([{}]) || operation["security"] == json!([]);
+        for (status, when, message) in COMMON {
+            if open && (status == "401" || status == "403") {
+                continue;
+            }
+            let answer = json!({
+                "description": when,
+                "content": {"application/json": {
+                    "schema": {"$ref": "#/components/schemas/Error"},
+                    "example": {"message": message, "code": code(status), "request_id": "0190f3c2-6c1e-7d7a-8d1e-3f0c8a2b9e11"},
+                }},
+            });
+            if operation["responses"].get(status).is_none() {
+                operation["responses"][status] = answer;
+            }
+        }
+        let answers = operation["responses"].as_object_mut().into_iter().flatten();
+        for (_, answer) in answers {
+            answer["headers"] = headers(answer.get("headers"));
+        }
+    }
+    document
+}
+
+fn code(status: &str) -> &'static str {
+    match status {
+        "400" => "malformed",
+        "401" => "unauthenticated",
+        "403" => "forbidden",
+        "422" => "invalid",
+        "429" => "rate_limited",
+        _ => "internal",
+    }
+}
+
+fn error_schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    <web::ErrorBody<'static> as utoipa::PartialSchema>::schema()
+}
+
+/// Adds the headers that every answer has.
+fn headers(own: Option<&Value>) -> Value {
+    let mut all = own.cloned().filter(Value::is_object).unwrap_or_else(|| json!({}));
+    for (name, kind, description) in [
+        ("X-Request-Id", "string", "The request's own, or one that was made for it."),
+        ("X-RateLimit-Limit", "integer", "Requests allowed in 60 seconds."),
+        ("X-RateLimit-Remaining", "integer", "Requests left."),
+        ("X-RateLimit-Reset", "integer", "When a place becomes free: seconds since 1970, UTC."),
+    ] {
+        all[name] = json!({"description": description, "schema": {"type": kind}});
+    }
+    all
+}
+
+/// Returns every operation of the document.
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    paths.flat_map(|(_, path)| path.as_object_mut().into_iter().flatten()).filter_map(|(method, operation)| {
+        ["get", "put", "post", "delete", "patch"].contains(&method.as_str()).then_some(operation)
+    })
+}
+
+/// Serves the document and its page.
+pub fn routes(document: Value) -> Router {
+    let html = page::render(&document);
+    let text = document.to_string();
+    let policy = (HeaderName::from_static("content-security-policy"), HeaderValue::from_static(POLICY));
+    let shown = move || {
+        let answer = ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], [policy.clone()], html.clone());
+        async move { answer.into_response() }
+    };
+    let raw = move || {
+        let answer = ([(header::CONTENT_TYPE, "application/json")], text.clone());
+        async move { answer.into_response() }
+    };
+    let style =
+        || async { ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("page.css")).into_response() };
+    Router::new()
+        .route("/openapi", get(|| async { axum::response::Redirect::permanent("/openapi/") }))
+        .route("/openapi/", get(shown))
+        .route("/openapi/openapi.json", get(raw))
+        .route("/openapi/page.css", get(style))
+}
+
+/// A folder that goes away with the value.
+struct TemporaryFolder(std::path::PathBuf);
+
+impl TemporaryFolder {
+    fn new() -> std::io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("zorio-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}

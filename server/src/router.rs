@@ -1,0 +1,84 @@
+//! Which path is answered by whom, and the layers that every request passes.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::{
+    Router,
+    extract::State,
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{StatusCode, header};
+use metrics_exporter_prometheus::PrometheusHandle;
+use pbx::Pbx;
+use serde_json::json;
+use store::Db;
+use web::OpenApiRouter;
+
+use crate::{openapi, wire::Rooms};
+
+/// Whether the server is on its way out. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Draining(Arc<AtomicBool>);
+
+impl Draining {
+    pub fn start(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    fn is_on(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Returns the documented routes of all rooms.
+pub fn documented(rooms: &Rooms, pbx: &Pbx) -> OpenApiRouter {
+    OpenApiRouter::new().merge(rooms.accounts.routes()).merge(pbx.routes()).merge(rooms.contacts.routes())
+}
+
+/// Returns the router of the public listeners.
+pub fn api(rooms: &Rooms, pbx: &Pbx, draining: &Draining) -> Router {
+    let (router, document) = documented(rooms, pbx).split_for_parts();
+    let ready = Ready { db: rooms.db.clone(), draining: draining.clone() };
+    router
+        .merge(openapi::routes(openapi::complete(document)))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz).with_state(ready))
+        .fallback(web::not_found)
+        .method_not_allowed_fallback(web::method_not_allowed)
+        .layer(web::catch_panic())
+        .layer(from_fn_with_state(rooms.limits.clone(), web::limit))
+        .layer(from_fn_with_state(rooms.accounts.clone(), accounts::authenticate))
+        .layer(from_fn(web::request))
+}
+
+/// Returns the router of the metrics listeners.
+pub fn metrics(figures: &'static PrometheusHandle) -> Router {
+    let scrape = move || async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], figures.render()) };
+    Router::new().route("/metrics", get(scrape)).fallback(web::not_found).layer(from_fn(web::request))
+}
+
+/// Says that the process lives.
+async fn healthz() -> Response {
+    axum::Json(json!({"status": "ok"})).into_response()
+}
+
+#[derive(Clone)]
+struct Ready {
+    db: Db,
+    draining: Draining,
+}
+
+/// Says whether the server can take calls: 503 while it drains or cannot reach its database.
+async fn readyz(State(ready): State<Ready>) -> Response {
+    let status = match ready.draining.is_on() {
+        true => "draining",
+        false if ready.db.read_any_tenant().await.is_err() => "database unavailable",
+        false => return axum::Json(json!({"status": "ready"})).into_response(),
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, axum::Json(json!({"status": status}))).into_response()
+}

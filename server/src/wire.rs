@@ -1,0 +1,172 @@
+//! Opens everything in order. Read this first.
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use accounts::{Accounts, Bootstrap, Bootstrapped};
+use anyhow::Context;
+use bus::Bus;
+use contacts::Contacts;
+use pbx::{Pbx, ops::Desk};
+use store::{Db, Options, Secrets, jobs::Worker};
+use tokio_rustls::TlsAcceptor;
+use web::Limits;
+use webhooks::Webhooks;
+
+use crate::{
+    config::Config,
+    exchange,
+    http::{Bound, Server},
+    router::{self, Draining},
+    tasks::Tasks,
+    telemetry,
+    tls::Certificates,
+};
+
+/// What the product offers, without any listener. The host's commands stop here.
+#[derive(Clone)]
+pub struct Rooms {
+    pub db: Db,
+    pub bus: Bus,
+    pub secrets: Secrets,
+    pub limits: Limits,
+    pub accounts: Accounts,
+    pub contacts: Contacts,
+    /// Extensions, trunks, caller IDs and routes.
+    pub desk: Desk,
+    pub webhooks: Webhooks,
+}
+
+/// A running server.
+pub struct App {
+    pub addresses: Addresses,
+    /// What the first start made; print its password once.
+    pub bootstrapped: Option<Bootstrapped>,
+    pub rooms: Rooms,
+    pub pbx: Pbx,
+    pub(crate) certificates: Option<Certificates>,
+    pub(crate) draining: Draining,
+    pub(crate) api: Server,
+    pub(crate) metrics: Server,
+    pub(crate) tasks: Tasks,
+}
+
+/// Where a running server listens; port 0 in the settings becomes the port that was free.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    pub http: Vec<SocketAddr>,
+    pub https: Vec<SocketAddr>,
+    pub metrics: Vec<SocketAddr>,
+    pub sip_udp: Vec<SocketAddr>,
+    pub sip_tcp: Vec<SocketAddr>,
+    pub public_url: String,
+}
+
+/// Opens database, bus and rooms; brings the schema up to date.
+pub async fn rooms(config: &Config) -> anyhow::Result<Rooms> {
+    make_private_folder(&config.data_dir)?;
+    let options = Options { readers: config.database.readers, writers: config.database.writers, ..Options::default() };
+    let db = Db::open(&config.database_url()?, options).await.context("database.url")?;
+    db.migrate().await?;
+    let secrets = Secrets::open(&config.key_file())?;
+    secrets.check(&db).await?;
+    let bus = Bus::new(db.clone());
+    let limits = Limits::new((&config.limits).into(), db.clock().clone());
+    let accounts = Accounts::open(db.clone(), limits.clone()).await?;
+    let contacts = Contacts::open(db.clone());
+    let desk = Desk::open(db.clone(), secrets.clone(), config.sip.realm.clone());
+    let webhooks = Webhooks::open(db.clone(), bus.clone(), secrets.clone(), webhook_settings(config)).await?;
+    Ok(Rooms { db, bus, secrets, limits, accounts, contacts, desk, webhooks })
+}
+
+/// Opens everything and starts to listen.
+pub async fn open(config: Config) -> anyhow::Result<App> {
+    let figures = telemetry::figures()?;
+    let certificates = match (&config.tls.cert_file, &config.tls.key_file) {
+        (Some(cert), Some(key)) => Some(Certificates::open(cert, key)?),
+        _ => None,
+    };
+    let rooms = rooms(&config).await?;
+    let first = Bootstrap {
+        username: config.bootstrap.admin_username.clone(),
+        password: config.bootstrap.admin_password.clone(),
+    };
+    let bootstrapped = rooms.accounts.bootstrap(&first).await?;
+
+    let http = bind(&config.http.listen, None).await?;
+    let https = match &certificates {
+        Some(certificates) => {
+            let tls = TlsAcceptor::from(Arc::new(certificates.server(&["h2", "http/1.1"])?));
+            bind(&config.https.listen, Some(tls)).await?
+        }
+        None => Vec::new(),
+    };
+    let metrics = bind(&config.metrics.listen, None).await?;
+    let mut addresses =
+        Addresses { http: local(&http)?, https: local(&https)?, metrics: local(&metrics)?, ..Addresses::default() };
+    addresses.public_url = config.public_url(addresses.http.first().copied(), addresses.https.first().copied());
+    let exchange = exchange::open(&config, &rooms, &addresses.public_url).await?;
+    addresses.sip_udp.extend(exchange.sip.local_udp());
+    addresses.sip_tcp.extend(exchange.sip.local_tcp());
+    let pbx = exchange.pbx;
+
+    let tasks = Tasks::default();
+    let accounts = rooms.accounts.clone();
+    tasks.run("accounts", move || {
+        let accounts = accounts.clone();
+        async move { accounts.run().await }
+    });
+    let house = pbx.clone();
+    tasks.run("pbx", move || {
+        let pbx = house.clone();
+        async move { pbx.run().await }
+    });
+    let worker = pbx.jobs(Worker::new(rooms.db.clone()));
+    let stop = tasks.stopping();
+    tasks.spawn(async move { worker.run(stop).await });
+    let (webhooks, stop) = (rooms.webhooks.clone(), tasks.stopping());
+    tasks.spawn(async move { webhooks.run(stop).await });
+    if let Some(certificates) = certificates.clone() {
+        tasks.run("certificates", move || {
+            let certificates = certificates.clone();
+            async move { certificates.watch().await }
+        });
+    }
+
+    let draining = Draining::default();
+    let router = router::api(&rooms, &pbx, &draining);
+    let api = Server::new(router, config.http.trusted_proxies.clone(), config.http.max_connections);
+    let metrics_server = Server::new(router::metrics(figures), Vec::new(), config.http.max_connections);
+    http.into_iter().chain(https).for_each(|bound| api.listen(bound));
+    metrics.into_iter().for_each(|bound| metrics_server.listen(bound));
+    Ok(App { addresses, bootstrapped, rooms, pbx, certificates, draining, api, metrics: metrics_server, tasks })
+}
+
+fn webhook_settings(config: &Config) -> webhooks::Config {
+    webhooks::Config {
+        allow_networks: config.webhooks.allow_networks.clone(),
+        deny_networks: config.webhooks.deny_networks.clone(),
+        ca_file: config.webhooks.ca_file.clone(),
+        timeout: Duration::from_secs(config.webhooks.timeout_seconds),
+        retry_scale: config.webhooks.retry_scale,
+        slots: config.webhooks.slots,
+    }
+}
+
+async fn bind(addresses: &[SocketAddr], tls: Option<TlsAcceptor>) -> anyhow::Result<Vec<Bound>> {
+    let mut bound = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        bound.push(Bound::bind(*address, tls.clone()).await?);
+    }
+    Ok(bound)
+}
+
+fn local(bound: &[Bound]) -> anyhow::Result<Vec<SocketAddr>> {
+    bound.iter().map(Bound::address).collect()
+}
+
+/// Makes the folder if it is not there; its contents are the owner's alone.
+fn make_private_folder(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(path).with_context(|| format!("data_dir {}", path.display()))
+}
