@@ -76,7 +76,7 @@ const DEPTH: usize = 8;
 /// Returns the calls of a file outside its tests, those that its macros stand for included.
 fn uses(file: &File, macros: &Macros) -> Vec<Use> {
     let mut found = Vec::new();
-    if is_test(file) {
+    if is_test(file) || file.source.is_none() {
         return found;
     }
     let mut open = vec![(file.text.clone(), None, 0)];
@@ -99,12 +99,13 @@ fn uses(file: &File, macros: &Macros) -> Vec<Use> {
 
 /// One row of parameters completes a statement over a list of rows.
 fn one_row(head: &str, tail: &str) -> String {
-    let inserted =
-        head.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or(0, |(list, _)| list.split(',').count());
-    // Without a list of columns they are called column1, column2, …
-    let numbered =
-        (1..).take_while(|n| tail.contains(&format!("column{n}")) || head.contains(&format!("column{n}"))).count();
-    let columns = if head.trim_start().starts_with("insert") { inserted } else { numbered };
+    // `insert into t (a, b) values`, `… where (a, b) in (values`
+    let named = |list: &str| list.rsplit_once('(').map_or(0, |(_, names)| names.split(',').count());
+    let before = |end: &str| head.rsplit_once(end).map(|(list, _)| named(list));
+    let named = before(") values").or_else(|| before(") in (values"));
+    // Otherwise they are called column1, column2, …
+    let is_used = |n: &usize| tail.contains(&format!("column{n}")) || head.contains(&format!("column{n}"));
+    let columns = named.unwrap_or_else(|| (1..).take_while(is_used).count());
     let parameters: Vec<_> = (1..=columns).map(|n| format!("${n}")).collect();
     format!("{head} ({}) {tail}", parameters.join(", "))
 }
@@ -301,6 +302,8 @@ mod tests {
             "fn a() { many(tx, \"update t set a = v.column2 from (values\", \") as v where id = v.column1\", rows) }";
         let expected = "update t set a = v.column2 from (values ($1, $2) ) as v where id = v.column1";
         assert_eq!(statements(&File::new(STORE, text))[0].postgres, expected);
+        let text = "fn a() { many(tx, \"delete from t where (a, b) in (values\", \")\", rows) }";
+        assert_eq!(statements(&File::new(STORE, text))[0].postgres, "delete from t where (a, b) in (values ($1, $2) )");
     }
 
     #[test]
