@@ -127,7 +127,7 @@ pub(crate) fn challenge(
 /// Builds a challenge that needs no memory. It is kept short: strangers must not gain bytes by us.
 pub(crate) fn stateless_challenge(core: &mut Core, flow: Flow, request: &Message, stale: bool, now: u64) -> Message {
     let (status, name, challenge) = challenge(core, flow, request, stale, now);
-    ResponseBuilder::for_request(request, status, "")
+    ResponseBuilder::for_request(request, status, "Unauthorized")
         .source(flow.peer)
         .to_tag(&core.stateless_tag(request))
         .header(name, challenge)

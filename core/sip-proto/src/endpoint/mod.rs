@@ -100,7 +100,7 @@ impl Endpoint {
                 }
                 Timer::Server(index, generation) => self.core.on_server_timer(index, generation, now),
                 Timer::Leg(index, generation) => {
-                    self.with_leg(Slot { index, generation }, |leg, core| leg.on_timeout(core, now));
+                    self.with_leg(Slot { index, generation }, now, |leg, core| leg.on_timeout(core, now));
                 }
             }
         }
@@ -140,7 +140,7 @@ impl Endpoint {
                 if matches!(command, LegCommand::Challenge) {
                     self.challenge_leg(slot, now);
                 } else {
-                    self.with_leg(slot, |leg, core| leg.command(core, command, now));
+                    self.with_leg(slot, now, |leg, core| leg.command(core, command, now));
                 }
             }
             Command::Register { request, answer } => self.answer_register(request, answer, now),
@@ -190,12 +190,13 @@ impl Endpoint {
     }
 
     /// Lets a leg work, sets its timer, and removes it when it is over.
-    fn with_leg(&mut self, slot: Slot, work: impl FnOnce(&mut Leg, &mut Core)) {
+    fn with_leg(&mut self, slot: Slot, now: Instant, work: impl FnOnce(&mut Leg, &mut Core)) {
         let Some(leg) = self.legs.get_mut(slot.index as usize).filter(|leg| leg.slot == slot) else {
             return;
         };
         work(leg, &mut self.core);
         if leg.state == State::Over {
+            leg.close(&mut self.core, now);
             self.by_key.remove(&leg.key.0);
             self.legs.remove(slot.index as usize);
         } else {
@@ -211,7 +212,7 @@ impl Endpoint {
 
     fn failed(&mut self, user: User, by: EndedBy, now: Instant) {
         match user {
-            User::Leg(slot, what) => self.with_leg(slot, |leg, core| leg.on_failed(core, what, by, now)),
+            User::Leg(slot, what) => self.with_leg(slot, now, |leg, core| leg.on_failed(core, what, by, now)),
             User::OutOfDialog(id) => {
                 let failed = if by == EndedBy::Timeout { RequestFailed::Timeout } else { RequestFailed::Transport };
                 self.core.event(Event::Response { id, outcome: Err(failed) });
@@ -225,7 +226,7 @@ impl Endpoint {
         match self.core.on_response(flow, &response, now) {
             core::Heard::Nothing => {}
             core::Heard::Retried { user: User::Leg(slot, what), client, cseq } => {
-                self.with_leg(slot, |leg, _| leg.on_retried(what, client, cseq));
+                self.with_leg(slot, now, |leg, _| leg.on_retried(what, client, cseq));
             }
             core::Heard::Retried { .. } => {}
             core::Heard::Pass { user: User::Nobody, .. } => {}
@@ -235,15 +236,20 @@ impl Endpoint {
                 }
             }
             core::Heard::Pass { user: User::Leg(slot, what), client } => {
-                let is_2xx = response.status().is_some_and(|status| (200..300).contains(&status));
+                let status = response.status().unwrap_or_default();
+                let is_2xx = (200..300).contains(&status);
+                if status < 200 && self.legs.get(slot.index as usize).is_none_or(|leg| leg.slot != slot) {
+                    // The leg does not wait any more: the transaction must end by itself.
+                    self.core.end_by(client, now + self.core.config.timings.t1x64());
+                }
                 match what {
                     LegRequest::Info => {}
                     _ if is_2xx && uac::on_late_answer(&mut self.core, client, &response, now) => {}
                     LegRequest::Invite => {
-                        self.with_leg(slot, |leg, core| leg.on_invite_response(core, client, &response, now));
+                        self.with_leg(slot, now, |leg, core| leg.on_invite_response(core, client, &response, now));
                     }
                     LegRequest::Reinvite => {
-                        self.with_leg(slot, |leg, core| leg.on_reinvite_response(core, client, &response, now));
+                        self.with_leg(slot, now, |leg, core| leg.on_reinvite_response(core, client, &response, now));
                     }
                 }
             }

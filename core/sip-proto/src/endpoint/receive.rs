@@ -114,7 +114,7 @@ impl Endpoint {
         let ok = ResponseBuilder::for_request(cancel, 200, "").source(flow.peer).to_tag(&tag).finish();
         self.core.respond_statelessly(flow, cancel, &ok, usize::MAX);
         if let Some(slot) = slot {
-            self.with_leg(slot, |leg, core| leg.on_cancel(core, cancel, now));
+            self.with_leg(slot, now, |leg, core| leg.on_cancel(core, cancel, now));
         }
     }
 
@@ -131,9 +131,9 @@ impl Endpoint {
             })
             .map(|leg| leg.slot);
         match found {
-            Some(slot) if is_ack => self.with_leg(slot, |leg, core| leg.on_ack(core, &request, now)),
+            Some(slot) if is_ack => self.with_leg(slot, now, |leg, core| leg.on_ack(core, &request, now)),
             Some(slot) if !self.core.is_full() => {
-                self.with_leg(slot, |leg, core| leg.on_request(core, flow, request, now));
+                self.with_leg(slot, now, |leg, core| leg.on_request(core, flow, request, now));
             }
             Some(_) => self.refuse(flow, &request, 503, size),
             None if is_ack => {}
@@ -237,7 +237,7 @@ impl Endpoint {
     /// Challenges the INVITE of a leg again: the login was wrong.
     pub(super) fn challenge_leg(&mut self, slot: Slot, now: Instant) {
         let seconds = self.seconds(now);
-        self.with_leg(slot, |leg, core| {
+        self.with_leg(slot, now, |leg, core| {
             let found = leg.server.and_then(|server| core.server_slot(server));
             let Some((flow, Some(request))) = found.map(|found| (found.flow, found.request.clone())) else {
                 return;

@@ -63,16 +63,18 @@ pub(crate) enum Offer {
         sdp: Bytes,
         tries: u8,
     },
-    /// Our re-INVITE met the peer's and is tried again later (RFC 3261 §14.1).
-    Glare {
-        sdp: Bytes,
-        tries: u8,
-        at: Instant,
-    },
     /// The peer's re-INVITE or UPDATE waits for our owner.
     Theirs {
         server: Slot,
     },
+}
+
+/// An offer of ours that waits: it met the peer's (RFC 3261 §14.1), or another one is open.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) sdp: Bytes,
+    pub(crate) tries: u8,
+    pub(crate) at: Instant,
 }
 
 pub(crate) struct Leg {
@@ -92,6 +94,7 @@ pub(crate) struct Leg {
     pub(crate) credentials: Option<Arc<TrunkCredentials>>,
     pub(crate) unacknowledged: Option<Unacknowledged>,
     pub(crate) offer: Offer,
+    pub(crate) waiting: Option<Waiting>,
     /// Timer C: the end of the patience with an INVITE that rings.
     pub(crate) patience: Option<Instant>,
     /// `Ended` was told.
@@ -114,6 +117,7 @@ impl Leg {
             credentials: None,
             unacknowledged: None,
             offer: Offer::None,
+            waiting: None,
             patience: None,
             told: false,
             armed: None,
@@ -235,11 +239,8 @@ impl Leg {
     /// Returns the earliest deadline of the leg itself.
     fn next_timeout(&self) -> Option<Instant> {
         let answer = self.unacknowledged.as_ref().map(|answer| answer.again.min(answer.end));
-        let glare = match &self.offer {
-            Offer::Glare { at, .. } => Some(*at),
-            _ => None,
-        };
-        [answer, glare, self.patience].into_iter().flatten().min()
+        let waiting = self.waiting.as_ref().map(|waiting| waiting.at);
+        [answer, waiting, self.patience].into_iter().flatten().min()
     }
 
     /// Sets the timer for the earliest deadline.
@@ -252,6 +253,14 @@ impl Leg {
         }
     }
 
+    /// Answers what the peer still waits for when the leg is over.
+    pub(crate) fn close(&mut self, core: &mut Core, now: Instant) {
+        self.respond(core, 487, |response| response, now);
+        if let Offer::Theirs { server } = self.offer {
+            core.respond(server, 487, &self.dialog.local_tag, |response| response, now);
+        }
+    }
+
     /// Looks at the deadlines.
     pub(crate) fn on_timeout(&mut self, core: &mut Core, now: Instant) {
         self.armed = None;
@@ -260,11 +269,8 @@ impl Leg {
             self.tell_end(core, Some(408), None, EndedBy::Timeout);
             self.hangup(core, None, now);
         }
-        if let Offer::Glare { at, .. } = &self.offer
-            && *at <= now
-            && let Offer::Glare { sdp, tries, .. } = std::mem::replace(&mut self.offer, Offer::None)
-        {
-            self.reinvite(core, sdp, tries, now);
+        if let Some(waiting) = self.waiting.take_if(|waiting| waiting.at <= now) {
+            self.reinvite(core, waiting.sdp, waiting.tries, now);
         }
         let t2 = core.config.timings.t2;
         if let Some(answer) = &mut self.unacknowledged {

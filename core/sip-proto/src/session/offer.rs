@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     EndedBy, LegEventKind,
-    leg::{Leg, Offer, State, sdp_of},
+    leg::{Leg, Offer, State, Waiting, sdp_of},
     uac::acknowledge,
     uas::with_sdp,
 };
@@ -96,22 +96,12 @@ impl Leg {
         if !matches!(self.state, State::Confirmed | State::Answered { bye: None }) {
             return;
         }
-        match &mut self.offer {
-            Offer::None if self.unacknowledged.is_none() => {}
-            // The newest offer replaces the one that waits.
-            Offer::Glare { sdp: waiting, .. } | Offer::Ours { sdp: waiting, .. } => {
-                *waiting = sdp;
-                return;
-            }
-            Offer::None | Offer::Theirs { .. } => {
-                if matches!(self.offer, Offer::None) {
-                    self.offer = Offer::Glare { sdp, tries, at: now + core.config.timings.t1 };
-                } else {
-                    self.tell(core, LegEventKind::OfferRefused { status: 491 });
-                }
-                return;
-            }
+        if self.offer != Offer::None || self.unacknowledged.is_some() {
+            // The newest offer replaces one that waits.
+            self.waiting = Some(Waiting { sdp, tries, at: now + core.config.timings.t1 });
+            return;
         }
+        self.waiting = None;
         let token = core.client_token();
         let contact = core.contact(self.dialog.to.transport);
         let request = self
@@ -129,6 +119,8 @@ impl Leg {
     pub(crate) fn on_reinvite_response(&mut self, core: &mut Core, client: u32, response: &Message, now: Instant) {
         let status = response.status().unwrap_or_default();
         if status < 200 {
+            // A re-INVITE does not ring: its final response comes soon or never.
+            core.end_by(client, now + core.config.timings.t1x64());
             return;
         }
         let offer = std::mem::replace(&mut self.offer, Offer::None);
@@ -143,7 +135,9 @@ impl Leg {
                 // §14.1: the side that made the Call-ID waits longer, so that the two do not meet again.
                 let (base, span) = if self.outgoing { (2100, 1900) } else { (0, 2000) };
                 let wait = Duration::from_millis(base + core.ids.below(span / 10 + 1) * 10);
-                self.offer = Offer::Glare { sdp, tries: tries + 1, at: now + wait };
+                // An offer that was made meanwhile replaces this one.
+                let sdp = self.waiting.take().map_or(sdp, |waiting| waiting.sdp);
+                self.waiting = Some(Waiting { sdp, tries: tries + 1, at: now + wait });
             }
             (408 | 481, _) => {
                 // The dialog is gone (§12.2.1.2).

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     EndedBy, IncomingInvite, LegEventKind, LegKey, Reason, Request,
-    leg::{Leg, Offer, State, reason_of, sdp_of},
+    leg::{Leg, State, reason_of, sdp_of},
 };
 use crate::{
     dialog::{Dialog, text},
@@ -176,7 +176,7 @@ impl Leg {
         match method {
             Method::Bye => {
                 core.respond(server, 200, &tag, |r| r, now);
-                self.on_bye(core, &request, now);
+                self.on_bye(core, &request);
             }
             Method::Info => {
                 core.respond(server, 200, &tag, |r| r, now);
@@ -197,12 +197,7 @@ impl Leg {
         }
     }
 
-    fn on_bye(&mut self, core: &mut Core, request: &Message, now: Instant) {
-        self.respond(core, 487, |response| response, now);
-        if let Offer::Theirs { server } = self.offer {
-            core.respond(server, 487, &self.dialog.local_tag, |response| response, now);
-        }
-        self.unacknowledged = None;
+    fn on_bye(&mut self, core: &mut Core, request: &Message) {
         self.state = State::Over;
         self.tell_end(core, None, reason_of(request), EndedBy::Peer);
     }

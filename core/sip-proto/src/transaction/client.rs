@@ -78,10 +78,12 @@ impl Client {
         match (self.kind, self.state, status) {
             (_, State::Terminated, _) => Verdict::Drop,
             (Kind::Invite, State::Trying | State::Proceeding, 100..=199) => {
-                self.state = State::Proceeding;
-                self.again = None;
-                // Timer C of the user takes over.
-                self.end = None;
+                if self.state == State::Trying {
+                    self.state = State::Proceeding;
+                    self.again = None;
+                    // Timer C of the user takes over from timer B.
+                    self.end = None;
+                }
                 Verdict::Pass
             }
             (Kind::Invite, State::Trying | State::Proceeding, 200..=299) => {
@@ -219,6 +221,7 @@ mod tests {
         assert_eq!(client.on_response(100, &timings, now), Verdict::Pass);
         assert_eq!(client.next_timeout(), None);
         client.end_by(now + MS(32_000));
+        client.on_response(180, &timings, now);
         assert_eq!(run(&mut client, now), [(32_000, Expiry::TimedOut)]);
     }
 

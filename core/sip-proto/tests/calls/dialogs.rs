@@ -198,8 +198,8 @@ fn headers_reach_the_other_side_and_cannot_break_out() {
     assert_eq!(request.from_user, "1#0");
     assert_eq!(request.from_display.as_deref(), Some("Ann \"A\" <x>X-Evil: 1"));
     assert_eq!(request.max_forwards, 70);
-    let expected =
-        [("X-Lead", "7X-Evil: 2"), ("P-Asserted-Identity", "<sip:+84901@example.com>")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+    let expected = [("X-Lead", "7X-Evil: 2"), ("P-Asserted-Identity", "<sip:+84901@example.com>")]
+        .map(|(n, v)| (n.to_owned(), v.to_owned()));
     assert_eq!(request.headers, expected);
 }
 

@@ -15,7 +15,8 @@ use sip_proto::{
     session::{Invite, LegCommand, LegEvent, LegEventKind, LegKey, TrustedSource},
 };
 
-pub(crate) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
+pub(crate) const SDP: &str =
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
 
 pub(crate) fn sdp() -> Bytes {
     Bytes::from_static(SDP.as_bytes())

@@ -1,0 +1,143 @@
+//! What those get who are neither trusted nor logged in (T1, T6, T7, T11).
+
+use std::net::SocketAddr;
+
+use sip_proto::{
+    endpoint::{Command, Event, Input},
+    message::{Message, Name},
+};
+
+use crate::net::{Net, SDP, at};
+
+const STRANGER: &str = "10.0.0.77:5060";
+
+fn ask(net: &mut Net, pbx: SocketAddr, text: String) -> Option<Message> {
+    net.inject(at(STRANGER), pbx, text);
+    net.pass(5);
+    net.heard(at(STRANGER))
+}
+
+fn request(method: &str, branch: &str, extra: &str, body: &str) -> String {
+    format!(
+        "{method} sip:200@acme.example SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.77:5060;branch=z9hG4bK{branch};rport\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:100@acme.example>;tag={branch}\r\nTo: <sip:200@acme.example>\r\n\
+         Call-ID: {branch}@10.0.0.77\r\nCSeq: 1 {method}\r\nContact: <sip:100@10.0.0.77:5060>\r\nUser-Agent: friendly phone 1.0\r\n\
+         {extra}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn every_method_needs_a_login_but_ack_cancel_and_options() {
+    let (mut net, _, pbx) = Net::pair(1);
+    let table = [
+        ("INVITE", Some(407)),
+        ("REGISTER", Some(401)),
+        ("SUBSCRIBE", Some(407)),
+        ("MESSAGE", Some(407)),
+        ("PUBLISH", Some(407)),
+        ("REFER", Some(407)),
+        ("NOTIFY", Some(481)),
+        ("BYE", Some(481)),
+        ("INFO", Some(481)),
+        ("UPDATE", Some(481)),
+        ("PRACK", Some(481)),
+        ("CANCEL", Some(481)),
+        ("OPTIONS", Some(200)),
+        ("ACK", None),
+        ("FROBNICATE", Some(501)),
+        ("invite", Some(501)),
+    ];
+    for (method, status) in table {
+        let answer = ask(&mut net, pbx, request(method, method, "", ""));
+        assert_eq!(answer.and_then(|answer| answer.status()), status, "{method}");
+    }
+    assert_eq!(net.load(pbx), (0, 0), "nothing is kept");
+    assert!(net.nodes[&pbx].events.is_empty(), "nobody is told");
+}
+
+#[test]
+fn requests_that_cannot_be_served_are_refused_as_the_rfc_says() {
+    let (mut net, _, pbx) = Net::pair(2);
+    let table = [
+        (request("INVITE", "a", "", "").replace("Max-Forwards: 70", "Max-Forwards: 0"), 483),
+        (request("INVITE", "b", "Require: frobnicate\r\n", ""), 420),
+        (request("INVITE", "c", "", "").replace("INVITE sip:200@acme.example", "INVITE mailto:200@acme.example"), 416),
+        (request("INVITE", "d", "Content-Type: text/plain\r\n", "hello"), 415),
+        (request("INVITE", "e", "", "").replace("SIP/2.0\r\nVia", "SIP/7.0\r\nVia"), 505),
+        (request("INVITE", "f", "", "").replace("CSeq: 1 INVITE", "CSeq: 1 BYE"), 400),
+    ];
+    for (text, status) in table {
+        let answer = ask(&mut net, pbx, text.clone()).unwrap();
+        assert_eq!(answer.status(), Some(status), "{text}");
+        if status == 420 {
+            assert_eq!(answer.header(Name::Unsupported).unwrap(), b"frobnicate");
+        }
+    }
+    assert_eq!(net.load(pbx), (0, 0));
+}
+
+#[test]
+fn a_known_and_an_unknown_user_get_the_same_answer() {
+    let (mut net, _, pbx) = Net::pair(3);
+    for method in ["REGISTER", "INVITE", "OPTIONS"] {
+        let one = ask(&mut net, pbx, request(method, "one", "", "")).unwrap();
+        let two = ask(&mut net, pbx, request(method, "two", "", "").replace("sip:200@", "sip:999@")).unwrap();
+        assert_eq!(one.status(), two.status());
+        assert_eq!(one.bytes().len(), two.bytes().len());
+    }
+}
+
+#[test]
+fn ten_thousand_spoofed_requests_leave_nothing_and_gain_little() {
+    let (mut net, _, pbx) = Net::pair(4);
+    net.keep_log = false;
+    let (mut sent, mut received) = (0, 0);
+    for number in 0..10_000 {
+        let (method, body) = if number % 2 == 0 { ("REGISTER", "") } else { ("INVITE", SDP) };
+        let extra = if body.is_empty() {
+            "Expires: 3600\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\n"
+        } else {
+            "Content-Type: application/sdp\r\n"
+        };
+        let text = request(method, &format!("n{number}"), extra, body);
+        sent += text.len();
+        net.inject(at(STRANGER), pbx, text);
+        if number % 500 == 0 {
+            net.pass(2);
+            received +=
+                net.raw.remove(&at(STRANGER)).unwrap_or_default().iter().map(|m| m.bytes().len()).sum::<usize>();
+        }
+    }
+    net.pass(2);
+    received += net.raw.remove(&at(STRANGER)).unwrap_or_default().iter().map(|m| m.bytes().len()).sum::<usize>();
+    assert!(received > 0 && received <= sent, "{received} bytes out for {sent} in");
+    let load = net.nodes[&pbx].endpoint.load();
+    assert_eq!((load.legs, load.transactions, load.timers), (0, 0, 0));
+}
+
+#[test]
+fn a_tiny_datagram_is_not_answered_by_a_larger_one() {
+    let (mut net, _, pbx) = Net::pair(5);
+    let tiny = "REGISTER sip:a SIP/2.0\r\nv:SIP/2.0/UDP h;branch=z9hG4bK1\r\nf:<sip:a@a>;tag=1\r\nt:<sip:a@a>\r\ni:1\r\nCSeq:1 REGISTER\r\nl:0\r\n\r\n";
+    assert!(tiny.len() < 200);
+    assert!(ask(&mut net, pbx, tiny.to_owned()).is_none());
+}
+
+#[test]
+fn an_overloaded_endpoint_says_so() {
+    let (mut net, caller, pbx) = Net::pair(6);
+    net.input(pbx, Input::Command(Command::Overload(true)));
+    let answer = ask(&mut net, pbx, request("REGISTER", "a", "", "")).unwrap();
+    assert_eq!(answer.status(), Some(503));
+    assert_eq!(answer.header(Name::RetryAfter).unwrap(), b"2");
+    assert!(ask(&mut net, pbx, request("OPTIONS", "b", "", "")).is_none(), "a stranger's OPTIONS is dropped");
+    net.invite(caller, pbx);
+    net.pass(10);
+    assert!(net.incoming(pbx).is_none());
+    net.input(pbx, Input::Command(Command::Overload(false)));
+    net.invite(caller, pbx);
+    net.pass(10);
+    assert!(net.incoming(pbx).is_some());
+    assert!(net.nodes[&pbx].events.iter().all(|event| !matches!(event, Event::Register(_))));
+}

@@ -159,6 +159,14 @@ impl Core {
         }
     }
 
+    /// Gives an INVITE that proceeds a time to end by.
+    pub(crate) fn end_by(&mut self, invite: u32, at: Instant) {
+        if let Some(slot) = self.client(invite) {
+            slot.machine.end_by(at);
+            self.arm_client(invite);
+        }
+    }
+
     /// Gives a response to its transaction.
     pub(crate) fn on_response(&mut self, flow: Flow, response: &Message, now: Instant) -> Heard {
         let Some(mut index) = response

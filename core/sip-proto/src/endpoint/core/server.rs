@@ -172,7 +172,7 @@ impl Core {
     pub(crate) fn stateless_tag(&self, request: &Message) -> String {
         let via = request.via();
         let branch = via.as_ref().and_then(|via| via.branch()).unwrap_or_default();
-        format!("{:016x}", self.ids.hash(&[request.call_id().as_bytes(), branch.as_bytes()]))
+        format!("{:08x}", self.ids.hash(&[request.call_id().as_bytes(), branch.as_bytes()]) >> 32)
     }
 
     fn arm_server(&mut self, index: u32) {
