@@ -1,7 +1,9 @@
 //! Reading and writing of messages.
 
 use bytes::Bytes;
-use sip_proto::message::{Message, Method, Name, ParseError, RequestBuilder, ResponseBuilder, parse};
+use sip_proto::message::{
+    Capabilities, Message, Method, Name, ParseError, Rejection, RequestBuilder, ResponseBuilder, check, parse,
+};
 
 fn read(text: &str) -> Result<Message, ParseError> {
     parse(Bytes::copy_from_slice(text.as_bytes()))
@@ -95,4 +97,67 @@ fn a_value_cannot_become_a_header() {
     assert_eq!(message.custom("X"), None);
     assert_eq!(message.custom("X-Good"), Some(b"aX-Evil: 3".as_slice()));
     assert_eq!(&message.body()[..], b"v=0\r\n");
+}
+
+const UNDERSTOOD: Capabilities<'static> = Capabilities {
+    methods: &[Method::Invite, Method::Ack, Method::Bye, Method::Cancel, Method::Info],
+    extensions: &["timer"],
+    content_types: &["application/sdp"],
+    tel: false,
+};
+
+fn checked(method: &str, uri: &str, fields: &str, body: &str) -> Option<Rejection> {
+    let text = format!(
+        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\n\
+         Call-ID: 1\r\nCSeq: 1 {method}\r\n{fields}\r\n{body}"
+    );
+    check(&read(&text).expect("the request is well formed"), &UNDERSTOOD).err()
+}
+
+#[test]
+fn a_refusal_names_what_would_be_taken() {
+    let says = |method, uri, fields, body| {
+        checked(method, uri, fields, body).map(|rejection| (rejection.status, rejection.header.map(|(_, value)| value)))
+    };
+    let all = Some("INVITE, ACK, BYE, CANCEL, INFO".to_owned());
+    assert_eq!(says("OPTIONS", "sip:b@h", "", ""), Some((405, all.clone())));
+    assert_eq!(says("invite", "sip:b@h", "", ""), Some((501, all)));
+    assert_eq!(says("INVITE", "tel:+841", "", ""), Some((416, None)));
+    assert_eq!(says("INVITE", "sip:b@h", "Max-Forwards: 0\r\n", ""), Some((483, None)));
+    assert_eq!(says("INVITE", "sip:b@h", "Require: timer, 100rel\r\n", ""), Some((420, Some("100rel".to_owned()))));
+    assert_eq!(says("INVITE", "sip:b@h", "Accept: text/plain, application/*;q=0.1\r\n", ""), None);
+    assert_eq!(says("INVITE", "sip:b@h", "Accept: text/plain\r\n", ""), Some((406, None)));
+    let sdp = Some("application/sdp".to_owned());
+    assert_eq!(says("INFO", "sip:b@h", "Content-Type: text/html\r\n", "x"), Some((415, sdp)));
+    assert_eq!(says("INFO", "sip:b@h", "Content-Type: text/html\r\n", ""), None);
+    assert_eq!(says("INFO", "sip:b@h", "c: Application / SDP ;x=y\r\n", "x"), None);
+    let coded = "c: application/sdp\r\ne: gzip\r\n";
+    assert_eq!(says("INFO", "sip:b@h", coded, "x"), Some((415, Some("identity".to_owned()))));
+    let optional = "c: text/html\r\nContent-Disposition: x;Handling=OPTIONAL\r\n";
+    assert_eq!(says("INFO", "sip:b@h", optional, "x"), None);
+    // ACK and CANCEL cannot be refused for what they require.
+    assert_eq!(says("ACK", "sip:b@h", "Require: x\r\nMax-Forwards: 0\r\n", ""), None);
+    assert_eq!(says("CANCEL", "sip:b@h", "Require: x\r\n", ""), None);
+}
+
+#[test]
+fn parts_are_found_two_levels_deep() {
+    let inner = |kind: &str| format!("--i\r\nContent-Type: {kind}\r\n\r\nfound\r\n--i--\r\n");
+    let outer = |kind: &str, body: &str| {
+        let body = format!("preamble\r\n--o\r\n\r\nplain\r\n--o\r\nc: {kind}\r\n\r\n{body}\r\n--o--\r\nepilogue");
+        let text = INVITE.replace("application/sdp", "multipart/mixed ; boundary=\"o\"");
+        let (head, _) = text.split_once("Content-Length").unwrap();
+        read(&format!("{head}Content-Length: {}\r\n\r\n{body}", body.len())).unwrap()
+    };
+    let found =
+        |message: &Message| message.content("application/sdp").map(|part| String::from_utf8_lossy(&part).into_owned());
+    let two = outer("multipart/alternative;boundary=i", &inner("application/SDP;x=y"));
+    assert_eq!(found(&two).as_deref(), Some("found"));
+    assert_eq!(two.content("text/plain").as_deref(), Some(b"plain".as_slice()));
+    let deep = format!("--j\r\nContent-Type: multipart/mixed;boundary=i\r\n\r\n{}\r\n--j--", inner("application/sdp"));
+    assert_eq!(found(&outer("multipart/mixed;boundary=j", &deep)), None);
+    let many = "--i\r\n\r\nx\r\n".repeat(8) + &inner("application/sdp");
+    assert_eq!(found(&outer("multipart/mixed;boundary=i", &many)), None);
+    let seven = "--i\r\n\r\nx\r\n".repeat(7) + &inner("application/sdp");
+    assert_eq!(found(&outer("multipart/mixed;boundary=i", &seven)).as_deref(), Some("found"));
 }

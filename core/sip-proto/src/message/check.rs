@@ -1,7 +1,7 @@
 //! What a well-formed request is refused for (RFC 3261 §8.2).
 
 use super::{Message, Method, Name, body::is_type};
-use crate::uri::Scheme;
+use crate::{text::Params, uri::Scheme};
 
 /// What an element understands.
 #[derive(Debug, Clone, Copy)]
@@ -89,13 +89,17 @@ fn content(request: &Message, capabilities: &Capabilities<'_>) -> Result<(), Rej
     let Some(kind) = request.header(Name::ContentType) else { return Err(Rejection::new(400)) };
     let multipart = kind.get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/"));
     let known = capabilities.content_types.iter().any(|known| is_type(kind, known));
-    // A part that must not be ignored makes no difference here: the reader takes the part it knows or answers 415.
     let inside = multipart && capabilities.content_types.iter().any(|known| request.content(known).is_some());
-    let optional = request
-        .header(Name::ContentDisposition)
-        .is_some_and(|value| crate::text::Params::new(value.trim_ascii_start()).value("handling").is_some());
+    let optional = request.header(Name::ContentDisposition).is_some_and(may_be_ignored);
     if known || inside || optional {
         return Ok(());
     }
     Err(Rejection { header: Some((Name::Accept, capabilities.content_types.join(", "))), ..Rejection::new(415) })
+}
+
+/// Tells whether a Content-Disposition lets an unknown body be passed over (RFC 3261 §20.11).
+fn may_be_ignored(disposition: &[u8]) -> bool {
+    let params = disposition.iter().position(|&byte| byte == b';').and_then(|at| disposition.get(at..));
+    let handling = params.and_then(|params| Params::new(params).value("handling"));
+    handling.is_some_and(|handling| handling.eq_ignore_ascii_case(b"optional"))
 }

@@ -2,23 +2,19 @@
 //!
 //! Framer and parser both go through this file, so that they cannot disagree about where a message ends.
 
+use memchr::{memchr, memmem};
+
 use super::{Name, Status};
 use crate::{
     limits,
     text::{decimal, is_token},
 };
 
-/// Where a head ends: behind the empty line, at this offset.
+/// Where a head ends: behind the empty line, at this offset. `from` bytes were searched before.
 pub(super) fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        let rest = bytes.get(at..)?;
-        let found = rest.iter().position(|&byte| byte == b'\n')?;
-        at = at.checked_add(found)?.checked_add(1)?;
-        if bytes.get(..at)?.ends_with(b"\r\n\r\n") {
-            return Some(at);
-        }
-    }
+    const END: &[u8] = b"\r\n\r\n";
+    let start = from.saturating_sub(END.len());
+    memmem::find(bytes.get(start..)?, END)?.checked_add(start)?.checked_add(END.len())
 }
 
 /// One header field, folds included.
@@ -64,7 +60,7 @@ impl<'a> Lines<'a> {
             return None;
         }
         let Line { text, folded, fault, torn } = self.line();
-        let colon = text.iter().position(|&byte| byte == b':').unwrap_or(text.len());
+        let colon = memchr(b':', text).unwrap_or(text.len());
         let (name, value) = text.split_at_checked(colon).unwrap_or_default();
         // HCOLON allows blanks before the colon, but no line break.
         let name = trim_blanks_end(name);
@@ -78,40 +74,47 @@ impl<'a> Lines<'a> {
     /// Takes one logical line.
     fn line(&mut self) -> Line<'a> {
         let text = self.rest;
-        let mut line = Line { text, folded: false, fault: None, torn: false };
-        let mut nul = false;
-        let mut previous = 0_u8;
-        let mut escaped = false;
-        let mut end = text.len();
-        for (at, &byte) in text.iter().enumerate() {
-            line.torn |= (previous == b'\r') != (byte == b'\n');
-            if byte == b'\n' {
-                match text.get(at.saturating_add(1)) {
-                    Some(b' ' | b'\t') => line.folded = true,
-                    _ => {
-                        end = at.saturating_add(1);
-                        break;
-                    }
-                }
-            }
-            // A quoted pair may hold any ASCII character but CR and LF (RFC 3261 §25.1), even NUL.
-            nul |= byte == 0 && !escaped;
-            escaped = byte == b'\\' && !escaped;
-            previous = byte;
+        let (mut folded, mut torn, mut ended) = (false, false, false);
+        let mut end = 0_usize;
+        while !ended {
+            let rest = text.get(end..).unwrap_or_default();
+            let length = memchr(b'\n', rest).map_or(rest.len(), |at| at.saturating_add(1));
+            let physical = rest.get(..length).unwrap_or_default();
+            // The one CR of a line stands right before its LF.
+            torn |= match physical.strip_suffix(b"\n") {
+                Some(text) => text.len().checked_sub(1).is_none_or(|last| memchr(b'\r', text) != Some(last)),
+                None => memchr(b'\r', physical).is_some(),
+            };
+            end = end.saturating_add(length);
+            ended = !matches!(text.get(end), Some(b' ' | b'\t')) || length == 0;
+            folded |= !ended;
         }
         let (whole, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
         self.rest = rest;
-        let ended = whole.strip_suffix(b"\n").map(|text| text.strip_suffix(b"\r").unwrap_or(text));
-        line.text = ended.unwrap_or(whole);
-        line.fault = match () {
-            () if line.torn => Some(Status::bad("bare CR or LF")),
-            () if nul => Some(Status::bad("NUL")),
-            () if ended.is_none() => Some(Status::bad("line without an end")),
-            () if line.text.len() > limits::LINE => Some(Status::bad("line too long")),
+        let closed = whole.strip_suffix(b"\n").map(|text| text.strip_suffix(b"\r").unwrap_or(text));
+        let text = closed.unwrap_or(whole);
+        let fault = match () {
+            () if closed.is_none() => Some(Status::bad("line without an end")),
+            () if torn => Some(Status::bad("bare CR or LF")),
+            () if has_bare_nul(whole) => Some(Status::bad("NUL")),
+            () if text.len() > limits::LINE => Some(Status::bad("line too long")),
             () => None,
         };
-        line
+        Line { text, folded, fault, torn }
     }
+}
+
+/// A quoted pair may hold any ASCII character but CR and LF (RFC 3261 §25.1), even NUL; elsewhere it is refused.
+fn has_bare_nul(line: &[u8]) -> bool {
+    if memchr(0, line).is_none() {
+        return false;
+    }
+    let mut escaped = false;
+    line.iter().any(|&byte| {
+        let bare = byte == 0 && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        bare
+    })
 }
 
 fn trim_blanks_end(mut text: &[u8]) -> &[u8] {
