@@ -2,7 +2,7 @@
 //!
 //! Network input never makes memory grow past these.
 
-/// Longest message on a stream transport, in bytes.
+/// Longest message, and so the longest body, in bytes.
 pub const MESSAGE: usize = 64 * 1024;
 /// Longest message in one UDP datagram, in bytes.
 pub const DATAGRAM: usize = 65_507;
@@ -22,8 +22,6 @@ pub const TOKEN: usize = 256;
 pub const URI: usize = 1024;
 /// Most parameters of one URI, and of one Via or address.
 pub const PARAMETERS: usize = 32;
-/// Longest body, in bytes.
-pub const BODY: usize = 64 * 1024;
 /// Largest CSeq number (RFC 3261 §8.1.1.5 keeps it below 2^31).
 pub const CSEQ: u32 = 0x7fff_ffff;
 /// Largest Max-Forwards that is sent.
@@ -46,5 +44,3 @@ pub const SDP_LOWEST_PORT: u16 = 1024;
 
 /// Most parameters of one Authorization or challenge header.
 pub const DIGEST_PARAMETERS: usize = 32;
-/// Longest nonce that is looked at, in bytes.
-pub const NONCE: usize = 256;

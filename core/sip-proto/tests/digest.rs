@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use sip_proto::digest::{Algorithm, Challenge, Credentials, DigestError, Ha1, Login, Nonce, check, ha1, mint};
+use sip_proto::{
+    digest::{Algorithm, Challenge, Credentials, DigestError, Ha1, Login, Nonce, check, ha1, mint},
+    limits,
+};
 
 const LOGIN: Login<'static> = Login { username: "Mufasa", password: "Circle of Life" };
 
@@ -101,6 +104,18 @@ fn what_cannot_be_used_is_refused() {
         DigestError::Algorithm
     );
     assert_eq!(Challenge::parse(b"Digest realm=\"r\"").unwrap_err(), DigestError::Malformed);
+}
+
+#[test]
+fn as_many_parameters_as_the_limit_are_read() {
+    let with = |count: usize| {
+        let fill: String = (5..count).map(|n| format!(",p{n}=1")).collect();
+        Credentials::parse(
+            format!("Digest username=\"u\",realm=\"r\",nonce=\"n\",uri=\"u\",response=\"0\"{fill}").as_bytes(),
+        )
+    };
+    assert!(with(limits::DIGEST_PARAMETERS).is_ok());
+    assert_eq!(with(limits::DIGEST_PARAMETERS + 1).unwrap_err(), DigestError::Malformed);
 }
 
 #[test]

@@ -161,3 +161,95 @@ fn parts_are_found_two_levels_deep() {
     let seven = "--i\r\n\r\nx\r\n".repeat(7) + &inner("application/sdp");
     assert_eq!(found(&outer("multipart/mixed;boundary=i", &seven)).as_deref(), Some("found"));
 }
+
+#[test]
+fn compact_names_are_the_same_headers() {
+    for (compact, full) in [
+        ("a", "Accept-Contact"),
+        ("b", "Referred-By"),
+        ("c", "Content-Type"),
+        ("d", "Request-Disposition"),
+        ("e", "Content-Encoding"),
+        ("f", "From"),
+        ("i", "Call-ID"),
+        ("j", "Reject-Contact"),
+        ("k", "Supported"),
+        ("l", "Content-Length"),
+        ("m", "Contact"),
+        ("o", "Event"),
+        ("r", "Refer-To"),
+        ("s", "Subject"),
+        ("t", "To"),
+        ("u", "Allow-Events"),
+        ("v", "Via"),
+        ("x", "Session-Expires"),
+        ("y", "Identity"),
+    ] {
+        let name = Name::parse(full.as_bytes());
+        assert_eq!((name.as_str(), Name::parse(compact.as_bytes())), (full, name));
+        assert_eq!(Name::parse(full.to_uppercase().as_bytes()), name);
+        assert_eq!(Name::parse(compact.to_uppercase().as_bytes()), name);
+    }
+    assert_eq!(Name::parse(b"X-Ticket"), Name::Other);
+    assert_eq!(Name::parse(&[b'x'; 300]), Name::Other);
+}
+
+/// What JsSIP sends, and what other parsers refuse: a made-up host, `ob`, instance and compact names.
+#[test]
+fn browsers_and_odd_phones_are_read() {
+    let register = read(
+        "REGISTER sip:pbx.example.com SIP/2.0\r\n\
+         Via: SIP/2.0/WSS 4dke3bq2ii0d.invalid;branch=z9hG4bK6203853\r\n\
+         Max-Forwards: 69\r\n\
+         To: <sip:1001@pbx.example.com>\r\n\
+         F: <sip:1001;isub=2@pbx.example.com;user=phone>;tag=b5cd1g3p0e\r\n\
+         Call-ID: 6usnp0l4v2m3gh4b8k2a1p\r\n\
+         CSeq: 1 REGISTER\r\n\
+         Contact: <sip:q1m7r2d0@4dke3bq2ii0d.invalid;transport=ws>;+sip.ice;reg-id=1;\
+         +sip.instance=\"<urn:uuid:8f1fa16a-1165-4a96-8341-785b1ef24f12>\";expires=600\r\n\
+         Expires: 600\r\n\
+         Supported: path,gruu,outbound\r\n\
+         Content-Length: 0\r\n\r\n",
+    )
+    .unwrap();
+    assert_eq!(register.via().unwrap().transport(), "WSS");
+    let contact = register.contacts().next().unwrap();
+    assert_eq!((contact.expires(), contact.param("reg-id").as_deref()), (Some(600), Some("1")));
+    assert_eq!(contact.uri().param("transport"), Some("ws"));
+    assert_eq!(register.from().unwrap().uri().user(), Some("1001;isub=2"));
+    assert!(register.supports("outbound") && register.supports("PATH") && !register.supports("timer"));
+    assert!(!register.contact_wildcard());
+}
+
+#[test]
+fn a_via_is_read_or_refused_without_panic() {
+    let with = |via: &str| read(&INVITE.replace("SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKabc;rport", via));
+    for via in [
+        "xyz",
+        "",
+        ",",
+        "SIP/2.0/UDP",
+        "SIP/2.0/UDP ",
+        "SIP/2.0/UDP h:0",
+        "SIP/2.0/UDP h;",
+        "HTTP/1.1/TCP h",
+        "SIP/2.0/UDP [::1",
+    ] {
+        let error = with(via).unwrap_err();
+        assert_eq!((error.status, error.salvage.is_some()), (400, false), "{via}");
+    }
+    let spaced = with("SIP / 2.0 / UDP  h.example : 5070 ; branch = z9hG4bK1").unwrap().via().unwrap();
+    assert_eq!(
+        (spaced.host().to_string(), spaced.port(), spaced.branch()),
+        ("h.example".to_owned(), Some(5070), Some("z9hG4bK1"))
+    );
+}
+
+#[test]
+fn secrets_and_numbers_stay_out_of_what_is_printed() {
+    let message = read(&INVITE.replace("X-Ticket : 42", "Authorization: Digest response=\"secret\"")).unwrap();
+    let shown = format!("{message:?}");
+    assert!(shown.starts_with("INVITE of "), "{shown}");
+    let error = read(&INVITE.replace("CSeq: 7 INVITE", "CSeq: secret")).unwrap_err();
+    assert!(!format!("{error:?} {error}").contains("secret"));
+}

@@ -275,11 +275,12 @@ impl Message {
 }
 
 impl fmt::Debug for Message {
-    /// Prints the first line alone: header fields hold numbers and credentials.
+    /// Prints method, status and size alone: everything else may hold numbers and credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.bytes.len();
         match &self.start {
-            Start::Request { method, uri } => write!(f, "{method} {}", readable(uri.get(&self.bytes))),
-            Start::Response { status, .. } => write!(f, "{status} to {}", self.cseq.1),
+            Start::Request { method, .. } => write!(f, "{method} of {size} bytes"),
+            Start::Response { status, .. } => write!(f, "{status} to {} of {size} bytes", self.cseq.1),
         }
     }
 }
