@@ -39,6 +39,8 @@ pub const SDP_LINE: usize = 4 * 1024;
 pub const SDP_MEDIA: usize = 8;
 /// Most `a=` lines of one SDP body.
 pub const SDP_ATTRIBUTES: usize = 500;
+/// Most formats of one `m=` line: there are no more payload types.
+pub const SDP_FORMATS: usize = 128;
 /// Lowest port that media is sent to.
 pub const SDP_LOWEST_PORT: u16 = 1024;
 

@@ -274,6 +274,9 @@ fn the_limits_themselves_are_allowed() {
     assert!(accept(&audio.repeat(limits::SDP_MEDIA)).is_ok());
     assert!(accept(&format!("{audio}{}", "a=x\r\n".repeat(limits::SDP_ATTRIBUTES))).is_ok());
     assert!(accept(&format!("{audio}a={}\r\n", "x".repeat(limits::SDP_LINE - 2))).is_ok());
+    let formats = |count: usize| format!("m=audio 4000 RTP/AVP{}\r\n", " 0".repeat(count));
+    assert!(accept(&formats(limits::SDP_FORMATS)).is_ok());
+    assert_eq!(accept(&formats(limits::SDP_FORMATS + 1)).expect_err("too many"), Refused::TooLarge);
     let room = limits::SDP - described(audio).len();
     let fill = "b=x\r\n".repeat(room / 5 - 1) + &format!("b={}\r\n", "x".repeat(room % 5 + 1));
     assert_eq!(described(&format!("{audio}{fill}")).len(), limits::SDP);

@@ -166,6 +166,9 @@ fn media(value: &[u8]) -> Result<Media, Refused> {
     if formats.is_empty() {
         return Err(Refused::Malformed);
     }
+    if formats.len() > limits::SDP_FORMATS {
+        return Err(Refused::TooLarge);
+    }
     Ok(Media {
         kind: readable(kind).into_owned(),
         port: decimal(port).ok_or(Refused::Malformed)?,
