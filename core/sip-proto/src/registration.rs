@@ -237,3 +237,123 @@ fn same_binding(binding: &Binding, contact: &Contact, uri: &Uri) -> bool {
     }
     binding.uri == contact.uri || Uri::parse(binding.uri.as_bytes()).is_ok_and(|known| known.is_equivalent(uri))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::flow::Transport;
+
+    fn flow(id: u64) -> Flow {
+        Flow { transport: Transport::Tcp, id, peer: "192.0.2.1:5060".parse().unwrap() }
+    }
+
+    fn contact(uri: &str, expires: Option<u32>) -> Contact {
+        Contact { uri: uri.to_owned(), expires, ..Contact::default() }
+    }
+
+    fn update<'a>(contacts: &'a [Contact], call_id: &'a str, cseq: u32) -> Update<'a> {
+        let flow = flow(1);
+        Update { contacts, wildcard: false, expires: None, call_id, cseq, flow, path: &[], user_agent: None }
+    }
+
+    fn apply(bindings: &mut Bindings, update: &Update<'_>, now: i64) -> Result<Changed, Refused> {
+        bindings.apply(update, Lifetimes::default(), now)
+    }
+
+    #[test]
+    fn a_contact_lives_as_long_as_it_wishes_within_the_bounds() {
+        let table = [
+            (Some(300), None, Ok(300)),
+            (None, Some(300), Ok(300)),
+            (Some(120), Some(300), Ok(120)),
+            (None, None, Ok(3600)),
+            (Some(4_294_967_295), None, Ok(3600)),
+            (Some(59), None, Err(Refused::TooBrief { wish: 59, min: 60 })),
+            (Some(60), None, Ok(60)),
+        ];
+        for (parameter, header, granted) in table {
+            let mut bindings = Bindings::default();
+            let contacts = [contact("sip:a@h", parameter)];
+            let result = apply(&mut bindings, &Update { expires: header, ..update(&contacts, "c", 1) }, 1_000);
+            assert_eq!(result.map(|_| bindings.answer(1_000)[0].1), granted);
+        }
+    }
+
+    #[test]
+    fn equal_uris_are_one_binding_and_zero_removes_it() {
+        let mut bindings = Bindings::default();
+        apply(&mut bindings, &update(&[contact("sip:a@Host.example;transport=TCP", Some(60))], "c", 1), 0).unwrap();
+        apply(&mut bindings, &update(&[contact("sip:a@host.example;transport=tcp", Some(90))], "c", 2), 0).unwrap();
+        assert_eq!(bindings.answer(0), [("sip:a@host.example;transport=tcp".to_owned(), 90)]);
+        let changed =
+            apply(&mut bindings, &update(&[contact("sip:a@host.example;transport=tcp", Some(0))], "c", 3), 0).unwrap();
+        assert_eq!((changed.removed.len(), bindings.list().len()), (1, 0));
+    }
+
+    #[test]
+    fn an_older_request_changes_nothing() {
+        let mut bindings = Bindings::default();
+        apply(&mut bindings, &update(&[contact("sip:a@h", Some(60))], "c", 5), 0).unwrap();
+        for cseq in [5, 4] {
+            let both = [contact("sip:b@h", Some(60)), contact("sip:a@h", Some(90))];
+            assert_eq!(apply(&mut bindings, &update(&both, "c", cseq), 0), Err(Refused::OutOfOrder));
+            let wildcard = Update { wildcard: true, expires: Some(0), ..update(&[], "c", cseq) };
+            assert_eq!(apply(&mut bindings, &wildcard, 0), Err(Refused::OutOfOrder));
+        }
+        assert_eq!(bindings.answer(0), [("sip:a@h".to_owned(), 60)], "all or nothing");
+        apply(&mut bindings, &update(&[contact("sip:a@h", Some(90))], "other", 1), 0).unwrap();
+        assert_eq!(bindings.answer(0)[0].1, 90, "another Call-ID counts for itself");
+    }
+
+    #[test]
+    fn a_wildcard_removes_everything_and_stands_alone() {
+        let mut bindings = Bindings::default();
+        apply(&mut bindings, &update(&[contact("sip:a@h", None), contact("sip:b@h", None)], "c", 1), 0).unwrap();
+        let contacts = [contact("sip:a@h", None)];
+        for (expires, contacts) in [(Some(3600), &[][..]), (None, &[][..]), (Some(0), &contacts[..])] {
+            let bad = Update { wildcard: true, expires, ..update(contacts, "c", 2) };
+            assert_eq!(apply(&mut bindings, &bad, 0), Err(Refused::BadWildcard));
+        }
+        let all = Update { wildcard: true, expires: Some(0), ..update(&[], "c", 2) };
+        assert_eq!(apply(&mut bindings, &all, 0).unwrap().removed.len(), 2);
+    }
+
+    #[test]
+    fn an_instance_with_a_reg_id_replaces_its_flow() {
+        let mut bindings = Bindings::default();
+        let of = |uri: &str, reg_id| Contact {
+            instance: Some("urn:uuid:1".to_owned()),
+            reg_id: Some(reg_id),
+            ..contact(uri, Some(60))
+        };
+        apply(&mut bindings, &update(&[of("sip:a@1.invalid", 1)], "c", 1), 0).unwrap();
+        apply(&mut bindings, &Update { flow: flow(2), ..update(&[of("sip:a@2.invalid", 1)], "d", 1) }, 0).unwrap();
+        apply(&mut bindings, &update(&[of("sip:a@3.invalid", 2)], "e", 1), 0).unwrap();
+        let uris: Vec<String> = bindings.answer(0).into_iter().map(|(uri, _)| uri).collect();
+        assert_eq!(uris, ["sip:a@2.invalid", "sip:a@3.invalid"]);
+        assert_eq!(bindings.flow_closed(flow(2)).len(), 1);
+        assert_eq!(bindings.list().len(), 1);
+    }
+
+    #[test]
+    fn ten_contacts_are_kept_and_an_eleventh_is_refused() {
+        let mut bindings = Bindings::default();
+        for n in 0..10 {
+            apply(&mut bindings, &update(&[contact(&format!("sip:{n}@h"), Some(60))], "c", n + 1), 0).unwrap();
+        }
+        let eleventh = [contact("sip:10@h", Some(60))];
+        assert_eq!(apply(&mut bindings, &update(&eleventh, "c", 11), 0), Err(Refused::TooMany));
+        assert_eq!(bindings.list().len(), 10);
+        apply(&mut bindings, &update(&eleventh, "c", 12), 60_000).unwrap();
+        assert_eq!(bindings.list().len(), 1, "the ten ended by then");
+    }
+
+    #[test]
+    fn what_is_no_uri_is_no_contact() {
+        let mut bindings = Bindings::default();
+        for uri in ["", "sip:", "x y", "sip:@h"] {
+            assert_eq!(apply(&mut bindings, &update(&[contact(uri, None)], "c", 1), 0), Err(Refused::BadContact));
+        }
+        assert_eq!(Refused::BadContact.status(), 400);
+    }
+}

@@ -296,8 +296,7 @@ impl Task {
                 let user = self.registering.remove(&request).unwrap_or_default();
                 match &answer {
                     RegisterAnswer::Accept(_) => {
-                        self.guard.welcome(flow.peer.ip(), now);
-                        self.connections.authenticated(flow.id);
+                        self.belongs(flow, now);
                     }
                     RegisterAnswer::Challenge => self.guard.failed(&user, flow.peer.ip(), now),
                     RegisterAnswer::Reject { .. } => {}
@@ -326,7 +325,14 @@ impl Task {
     /// Remembers that an incoming leg's source belongs here: its owner took the call.
     fn welcome(&mut self, leg: LegKey, now: Instant) {
         if let Some((flow, _)) = self.flows.remove(&leg) {
-            self.guard.welcome(flow.peer.ip(), now);
+            self.belongs(flow, now);
+        }
+    }
+
+    /// Lifts the limits for strangers from a source and its connection.
+    fn belongs(&mut self, flow: Flow, now: Instant) {
+        self.guard.welcome(flow.peer.ip(), now);
+        if flow.transport.is_reliable() {
             self.connections.authenticated(flow.id);
         }
     }
@@ -344,8 +350,8 @@ impl Task {
 
     fn drain_machine(&mut self) {
         self.drain_machine_into_batch();
-        self.sockets.flush();
         self.watch_load();
+        self.sockets.flush();
     }
 
     fn drain_machine_into_batch(&mut self) {
@@ -355,7 +361,10 @@ impl Task {
                     Transport::Udp => self.sockets.send(to, bytes),
                     Transport::Tcp => self.send_stream(to, bytes),
                 },
-                Output::Event(event) => self.event(event),
+                Output::Event(event) => {
+                    self.event(event);
+                    self.watch_load();
+                }
             }
         }
     }
@@ -429,12 +438,17 @@ impl Task {
         self.tell(Event::Incoming(event));
     }
 
-    /// Gives an event to the program. What does not fit is dropped, and its guard answers for it.
+    /// Gives an event to the program. What does not fit is answered 503.
     fn tell(&mut self, event: Event) {
         match self.events.try_send(event) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(event @ Event::FlowClosed(_))) => self.backlog.push(event),
-            Err(_) => metrics::counter!("sip_dropped_total", "why" => "behind").increment(1),
+            Err(failed) => {
+                metrics::counter!("sip_dropped_total", "why" => "behind").increment(1);
+                if let mpsc::error::TrySendError::Full(Event::Incoming(incoming)) = failed {
+                    incoming.reject(503, None);
+                }
+            }
         }
     }
 

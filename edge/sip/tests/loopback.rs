@@ -244,3 +244,67 @@ async fn noise_of_other_protocols_hears_nothing() {
     let (size, _) = timeout(Duration::from_secs(5), socket.recv_from(&mut buffer)).await.unwrap().unwrap();
     assert!(buffer[..size].starts_with(b"SIP/2.0 200 OK\r\n"), "the first answer is that to OPTIONS");
 }
+
+#[tokio::test]
+async fn a_connection_without_a_full_message_is_closed() {
+    let mut config = Config::on(loopback());
+    config.limits.first_message = Duration::from_millis(50);
+    config.limits.unauthenticated_idle = Duration::from_millis(50);
+    let (pbx, _events) = Sip::open(config).await.unwrap();
+    for start in ["", "OPTIONS sip:a SIP/2.0\r\nVia: "] {
+        let mut stream = TcpStream::connect(pbx.local_tcp().unwrap()).await.unwrap();
+        stream.write_all(start.as_bytes()).await.unwrap();
+        let mut rest = Vec::new();
+        timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await.unwrap().unwrap();
+        assert!(rest.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_keep_up_turns_calls_away() {
+    let mut config = Config::on(loopback());
+    config.limits.events = 8;
+    let (pbx, mut events) = Sip::open(config).await.unwrap();
+    let (phone, _phone_events) = open().await;
+    pbx.trust(vec!["127.0.0.1".parse::<std::net::IpAddr>().unwrap()]);
+    let (sink, mut ours) = LegSink::channel(64);
+    for _ in 0..12 {
+        let to = destination(&pbx, Transport::Udp);
+        phone.invite(Invite::new("sip:1@127.0.0.1", to, "2", "localhost"), sink.clone());
+    }
+    for _ in 0..4 {
+        let kind = next_kind(&mut ours).await;
+        assert!(matches!(kind, LegEventKind::Ended { status: Some(503), .. }), "{kind:?}");
+    }
+    // Once the program reads again, calls come through again.
+    let mut waiting = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        waiting.push(event);
+    }
+    assert!(!waiting.is_empty());
+    drop(waiting);
+    loop {
+        let to = destination(&pbx, Transport::Udp);
+        phone.invite(Invite::new("sip:1@127.0.0.1", to, "2", "localhost"), sink.clone());
+        if let Ok(event) = timeout(Duration::from_millis(100), events.recv()).await {
+            assert!(matches!(event, Some(Event::Incoming(_))));
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_owner_that_does_not_listen_loses_its_leg() {
+    let (pbx, mut events) = open().await;
+    let (phone, _phone_events) = open().await;
+    pbx.trust(vec!["127.0.0.1".parse::<std::net::IpAddr>().unwrap()]);
+    let (sink, mut ours) = LegSink::channel(16);
+    phone.invite(Invite::new("sip:1@127.0.0.1", destination(&pbx, Transport::Udp), "2", "localhost"), sink);
+    let Event::Incoming(incoming) = next(&mut events).await else { panic!("not a call") };
+    let (deaf, receiver) = LegSink::channel(1);
+    drop(receiver);
+    incoming.accept(deaf).answer(Bytes::from_static(SDP));
+    assert!(matches!(next_kind(&mut ours).await, LegEventKind::Answered { .. }));
+    assert!(matches!(next_kind(&mut ours).await, LegEventKind::Ended { by: EndedBy::Peer, .. }));
+    assert_eq!(pbx.legs(), 0);
+}

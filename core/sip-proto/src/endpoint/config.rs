@@ -68,3 +68,5 @@ pub const MIN_CHALLENGED_BYTES: usize = 200;
 pub const MAX_GLARE_RETRIES: u8 = 3;
 /// Methods we serve, as in Allow.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
+/// Option tags that may be required of us.
+pub const EXTENSIONS: &[&str] = &["path", "outbound"];

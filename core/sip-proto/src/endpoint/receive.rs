@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     Endpoint, Flow, Transport,
     auth::{self, Checked},
-    config::{ALLOW, MIN_CHALLENGED_BYTES, RETRY_AFTER_SECS},
+    config::{ALLOW, EXTENSIONS, MIN_CHALLENGED_BYTES, RETRY_AFTER_SECS},
     core::{ServerUser, Slot, same_ip},
     io::Event,
 };
@@ -37,8 +37,6 @@ static METHODS: [Method; 14] = [
     Method::Message,
     Method::Publish,
 ];
-
-const EXTENSIONS: &[&str] = &["path", "outbound"];
 
 /// What a request outside of dialogs proved about its sender.
 enum Sender {

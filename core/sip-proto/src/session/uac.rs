@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Instant};
 
+use bytes::Bytes;
+
 use super::{
     EndedBy, Invite, LegEventKind, LegKey,
     leg::{Leg, State, bye, reason_of, sdp_of},
@@ -138,7 +140,8 @@ pub(crate) fn acknowledge(core: &mut Core, client: u32, dialog: &Dialog, respons
     core.send(dialog.to, ack.bytes().clone());
     if let Some(slot) = core.client(client) {
         if slot.accepted.is_empty() {
-            slot.bytes = ack.bytes().clone();
+            // Kept for half a minute: without the room that its builder left.
+            slot.bytes = Bytes::copy_from_slice(ack.bytes());
         }
         if slot.accepted.len() < MAX_FORKS {
             slot.accepted.push(tag);

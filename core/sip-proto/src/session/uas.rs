@@ -12,7 +12,7 @@ use crate::{
     dialog::{Dialog, text},
     digest::Credentials,
     endpoint::{
-        config::{ALLOW, MAX_CUSTOM_HEADER_BYTES, MAX_CUSTOM_HEADERS},
+        config::{ALLOW, EXTENSIONS, MAX_CUSTOM_HEADER_BYTES, MAX_CUSTOM_HEADERS},
         core::{Core, ServerUser, Slot},
         flow::{Destination, Flow},
         ids::Token,
@@ -173,6 +173,11 @@ impl Leg {
             return;
         }
         self.dialog.remote_cseq = Some(cseq);
+        let unknown: Vec<&str> = request.require().filter(|tag| !EXTENSIONS.contains(tag)).collect();
+        if !unknown.is_empty() {
+            core.respond(server, 420, &tag, |r| r.header(Name::Unsupported, unknown.join(", ")), now);
+            return;
+        }
         match method {
             Method::Bye => {
                 core.respond(server, 200, &tag, |r| r, now);

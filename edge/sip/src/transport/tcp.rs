@@ -62,7 +62,8 @@ impl Door {
             sender,
             tasks,
             closing,
-            next: AtomicU64::new(0),
+            // Flows of a former process, which a registrar may have stored, must not name a new connection.
+            next: AtomicU64::new(u64::from(rand::random::<u32>()) << 28),
             open: AtomicUsize::new(0),
             strangers: Mutex::new(HashMap::new()),
         }
@@ -318,7 +319,13 @@ impl Connection {
                 }
                 Ok(Frame::KeepAlive) => self.pong().await?,
                 Ok(Frame::Pong) => {}
-                Err(_) => return Err(Finished),
+                Err(lost) => {
+                    let tag = format!("{:08x}", rand::random::<u32>());
+                    if let Some(answer) = lost.error.answer(self.flow.peer, &tag) {
+                        self.write(answer.bytes().clone()).await?;
+                    }
+                    return Err(Finished);
+                }
             }
         }
         Ok(())

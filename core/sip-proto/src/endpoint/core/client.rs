@@ -203,6 +203,13 @@ impl Core {
             client::Verdict::AckAndPass => self.acknowledge_failure(index, response, to, bytes.clone()),
             client::Verdict::Pass => {}
         }
+        if status >= 200
+            && *method != Method::Invite
+            && let Some(slot) = self.client(index)
+        {
+            // Nothing is sent again.
+            slot.bytes = Bytes::new();
+        }
         let heard = match self.retry_with_credentials(index, flow, response, bytes, now) {
             Some((client, cseq)) => Heard::Retried { user, client, cseq },
             None => Heard::Pass { client: index, user },

@@ -136,7 +136,12 @@ impl Core {
         if status >= 200 {
             found.request = None;
         }
-        found.response = if accepted { Bytes::new() } else { bytes.clone() };
+        // A final response is kept for half a minute: without the room that its builder left.
+        found.response = match status {
+            _ if accepted => Bytes::new(),
+            100..=199 => bytes.clone(),
+            _ => Bytes::copy_from_slice(&bytes),
+        };
         let to = found.reply_to;
         self.send(to, bytes.clone());
         if found_is_due(&self.servers, slot.index, now) {
