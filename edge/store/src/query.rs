@@ -116,18 +116,35 @@ pub async fn insert_many(
 
 /// Runs `head ($1,$2),($3,$4) tail` over the rows in chunks, for any statement with a list of values:
 /// `update t set a = v.column2 from (values` … `) as v where t.id = v.column1`.
-///
-/// Every chunk is a power of two in size, so that few texts exist and each stays prepared.
 pub async fn many(tx: &mut Tx, head: &'static str, tail: &'static str, rows: Vec<Vec<Value>>) -> Result<u64, Error> {
-    let Some(columns) = rows.first().map(Vec::len) else {
-        return Ok(0);
-    };
     let mut changed = 0;
-    let mut left = rows.len();
+    for query in chunks(head, tail, rows) {
+        changed += query.run(tx).await?;
+    }
+    Ok(changed)
+}
+
+/// Like [`many`], for a statement that returns rows.
+pub async fn many_returning<T: FromRow>(
+    tx: &mut Tx,
+    head: &'static str,
+    tail: &'static str,
+    rows: Vec<Vec<Value>>,
+) -> Result<Vec<T>, Error> {
+    let mut found = Vec::new();
+    for query in chunks(head, tail, rows) {
+        found.append(&mut query.all(tx).await?);
+    }
+    Ok(found)
+}
+
+/// Every chunk is a power of two in size, so that few texts exist and each stays prepared.
+fn chunks(head: &'static str, tail: &'static str, rows: Vec<Vec<Value>>) -> impl Iterator<Item = Query> {
+    let columns = rows.first().map_or(1, |row| row.len().max(1));
     let mut rows = rows.into_iter();
-    while left > 0 {
-        let limit = MAX_ROWS.min(MAX_VALUES / columns.max(1)).min(left).max(1);
-        let chunk = 1 << limit.ilog2();
+    std::iter::from_fn(move || {
+        let limit = MAX_ROWS.min(MAX_VALUES / columns).min(rows.len());
+        let chunk = 1 << limit.checked_ilog2()?;
         let mut text = String::with_capacity(head.len() + tail.len() + chunk * columns * 6);
         text.push_str(head);
         for row in 0..chunk {
@@ -145,10 +162,8 @@ pub async fn many(tx: &mut Tx, head: &'static str, tail: &'static str, rows: Vec
         // Safe: static parts of ours and numbers counted here; values are bound.
         let text = AssertSqlSafe(text).into_sql_str();
         let values = rows.by_ref().take(chunk).flatten().collect();
-        changed += Query { sqlite: text.clone(), postgres: text, values }.run(tx).await?;
-        left -= chunk;
-    }
-    Ok(changed)
+        Some(Query { sqlite: text.clone(), postgres: text, values })
+    })
 }
 
 fn sqlite_arguments(values: Vec<Value>) -> Result<SqliteArguments, Error> {

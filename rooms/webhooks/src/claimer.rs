@@ -1,0 +1,212 @@
+//! Brings back into memory what nobody has: due retries, replays, what did not fit, what a dead node left.
+
+use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use domain::{Timestamp, ids::WebhookId};
+use store::{Db, Engine, Error};
+use tokio::{sync::mpsc, time::sleep};
+use uuid::Uuid;
+
+use crate::{
+    driver::Input,
+    item::Item,
+    room::Room,
+    store::{
+        history,
+        queue::{self, Claimed, Payload},
+    },
+    target::Targets,
+};
+
+/// How often the queue is looked at when nothing wakes us.
+const POLL: Duration = Duration::from_millis(250);
+/// How long a node's deliveries stay its own without a sign of life.
+pub(crate) const LEASE: Duration = Duration::from_secs(15);
+/// How often a node gives its sign of life.
+const BEAT: Duration = Duration::from_secs(4);
+/// How often old history is looked for.
+const CLEAN: Duration = Duration::from_secs(3600);
+/// Days that deliveries and their payloads are kept.
+pub(crate) const KEEP_DAYS: i64 = 30;
+/// Rows deleted in one transaction.
+const FORGET_BATCH: i64 = 1_000;
+/// An unleased row due for longer is reported: a live process proves nothing.
+const STALE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Claimer {
+    pub(crate) db: Db,
+    pub(crate) room: Arc<Room>,
+    pub(crate) targets: Arc<Targets>,
+    pub(crate) driver: mpsc::WeakSender<Input>,
+}
+
+impl Claimer {
+    /// Takes over what former runs left, before anything new comes in. Retries until the database answers.
+    pub(crate) async fn start(&self) {
+        loop {
+            match self.take_over(self.db.engine() == Engine::Sqlite).await {
+                Ok(()) => break,
+                Err(error) => tracing::warn!(%error, "the delivery queue could not be taken over yet"),
+            }
+            sleep(POLL).await;
+        }
+        while !matches!(self.claim_due().await, Ok(false)) && self.room.held() < crate::room::TOTAL / 2 {}
+        self.room.open();
+        self.room.unleased.notify_one();
+    }
+
+    /// Claims what is due, for ever.
+    pub(crate) async fn run(&self) {
+        loop {
+            match self.claim_due().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "due deliveries could not be claimed"),
+            }
+            tokio::select! {
+                () = self.room.unleased.notified() => {}
+                () = sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Gives signs of life and takes over from nodes that give none, for ever.
+    pub(crate) async fn beat(&self) {
+        loop {
+            sleep(BEAT).await;
+            if let Err(error) = self.take_over(false).await {
+                tracing::warn!(%error, "the sign of life could not be written");
+            }
+            self.targets.tidy();
+            metrics::gauge!("webhooks_in_memory").set(self.room.held() as f64);
+        }
+    }
+
+    /// Deletes history past its time, for ever.
+    pub(crate) async fn clean(&self) {
+        loop {
+            if let Err(error) = self.forget().await {
+                tracing::warn!(%error, "old deliveries could not be deleted");
+            }
+            sleep(CLEAN).await;
+        }
+    }
+
+    /// Gives everything back when this node stops in order.
+    pub(crate) async fn leave(&self) -> Result<(), Error> {
+        let mut tx = self.db.begin_any_tenant().await?;
+        queue::any_tenant_free_node(&mut tx, self.db.node()).await?;
+        queue::any_tenant_forget_node(&mut tx, self.db.node()).await?;
+        tx.commit().await
+    }
+
+    /// Deletes deliveries and events older than 30 days.
+    pub(crate) async fn forget(&self) -> Result<(), Error> {
+        let before = self.db.now().day() - KEEP_DAYS;
+        let first = Timestamp::from_millis(before.saturating_mul(86_400_000));
+        store::ensure_partitions(&self.db).await?;
+        store::drop_partitions(&self.db, "delivery", first).await?;
+        store::drop_partitions(&self.db, "event", first).await?;
+        loop {
+            let mut tx = self.db.begin_any_tenant().await?;
+            let deliveries = history::any_tenant_forget_deliveries(&mut tx, before, FORGET_BATCH).await?;
+            let events = history::any_tenant_forget_events(&mut tx, before, FORGET_BATCH).await?;
+            tx.commit().await?;
+            if deliveries.max(events) < FORGET_BATCH.unsigned_abs() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn take_over(&self, alone: bool) -> Result<(), Error> {
+        let mut tx = self.db.begin_any_tenant().await?;
+        let now = tx.now();
+        let node = self.db.node();
+        queue::any_tenant_beat(&mut tx, node, now.after(LEASE)).await?;
+        // SQLite has one node: any other was a former run.
+        let before = if alone { Timestamp::from_millis(i64::MAX) } else { now };
+        for (dead,) in queue::any_tenant_dead_nodes(&mut tx, node, before).await? {
+            let rows = queue::any_tenant_free_node(&mut tx, &dead).await?;
+            queue::any_tenant_forget_node(&mut tx, &dead).await?;
+            tracing::info!(node = dead, rows, "took over the deliveries of a node that is gone");
+        }
+        tx.commit().await
+    }
+
+    /// Claims a batch of every webhook that has due rows. Returns whether more may be due.
+    async fn claim_due(&self) -> Result<bool, Error> {
+        let mut tx = self.db.read_any_tenant().await?;
+        // What is spilled now is looked at after this point in time.
+        let spilled = self.room.spilled();
+        let tickets: Vec<_> = spilled.iter().map(|id| (*id, self.room.before_claim(*id).1)).collect();
+        let due = queue::any_tenant_due(&mut tx).await?;
+        let now = tx.now();
+        drop(tx);
+        self.watch(&due, now);
+        for (id, ticket) in tickets {
+            if !due.iter().any(|(webhook, _)| *webhook == id) {
+                self.room.drained(id, &ticket);
+            }
+        }
+        let mut more = false;
+        for (webhook, _) in due {
+            more |= self.claim(webhook).await?;
+        }
+        Ok(more)
+    }
+
+    /// Reports the age of the oldest row that is due and that nobody has.
+    fn watch(&self, due: &[(WebhookId, Timestamp)], now: Timestamp) {
+        let age = due.iter().map(|(_, since)| now.since(*since)).max().unwrap_or_default();
+        metrics::gauge!("webhooks_oldest_due_seconds").set(age.as_secs_f64());
+        if age > STALE {
+            tracing::debug!(seconds = age.as_secs(), "deliveries wait in the database");
+        }
+    }
+
+    async fn claim(&self, webhook: WebhookId) -> Result<bool, Error> {
+        let (limit, ticket) = self.room.before_claim(webhook);
+        if limit == 0 {
+            return Ok(false);
+        }
+        let Some(driver) = self.driver.upgrade() else { return Ok(false) };
+        let mut tx = self.db.begin_any_tenant().await?;
+        let rows = queue::any_tenant_claim(&mut tx, self.db.node(), webhook, i64::try_from(limit).unwrap_or(1)).await?;
+        let events = rows.iter().map(|row| (row.day, row.event_id)).collect();
+        let payloads: HashMap<Uuid, Payload> = queue::any_tenant_payloads(&mut tx, events)
+            .await?
+            .into_iter()
+            .map(|payload| (payload.id, payload))
+            .collect();
+        let full = rows.len() == limit;
+        let items: Vec<_> = rows.into_iter().map(|row| self.item(row, &payloads)).collect();
+        tx.commit().await?;
+        if !items.is_empty() && driver.send(Input::Items(items)).await.is_err() {
+            return Ok(false);
+        }
+        // Only now may newer events overtake nothing.
+        if !full {
+            self.room.drained(webhook, &ticket);
+        }
+        Ok(full)
+    }
+
+    fn item(&self, row: Claimed, payloads: &HashMap<Uuid, Payload>) -> Item {
+        let payload = payloads.get(&row.event_id);
+        Item {
+            event_id: row.event_id,
+            webhook: row.webhook_id,
+            tenant: row.tenant_id,
+            day: row.day,
+            version: row.version,
+            attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX - 1),
+            due_at: row.due_at,
+            created_at: row.created_at,
+            call: payload.and_then(|payload| payload.call_uuid),
+            event: Cow::Owned(payload.map_or_else(String::new, |payload| payload.name.clone())),
+            body: payload.map(|payload| Bytes::from(payload.body.clone())),
+            seat: self.room.seat(row.webhook_id),
+        }
+    }
+}

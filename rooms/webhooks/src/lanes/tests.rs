@@ -1,0 +1,206 @@
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+
+#[derive(Clone, Debug, PartialEq)]
+struct Fake {
+    webhook: i64,
+    tenant: i64,
+    call: Option<u8>,
+    retry: bool,
+    number: usize,
+}
+
+impl Task for Fake {
+    fn webhook(&self) -> WebhookId {
+        WebhookId(self.webhook)
+    }
+    fn tenant(&self) -> TenantId {
+        TenantId(self.tenant)
+    }
+    fn call(&self) -> Option<CallId> {
+        self.call.map(|call| CallId(Uuid::from_u128(call.into())))
+    }
+    fn is_retry(&self) -> bool {
+        self.retry
+    }
+}
+
+const REST: Duration = Duration::from_secs(30);
+
+fn fake(webhook: i64, number: usize) -> Fake {
+    Fake { webhook, tenant: webhook, call: None, retry: false, number }
+}
+
+fn start_all(lanes: &mut Lanes<Fake>) -> Vec<Fake> {
+    std::iter::from_fn(|| lanes.next()).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test needs some point in time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[test]
+fn an_endpoint_starts_with_eight_and_earns_more() {
+    let mut lanes = Lanes::new(1_000, REST);
+    (0..200).for_each(|number| lanes.push(fake(1, number)));
+    let mut under_way = start_all(&mut lanes);
+    assert_eq!(under_way.len(), 8);
+    for expected in [9, 10, 11] {
+        lanes.finish(&under_way.remove(0), Health::Good, now());
+        under_way.extend(start_all(&mut lanes));
+        assert_eq!(under_way.len(), expected);
+    }
+    for _ in 0..100 {
+        lanes.finish(&under_way.remove(0), Health::Good, now());
+        under_way.extend(start_all(&mut lanes));
+    }
+    assert_eq!(under_way.len(), 64);
+}
+
+#[test]
+fn a_timeout_halves_the_cap_but_never_below_four() {
+    let mut lanes = Lanes::new(1_000, REST);
+    (0..200).for_each(|number| lanes.push(fake(1, number)));
+    let mut under_way = start_all(&mut lanes);
+    for _ in 0..8 {
+        lanes.finish(&under_way.remove(0), Health::Timeout, now());
+        under_way.extend(start_all(&mut lanes));
+    }
+    assert_eq!(under_way.len(), 4);
+}
+
+#[test]
+fn a_crowd_at_one_endpoint_delays_another_by_one_turn() {
+    let mut lanes = Lanes::new(1_000, REST);
+    (0..10_000).for_each(|number| lanes.push(fake(1, number)));
+    lanes.push(fake(2, 0));
+    let started: Vec<_> = (0..2).filter_map(|_| lanes.next()).map(|task| task.webhook).collect();
+    assert_eq!(started, [1, 2]);
+}
+
+#[test]
+fn an_account_takes_more_than_its_share_only_while_nobody_else_wants_it() {
+    let mut lanes = Lanes::new(16, REST);
+    for webhook in 0..10 {
+        (0..8).for_each(|number| lanes.push(Fake { tenant: 1, ..fake(webhook, number) }));
+    }
+    let mut greedy = start_all(&mut lanes);
+    assert_eq!(greedy.len(), 8);
+    (0..3).for_each(|number| lanes.push(fake(77, number)));
+    assert_eq!(start_all(&mut lanes).len(), 3);
+    lanes.finish(&greedy.remove(0), Health::Good, now());
+    assert_eq!(start_all(&mut lanes).len(), 0);
+}
+
+#[test]
+fn retries_take_a_quarter_and_first_attempts_pass_them() {
+    let mut lanes = Lanes::new(1_000, REST);
+    (0..50).for_each(|number| lanes.push(Fake { retry: true, ..fake(1, number) }));
+    assert_eq!(start_all(&mut lanes).len(), 2);
+    (0..50).for_each(|number| lanes.push(fake(1, number)));
+    let started = start_all(&mut lanes);
+    assert_eq!(started.len(), 6);
+    assert!(started.iter().all(|task| !task.retry));
+}
+
+#[test]
+fn events_of_one_call_go_one_after_the_other() {
+    let mut lanes = Lanes::new(1_000, REST);
+    (0..3).for_each(|number| lanes.push(Fake { call: Some(1), ..fake(1, number) }));
+    lanes.push(Fake { call: Some(2), ..fake(1, 9) });
+    let started = start_all(&mut lanes);
+    assert_eq!(started.iter().map(|task| task.number).collect::<Vec<_>>(), [0, 9]);
+    lanes.push(Fake { call: Some(1), ..fake(1, 3) });
+    let mut last = started[0].clone();
+    for expected in [1, 2, 3] {
+        lanes.finish(&last, Health::Refusing, now());
+        let started = start_all(&mut lanes);
+        assert_eq!(started.len(), 1);
+        last = started[0].clone();
+        assert_eq!(last.number, expected);
+    }
+}
+
+#[test]
+fn an_endpoint_that_never_answers_is_left_alone_for_a_while_and_probed_then() {
+    let mut lanes = Lanes::new(1_000, REST);
+    let start = now();
+    (0..200).for_each(|number| lanes.push(fake(1, number)));
+    let mut under_way = start_all(&mut lanes);
+    for _ in 0..10 {
+        lanes.finish(&under_way.remove(0), Health::Unreachable, start);
+        under_way.extend(start_all(&mut lanes));
+    }
+    while let Some(task) = under_way.pop() {
+        lanes.finish(&task, Health::Unreachable, start);
+    }
+    assert_eq!(start_all(&mut lanes).len(), 0);
+    assert_eq!(lanes.next_timeout(), Some(start + REST));
+    lanes.handle_timeout(start + REST);
+    let probes = start_all(&mut lanes);
+    assert_eq!(probes.len(), 4);
+    lanes.finish(&probes[0], Health::Good, start + REST);
+    assert!(!start_all(&mut lanes).is_empty());
+}
+
+#[test]
+fn an_endpoint_that_refuses_everything_is_not_left_alone() {
+    let mut lanes = Lanes::new(1_000, REST);
+    (0..100).for_each(|number| lanes.push(fake(1, number)));
+    let mut done = 0;
+    while let Some(task) = lanes.next() {
+        lanes.finish(&task, Health::Refusing, now());
+        done += 1;
+    }
+    assert_eq!(done, 100);
+}
+
+proptest! {
+    #[test]
+    fn every_task_is_started_once_and_calls_keep_their_order(
+        tasks in prop::collection::vec((0_i64..4, 0_i64..3, prop::option::of(0_u8..3), any::<bool>()), 0..80),
+        burst in 1_usize..30,
+        ends in prop::collection::vec((any::<prop::sample::Index>(), 0_u8..5), 0..200),
+    ) {
+        let mut lanes = Lanes::new(8, REST);
+        let mut clock = now();
+        let total = tasks.len();
+        let mut tasks = tasks.into_iter().enumerate();
+        let mut under_way: Vec<Fake> = Vec::new();
+        let mut started: Vec<Fake> = Vec::new();
+        let mut ends = ends.into_iter();
+        for _ in 0..10_000 {
+            for (number, (webhook, tenant, call, retry)) in tasks.by_ref().take(burst) {
+                lanes.push(Fake { webhook, tenant, call, retry, number });
+            }
+            while let Some(task) = lanes.next() {
+                started.push(task.clone());
+                under_way.push(task);
+            }
+            if !under_way.is_empty() {
+                let (index, end) = ends.next().map_or((0, 0), |(i, e)| (i.index(under_way.len()), e));
+                let health = [Health::Good, Health::Refusing, Health::Timeout, Health::Unreachable, Health::Unknown];
+                let task = under_way.swap_remove(index);
+                lanes.finish(&task, health[usize::from(end)], clock);
+            }
+            if let Some(until) = lanes.next_timeout() {
+                clock = clock.max(until);
+                lanes.handle_timeout(clock);
+            }
+            if started.len() == total && under_way.is_empty() {
+                break;
+            }
+        }
+        prop_assert_eq!(started.len(), total);
+        for a in 0..started.len() {
+            for b in a + 1..started.len() {
+                let (x, y) = (&started[a], &started[b]);
+                let same = x.webhook == y.webhook && x.call.is_some() && x.call == y.call && !x.retry && !y.retry;
+                prop_assert!(!same || x.number < y.number);
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! How much is held in memory, so that a crowd waits in the database instead.
+//!
+//! A delivery that finds no seat is written unleased, and from then on everything of that webhook is, until a claim
+//! has emptied the queue: so a later event cannot pass an earlier one.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use domain::ids::WebhookId;
+use tokio::sync::Notify;
+
+/// Deliveries in memory, all webhooks together.
+pub(crate) const TOTAL: usize = 32_768;
+/// Deliveries in memory of one webhook.
+const PER_WEBHOOK: usize = if cfg!(test) { 64 } else { 4_096 };
+/// Rows claimed at once.
+const CLAIM_LIMIT: usize = 256;
+
+#[derive(Default)]
+pub(crate) struct Room {
+    inner: Mutex<Inner>,
+    /// Wakes the claimer: something was written that nobody has.
+    pub(crate) unleased: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    open: bool,
+    total: usize,
+    shares: HashMap<WebhookId, Share>,
+}
+
+#[derive(Default)]
+struct Share {
+    held: usize,
+    /// Transactions that have written unleased rows and are not over.
+    spilling: usize,
+    spills: u64,
+    spilled: bool,
+}
+
+/// A place in memory for one delivery; dropping it frees the place.
+pub(crate) struct Seat {
+    room: Arc<Room>,
+    webhook: WebhookId,
+}
+
+/// A transaction that writes unleased rows; dropped when it is over.
+pub(crate) struct Spill {
+    room: Arc<Room>,
+    webhook: WebhookId,
+}
+
+/// What was known before a claim.
+pub(crate) struct Ticket {
+    spills: u64,
+    clean: bool,
+}
+
+impl Room {
+    /// From now on deliveries are taken into memory.
+    pub(crate) fn open(&self) {
+        self.lock().open = true;
+    }
+
+    pub(crate) fn close(&self) {
+        self.lock().open = false;
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.lock().open
+    }
+
+    /// Returns a seat for a new delivery, `None` if it has to wait in the database.
+    pub(crate) fn admit(self: &Arc<Self>, webhook: WebhookId) -> Option<Seat> {
+        let mut inner = self.lock();
+        if !inner.open || inner.total >= TOTAL {
+            return None;
+        }
+        let share = inner.shares.entry(webhook).or_default();
+        if share.spilled || share.held >= PER_WEBHOOK {
+            return None;
+        }
+        share.held += 1;
+        inner.total += 1;
+        Some(Seat { room: Arc::clone(self), webhook })
+    }
+
+    /// Returns a seat for a claimed delivery.
+    pub(crate) fn seat(self: &Arc<Self>, webhook: WebhookId) -> Seat {
+        let mut inner = self.lock();
+        inner.shares.entry(webhook).or_default().held += 1;
+        inner.total += 1;
+        Seat { room: Arc::clone(self), webhook }
+    }
+
+    /// Notes that a transaction writes unleased rows of a webhook.
+    pub(crate) fn spill(self: &Arc<Self>, webhook: WebhookId) -> Spill {
+        let mut inner = self.lock();
+        let share = inner.shares.entry(webhook).or_default();
+        share.spilling += 1;
+        share.spills += 1;
+        share.spilled = true;
+        Spill { room: Arc::clone(self), webhook }
+    }
+
+    /// Returns how many rows of a webhook may be claimed now, and what to hand to [`Self::claimed`] afterwards.
+    pub(crate) fn before_claim(&self, webhook: WebhookId) -> (usize, Ticket) {
+        let mut inner = self.lock();
+        let total = TOTAL.saturating_sub(inner.total);
+        let share = inner.shares.entry(webhook).or_default();
+        let room = PER_WEBHOOK.saturating_sub(share.held).min(total).min(CLAIM_LIMIT);
+        (room, Ticket { spills: share.spills, clean: share.spilling == 0 })
+    }
+
+    /// Notes that a claim found fewer rows than it asked for: new deliveries may come straight into memory again.
+    pub(crate) fn drained(&self, webhook: WebhookId, ticket: &Ticket) {
+        let mut inner = self.lock();
+        if let Some(share) = inner.shares.get_mut(&webhook)
+            && ticket.clean
+            && ticket.spills == share.spills
+        {
+            share.spilled = false;
+        }
+        Self::tidy(&mut inner, webhook);
+    }
+
+    /// Returns the webhooks whose deliveries wait in the database.
+    pub(crate) fn spilled(&self) -> Vec<WebhookId> {
+        self.lock().shares.iter().filter(|(_, share)| share.spilled).map(|(id, _)| *id).collect()
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.lock().total
+    }
+
+    fn tidy(inner: &mut Inner, webhook: WebhookId) {
+        if inner.shares.get(&webhook).is_some_and(|s| s.held == 0 && s.spilling == 0 && !s.spilled) {
+            inner.shares.remove(&webhook);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut inner = self.room.lock();
+        inner.total -= 1;
+        if let Some(share) = inner.shares.get_mut(&self.webhook) {
+            share.held -= 1;
+        }
+        Room::tidy(&mut inner, self.webhook);
+    }
+}
+
+impl Drop for Spill {
+    fn drop(&mut self) {
+        if let Some(share) = self.room.lock().shares.get_mut(&self.webhook) {
+            share.spilling -= 1;
+        }
+        self.room.unleased.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOOK: WebhookId = WebhookId(1);
+
+    fn open() -> Arc<Room> {
+        let room = Arc::new(Room::default());
+        room.open();
+        room
+    }
+
+    #[test]
+    fn a_webhook_that_fills_its_share_leaves_room_for_others() {
+        let room = open();
+        let seats: Vec<_> = (0..PER_WEBHOOK).filter_map(|_| room.admit(HOOK)).collect();
+        assert_eq!(seats.len(), PER_WEBHOOK);
+        assert!(room.admit(HOOK).is_none());
+        assert!(room.admit(WebhookId(2)).is_some());
+        drop(seats);
+        assert_eq!(room.held(), 0);
+        assert!(room.lock().shares.is_empty());
+    }
+
+    #[test]
+    fn nothing_passes_what_waits_in_the_database() {
+        let room = open();
+        let spill = room.spill(HOOK);
+        assert!(room.admit(HOOK).is_none());
+        // A claim that began before the transaction was over may have missed its rows.
+        let (_, ticket) = room.before_claim(HOOK);
+        drop(spill);
+        room.drained(HOOK, &ticket);
+        assert!(room.admit(HOOK).is_none());
+        let (_, ticket) = room.before_claim(HOOK);
+        drop(room.spill(HOOK));
+        room.drained(HOOK, &ticket);
+        assert!(room.admit(HOOK).is_none());
+        let (_, ticket) = room.before_claim(HOOK);
+        room.drained(HOOK, &ticket);
+        assert!(room.admit(HOOK).is_some());
+    }
+
+    #[test]
+    fn a_closed_room_admits_nobody() {
+        let room = open();
+        room.close();
+        assert!(room.admit(HOOK).is_none());
+    }
+}
