@@ -1,4 +1,5 @@
 //! `/api/pbx/caller-ids`.
+#![expect(unused_qualifications, reason = "utoipa's macro writes them around the types of queries")]
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -62,7 +63,7 @@ struct CallerIdBody {
 }
 
 /// Lists the account's caller IDs, by number.
-#[utoipa::path(get, path = "/api/pbx/caller-ids", tag = "pbx", responses(
+#[utoipa::path(get, path = "/api/pbx/caller-ids", tag = "pbx", params(ListParams), responses(
     (status = 200, body = Listing<CallerIdBody>),
     (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
 async fn list_caller_ids(

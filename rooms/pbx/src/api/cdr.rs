@@ -1,4 +1,5 @@
 //! `/api/pbx/cdr`.
+#![expect(unused_qualifications, reason = "utoipa's macro writes them around the types of queries")]
 
 use axum::{
     body::Body,
@@ -53,7 +54,7 @@ struct ListParams {
 }
 
 /// Lists call records, the newest first. Without `view_all_cdr` or `view_team_cdr` only those of the own extension.
-#[utoipa::path(get, path = "/api/pbx/cdr", tag = "pbx", responses(
+#[utoipa::path(get, path = "/api/pbx/cdr", tag = "pbx", params(ListParams), responses(
     (status = 200, body = Listing<CdrBody>),
     (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
 async fn list_cdr(State(pbx): State<Pbx>, Caller(who): Caller, Query(params): Query<ListParams>) -> Result<Response> {

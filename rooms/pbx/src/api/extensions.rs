@@ -1,4 +1,5 @@
 //! `/api/pbx/extensions`.
+#![expect(unused_qualifications, reason = "utoipa's macro writes them around the types of queries")]
 
 use axum::extract::State;
 use domain::Timestamp;
@@ -55,9 +56,16 @@ struct DeleteParams {
     force: Option<String>,
 }
 
-/// What a client may write of an extension. Absent fields keep what they are.
+/// What a client may write of an extension. Absent fields keep what they are, null clears.
 #[derive(Debug, Deserialize, ToSchema)]
-struct ExtensionFields {
+#[schema(as = WriteExtension)]
+struct Written {
+    /// 3-10 digits; the name that phones register with. Needed to create one, cannot be changed.
+    #[schema(example = "1001", pattern = "^[0-9]{3,10}$")]
+    extension_number: Option<String>,
+    /// Only to create one: 12-64 visible ASCII characters; made by the server if absent.
+    #[schema(min_length = 12, max_length = 64)]
+    sip_password: Option<String>,
     /// At most 100 characters.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, example = "Front desk", max_length = 100)]
@@ -83,26 +91,6 @@ struct ExtensionFields {
     #[schema(minimum = 1, maximum = 10, default = 2)]
     max_concurrent: Option<i64>,
     tls_enabled: Option<bool>,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-struct CreateExtension {
-    /// 3-10 digits; the name that phones register with.
-    #[schema(required = true, example = "1001", pattern = "^[0-9]{3,10}$")]
-    extension_number: Option<String>,
-    /// 12-64 visible ASCII characters; made by the server if absent.
-    #[schema(min_length = 12, max_length = 64)]
-    sip_password: Option<String>,
-    #[serde(flatten)]
-    fields: ExtensionFields,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-struct UpdateExtension {
-    /// May be repeated, cannot be changed.
-    extension_number: Option<String>,
-    #[serde(flatten)]
-    fields: ExtensionFields,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -166,7 +154,7 @@ struct RotatedPassword {
 }
 
 /// Lists the account's extensions, by number.
-#[utoipa::path(get, path = "/api/pbx/extensions", tag = "pbx", responses(
+#[utoipa::path(get, path = "/api/pbx/extensions", tag = "pbx", params(ListParams), responses(
     (status = 200, body = Listing<ExtensionBody>),
     (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
 async fn list_extensions(
@@ -184,23 +172,21 @@ async fn list_extensions(
 }
 
 /// Creates an extension. The answer carries its SIP password, this once.
-#[utoipa::path(post, path = "/api/pbx/extensions", tag = "pbx", request_body = CreateExtension, responses(
+#[utoipa::path(post, path = "/api/pbx/extensions", tag = "pbx", request_body = Written, responses(
     (status = 201, body = Created<CreatedBody>),
     (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 409, body = ErrorBody, description = "The number is taken."), (status = 422, body = ErrorBody)))]
 async fn create_extension(
     State(pbx): State<Pbx>,
     Caller(who): Caller,
-    body: Body<CreateExtension>,
+    body: Body<Written>,
 ) -> Result<Created<CreatedBody>> {
-    let CreateExtension { extension_number, sip_password, fields } = body.value;
-    let new = NewExtension { number: extension_number, sip_password, fill: fields.into() };
-    let (extension, sip_password) = ops::create(&pbx.desk(), &who, new, body.fields).await?;
+    let (extension, sip_password) = ops::create(&pbx.desk(), &who, body.value.into(), body.fields).await?;
     Ok(Created(CreatedBody { extension: extension.into(), sip_password }))
 }
 
 /// Returns numbers of a range that no extension has.
-#[utoipa::path(get, path = "/api/pbx/extensions/available-numbers", tag = "pbx", responses(
+#[utoipa::path(get, path = "/api/pbx/extensions/available-numbers", tag = "pbx", params(RangeParams), responses(
     (status = 200, body = Data<Vec<String>>),
     (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
 async fn available_numbers(
@@ -227,23 +213,23 @@ async fn show_extension(
 
 /// Changes an extension: the fields that are given, null clears.
 #[utoipa::path(put, path = "/api/pbx/extensions/{ext}", tag = "pbx", params(("ext" = String, Path)),
-    request_body = UpdateExtension, responses(
+    request_body = Written, responses(
     (status = 200, body = Data<ExtensionBody>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
 async fn update_extension(
     State(pbx): State<Pbx>,
     Caller(who): Caller,
     Path(number): Path<String>,
-    body: Body<UpdateExtension>,
+    body: Body<Written>,
 ) -> Result<Data<ExtensionBody>> {
     let mut fields = body.fields;
-    let same = body.value.extension_number.is_none_or(|other| other == number);
+    let same = body.value.extension_number.as_ref().is_none_or(|other| *other == number);
     fields.check("extension_number", same, "The extension number cannot be changed.");
-    Ok(Data(ops::update(&pbx.desk(), &who, &number, body.value.fields.into(), fields).await?.into()))
+    Ok(Data(ops::update(&pbx.desk(), &who, &number, body.value.into(), fields).await?.into()))
 }
 
 /// Deletes an extension and ends its registrations.
-#[utoipa::path(delete, path = "/api/pbx/extensions/{ext}", tag = "pbx", params(("ext" = String, Path)),
+#[utoipa::path(delete, path = "/api/pbx/extensions/{ext}", tag = "pbx", params(("ext" = String, Path), DeleteParams),
     responses(
     (status = 200, body = Data<Nothing>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "It has a call up.")))]
@@ -291,8 +277,15 @@ impl From<Extension> for ExtensionBody {
     }
 }
 
-impl From<ExtensionFields> for Fill {
-    fn from(fields: ExtensionFields) -> Self {
+impl From<Written> for NewExtension {
+    fn from(mut written: Written) -> Self {
+        let (number, sip_password) = (written.extension_number.take(), written.sip_password.take());
+        Self { number, sip_password, fill: written.into() }
+    }
+}
+
+impl From<Written> for Fill {
+    fn from(fields: Written) -> Self {
         Self {
             display_name: fields.display_name,
             voicemail_enabled: fields.voicemail_enabled,

@@ -5,6 +5,8 @@ mod calls;
 mod cdr;
 mod extensions;
 mod recordings;
+#[cfg(test)]
+mod tests;
 mod trunks;
 
 use serde::{Deserialize, Deserializer};
@@ -51,17 +53,3 @@ fn page(fields: &mut Fields, page: Option<&str>, per_page: Option<&str>) -> Page
 const LAST_PAGE: i64 = 10_000_000;
 /// Most rows of a page.
 const MOST_PER_PAGE: i64 = 200;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_outside_of_its_range_is_a_bad_field() {
-        let mut fields = Fields::new();
-        assert_eq!(page(&mut fields, None, Some("200")), Page { page: 1, per_page: 200 });
-        assert!(fields.is_empty());
-        page(&mut fields, Some("0"), Some("x"));
-        assert_eq!(fields.names().collect::<Vec<_>>(), ["page", "per_page"]);
-    }
-}

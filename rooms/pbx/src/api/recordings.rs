@@ -1,4 +1,5 @@
 //! `/recordings/{uuid}.wav`: the signed URL of a recording. It needs no token, and one range of bytes may be asked for.
+#![expect(unused_qualifications, reason = "utoipa's macro writes them around the types of queries")]
 
 use std::io::SeekFrom;
 
@@ -41,7 +42,7 @@ struct SignedParams {
 
 /// Sends a recording. The URL comes from `recording_url` or from the redirect of `/api/pbx/cdr/{uuid}/recording`.
 #[utoipa::path(get, path = "/recordings/{file}", tag = "pbx", security(()),
-    params(("file" = String, Path, description = "`{uuid}.wav`")), responses(
+    params(("file" = String, Path, description = "`{uuid}.wav`"), SignedParams), responses(
     (status = 200, content_type = "audio/wav", description = "The whole recording."),
     (status = 206, content_type = "audio/wav", description = "The range that was asked for."),
     (status = 403, body = ErrorBody, description = "The signature is not valid."),

@@ -12,7 +12,7 @@ pub(crate) mod routes;
 pub(crate) mod trunks;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use changes::{any_tenant_bump_change_version, any_tenant_change_version};
 
