@@ -70,3 +70,5 @@ pub const MAX_GLARE_RETRIES: u8 = 3;
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
 /// Option tags that may be required of us.
 pub const EXTENSIONS: &[&str] = &["path", "outbound"];
+/// Provisional responses of one leg that its owner hears of; the same one again is not told.
+pub const MAX_PROGRESS: u8 = 32;

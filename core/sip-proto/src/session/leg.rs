@@ -85,6 +85,8 @@ pub(crate) struct Leg {
     pub(crate) state: State,
     pub(crate) outgoing: bool,
     pub(crate) dialog: Dialog,
+    /// The last provisional response that was told: status and hash of its SDP; and how many were told.
+    pub(crate) progress: (u16, u64, u8),
     /// Tags of early dialogs.
     pub(crate) early: Vec<String>,
     /// Our INVITE that has no final response yet.
@@ -111,6 +113,7 @@ impl Leg {
             outgoing: state == State::Calling,
             state,
             dialog,
+            progress: (0, 0, 0),
             early: Vec::new(),
             client: None,
             server: None,

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     dialog::Dialog,
     endpoint::{
-        config::{ALLOW, MAX_FORKS, MAX_FORWARDS},
+        config::{ALLOW, MAX_FORKS, MAX_FORWARDS, MAX_PROGRESS},
         core::{Core, LegRequest, Outgoing, Slot, User},
         ids::Token,
     },
@@ -106,7 +106,13 @@ impl Leg {
         {
             self.early.push(tag.to_owned());
         }
-        self.tell(core, LegEventKind::Progress { status, sdp: sdp_of(response) });
+        let sdp = sdp_of(response);
+        let hash = sdp.as_ref().map_or(0, |sdp| core.ids.hash(&[sdp]));
+        let (last, last_hash, told) = self.progress;
+        if (status, hash) != (last, last_hash) && told < MAX_PROGRESS {
+            self.progress = (status, hash, told + 1);
+            self.tell(core, LegEventKind::Progress { status, sdp });
+        }
     }
 
     /// The first 2xx: it is acknowledged at once, and it is the call unless the owner hung up.

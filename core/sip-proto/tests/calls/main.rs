@@ -5,6 +5,7 @@ mod cancel;
 mod dialogs;
 mod forged;
 mod forks;
+mod hostile;
 mod lossy;
 mod net;
 mod offers;
