@@ -31,7 +31,7 @@ enum Command {
     /// Prints the OpenAPI document.
     Openapi,
     /// Does for the host what the API refuses to do; works beside a running server.
-    Admin(admin::Args),
+    Admin(Box<admin::Args>),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -55,7 +55,7 @@ fn main() -> anyhow::Result<()> {
                 println!("{}", openapi::to_pretty_json(&Box::pin(openapi::generate()).await?)?);
                 Ok(())
             }
-            Command::Admin(args) => admin::run(&config, args).await,
+            Command::Admin(args) => admin::run(&config, &args).await,
         }
     })
 }

@@ -9,10 +9,17 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 
 /// The server's loops. Each is started again if it ends or panics, until [`Tasks::stop`].
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Tasks {
     tracker: TaskTracker,
     stop: CancellationToken,
+    restart_after: Duration,
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self { tracker: TaskTracker::new(), stop: CancellationToken::new(), restart_after: RESTART_AFTER }
+    }
 }
 
 impl Tasks {
@@ -22,7 +29,7 @@ impl Tasks {
         F: FnMut() -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let stop = self.stop.clone();
+        let (stop, restart_after) = (self.stop.clone(), self.restart_after);
         self.tracker.spawn(async move {
             loop {
                 let ended = tokio::select! {
@@ -34,7 +41,7 @@ impl Tasks {
                 metrics::counter!("tasks_restarted_total", "task" => name).increment(1);
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = tokio::time::sleep(RESTART_AFTER) => {}
+                    () = tokio::time::sleep(restart_after) => {}
                 }
             }
         });
@@ -72,9 +79,9 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_loop_that_panics_is_started_again_until_the_server_stops() {
-        let tasks = Tasks::default();
+        let tasks = Tasks { restart_after: Duration::ZERO, ..Tasks::default() };
         let starts = Arc::new(AtomicUsize::new(0));
         let (seen, count) = tokio::sync::watch::channel(0);
         let counted = starts.clone();

@@ -3,7 +3,9 @@
 #![expect(clippy::print_stdout, reason = "prints its answers")]
 
 mod accounts;
+mod exchange;
 mod table;
+mod webhooks;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
@@ -38,12 +40,27 @@ enum Subject {
     /// Bearer tokens of people and applications.
     #[command(subcommand)]
     Token(accounts::TokenCommand),
+    /// Where events are sent.
+    #[command(subcommand)]
+    Webhook(webhooks::WebhookCommand),
+    /// Events on their way, delivered or given up.
+    #[command(subcommand)]
+    Delivery(webhooks::DeliveryCommand),
+    /// Ways to carriers.
+    #[command(subcommand)]
+    Trunk(exchange::TrunkCommand),
+    /// Numbers that may be shown to the called side.
+    #[command(subcommand)]
+    CallerId(exchange::CallerIdCommand),
+    /// Where dialled numbers lead.
+    #[command(subcommand)]
+    Route(exchange::RouteCommand),
 }
 
 /// Does one command and prints its answer.
-pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
+pub async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let rooms = wire::rooms(config).await?;
-    let answer = Box::pin(answer(&rooms, &args)).await;
+    let answer = Box::pin(answer(&rooms, args)).await;
     rooms.db.close().await;
     let answer = answer?;
     if args.json {
@@ -55,11 +72,16 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
 }
 
 async fn answer(rooms: &Rooms, args: &Args) -> anyhow::Result<Value> {
-    let account = args.account.as_deref();
+    let who = async || who(rooms, args.account.as_deref()).await;
     match &args.subject {
         Subject::Account(command) => accounts::account(rooms, command).await,
-        Subject::User(command) => accounts::user(rooms, &who(rooms, account).await?, command).await,
-        Subject::Token(command) => accounts::token(rooms, &who(rooms, account).await?, command).await,
+        Subject::User(command) => accounts::user(rooms, &who().await?, command).await,
+        Subject::Token(command) => accounts::token(rooms, &who().await?, command).await,
+        Subject::Webhook(command) => webhooks::webhook(rooms, &who().await?, command).await,
+        Subject::Delivery(command) => webhooks::delivery(rooms, &who().await?, command).await,
+        Subject::Trunk(command) => exchange::trunk(rooms, &who().await?, command).await,
+        Subject::CallerId(command) => exchange::caller_id(rooms, &who().await?, command).await,
+        Subject::Route(command) => exchange::route(rooms, &who().await?, command).await,
     }
 }
 

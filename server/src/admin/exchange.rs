@@ -1,0 +1,265 @@
+//! `zorio admin trunk | caller-id | route`.
+
+use std::net::IpAddr;
+
+use anyhow::bail;
+use clap::Subcommand;
+use domain::{Principal, ids::TrunkId};
+use pbx::{
+    model::{CallerId, Route, RouteKind, Trunk, TrunkStatus},
+    ops::{
+        caller_ids, routes,
+        trunks::{self, NewTrunk},
+    },
+};
+use serde_json::{Value, json};
+use web::{Fields, Listing, Page};
+
+use crate::wire::Rooms;
+
+#[derive(Subcommand, Debug)]
+pub(super) enum TrunkCommand {
+    /// Makes a trunk: with a login (digest), by address, or open.
+    Create(Box<TrunkFields>),
+    /// Lists the account's trunks.
+    List,
+    /// Takes a trunk into use or out of it.
+    Update {
+        id: i64,
+        /// active or disabled.
+        #[arg(long, value_parser = trunk_status)]
+        status: TrunkStatus,
+    },
+    /// Deletes a trunk that no route leads to.
+    Delete { id: i64 },
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct TrunkFields {
+    #[arg(long)]
+    name: String,
+    /// Name or address of the carrier.
+    #[arg(long)]
+    host: String,
+    #[arg(long)]
+    port: Option<u16>,
+    /// udp or tcp.
+    #[arg(long)]
+    transport: Option<String>,
+    /// none, ip or digest; by default what the other arguments mean.
+    #[arg(long)]
+    auth: Option<String>,
+    #[arg(long)]
+    username: Option<String>,
+    #[arg(long)]
+    password: Option<String>,
+    /// The only realm that the password is answered for.
+    #[arg(long)]
+    realm: Option<String>,
+    #[arg(long)]
+    from_user: Option<String>,
+    #[arg(long)]
+    from_domain: Option<String>,
+    /// Calls that may be up at a time.
+    #[arg(long)]
+    max_channels: Option<i64>,
+    /// Addresses whose requests are this trunk's without a login.
+    #[arg(long, value_delimiter = ',')]
+    sources: Vec<IpAddr>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum CallerIdCommand {
+    /// Adds a number that may be shown to the called side.
+    Create {
+        #[arg(long)]
+        number: String,
+        #[arg(long)]
+        label: Option<String>,
+        /// The trunk that the carrier accepts it on; any if absent.
+        #[arg(long)]
+        trunk_id: Option<i64>,
+    },
+    /// Lists the account's caller IDs.
+    List,
+    /// Deletes a caller ID that no extension shows.
+    Delete { id: i64 },
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum RouteCommand {
+    /// Adds a route: --prefix or --default with a trunk for calls out, --did with an extension for calls in.
+    Create {
+        /// Dialled numbers that begin so leave by --trunk-id; the longest prefix wins.
+        #[arg(long, conflicts_with_all = ["default", "did"])]
+        prefix: Option<String>,
+        /// Every other number leaves by --trunk-id.
+        #[arg(long, conflicts_with = "did")]
+        default: bool,
+        /// Calls from outside to this number ring --extension.
+        #[arg(long, requires = "extension")]
+        did: Option<String>,
+        #[arg(long)]
+        extension: Option<String>,
+        #[arg(long)]
+        trunk_id: Option<i64>,
+        /// Lower goes first.
+        #[arg(long, default_value_t = 0)]
+        priority: i64,
+    },
+    /// Lists the account's routes.
+    List,
+    /// Deletes a route.
+    Delete { id: i64 },
+}
+
+pub(super) async fn trunk(rooms: &Rooms, who: &Principal, command: &TrunkCommand) -> anyhow::Result<Value> {
+    let desk = &rooms.desk;
+    match command {
+        TrunkCommand::Create(fields) => {
+            let fields = fields.as_ref();
+            let new = NewTrunk {
+                name: fields.name.clone(),
+                host: fields.host.clone(),
+                port: fields.port,
+                transport: fields.transport.clone(),
+                auth: fields.auth.clone(),
+                username: fields.username.clone(),
+                password: fields.password.clone(),
+                realm: fields.realm.clone(),
+                from_user: fields.from_user.clone(),
+                from_domain: fields.from_domain.clone(),
+                max_channels: fields.max_channels,
+                sources: fields.sources.clone(),
+            };
+            Ok(trunk_body(&trunks::create(desk, who, new).await?))
+        }
+        TrunkCommand::List => {
+            all(
+                async |page| trunks::list(desk, who, page).await,
+                |state| {
+                    let mut body = trunk_body(&state.trunk);
+                    body["channels_in_use"] = json!(state.channels_in_use);
+                    body
+                },
+            )
+            .await
+        }
+        TrunkCommand::Update { id, status } => {
+            Ok(trunk_body(&trunks::set_status(desk, who, TrunkId(*id), *status).await?))
+        }
+        TrunkCommand::Delete { id } => {
+            trunks::delete(desk, who, TrunkId(*id)).await?;
+            Ok(json!({"id": id, "deleted": true}))
+        }
+    }
+}
+
+pub(super) async fn caller_id(rooms: &Rooms, who: &Principal, command: &CallerIdCommand) -> anyhow::Result<Value> {
+    let desk = &rooms.desk;
+    match command {
+        CallerIdCommand::Create { number, label, trunk_id } => {
+            let fill = caller_ids::Fill {
+                number: Some(number.clone()),
+                label: label.clone().map(Some),
+                status: None,
+                trunk_id: trunk_id.map(Some),
+            };
+            Ok(caller_id_body(&caller_ids::create(desk, who, fill, Fields::new()).await?))
+        }
+        CallerIdCommand::List => {
+            all(async |page| caller_ids::list(desk, who, None, page).await, |row| caller_id_body(&row)).await
+        }
+        CallerIdCommand::Delete { id } => {
+            caller_ids::delete(desk, who, *id).await?;
+            Ok(json!({"id": id, "deleted": true}))
+        }
+    }
+}
+
+pub(super) async fn route(rooms: &Rooms, who: &Principal, command: &RouteCommand) -> anyhow::Result<Value> {
+    let desk = &rooms.desk;
+    match command {
+        RouteCommand::Create { prefix, default, did, extension, trunk_id, priority } => {
+            let kind = match (prefix, default, did, extension, trunk_id.map(TrunkId)) {
+                (Some(prefix), false, None, None, Some(trunk)) => RouteKind::Prefix { prefix: prefix.clone(), trunk },
+                (None, true, None, None, Some(trunk)) => RouteKind::Default { trunk },
+                (None, false, Some(number), Some(extension), trunk) => {
+                    RouteKind::Did { number: number.clone(), extension: extension.clone(), trunk }
+                }
+                _ => bail!("a route is --prefix P --trunk-id T, --default --trunk-id T, or --did N --extension E"),
+            };
+            Ok(route_body(&routes::create(desk, who, kind, *priority).await?))
+        }
+        RouteCommand::List => Ok(routes::list(desk, who).await?.iter().map(route_body).collect()),
+        RouteCommand::Delete { id } => {
+            routes::delete(desk, who, *id).await?;
+            Ok(json!({"id": id, "deleted": true}))
+        }
+    }
+}
+
+/// Reads a list to its last page.
+async fn all<T>(
+    mut read: impl AsyncFnMut(Page) -> pbx::Result<Listing<T>>,
+    body: impl Fn(T) -> Value,
+) -> anyhow::Result<Value> {
+    let mut rows = Vec::new();
+    let mut page = Page { page: 1, per_page: 200 };
+    loop {
+        let listing = read(page).await?;
+        let last = listing.last_page;
+        rows.extend(listing.data.into_iter().map(&body));
+        if page.page >= last {
+            return Ok(Value::Array(rows));
+        }
+        page.page += 1;
+    }
+}
+
+fn trunk_status(text: &str) -> Result<TrunkStatus, String> {
+    TrunkStatus::parse(text).ok_or_else(|| "active or disabled".to_owned())
+}
+
+fn trunk_body(trunk: &Trunk) -> Value {
+    json!({
+        "id": trunk.id,
+        "name": trunk.name,
+        "host": trunk.host,
+        "port": trunk.port,
+        "transport": trunk.transport.as_str(),
+        "auth": trunk.auth.as_str(),
+        "username": trunk.username,
+        "max_channels": trunk.max_channels,
+        "sources": trunk.sources,
+        "status": trunk.status.as_str(),
+        "created_at": trunk.created_at.rfc3339(),
+    })
+}
+
+fn caller_id_body(caller_id: &CallerId) -> Value {
+    json!({
+        "id": caller_id.id,
+        "number": caller_id.number,
+        "label": caller_id.label,
+        "status": caller_id.status.as_str(),
+        "trunk_id": caller_id.trunk,
+        "created_at": caller_id.created_at.rfc3339(),
+    })
+}
+
+fn route_body(route: &Route) -> Value {
+    let (kind, pattern, extension, trunk) = match &route.kind {
+        RouteKind::Prefix { prefix, trunk } => ("prefix", Some(prefix), None, Some(*trunk)),
+        RouteKind::Default { trunk } => ("default", None, None, Some(*trunk)),
+        RouteKind::Did { number, extension, trunk } => ("did", Some(number), Some(extension), *trunk),
+    };
+    json!({
+        "id": route.id,
+        "kind": kind,
+        "pattern": pattern,
+        "extension": extension,
+        "trunk_id": trunk,
+        "priority": route.priority,
+    })
+}

@@ -1,0 +1,4 @@
+mod auth;
+mod contacts;
+mod errors;
+mod limits;

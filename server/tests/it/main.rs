@@ -1,0 +1,11 @@
+//! The integration tests: the real server, a real database, real clients. Folders mirror the URLs.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod admin;
+mod api;
+mod calls;
+mod chaos;
+mod openapi;
+mod operations;
+mod support;
