@@ -187,12 +187,12 @@ impl Endpoint {
     /// Finds out who sent a request; strangers are challenged without keeping anything.
     fn sender(&mut self, flow: Flow, request: &Message, size: usize, now: Instant) -> Sender {
         // A trusted trunk calls; it does not register.
-        if self.core.is_trusted(&flow) && *request.method() != Method::Register {
-            return Sender::Trusted;
-        }
+        let trusted = *request.method() != Method::Register && self.core.is_trusted(&flow);
         let seconds = self.seconds(now);
         match auth::check(&self.core, &mut self.nonces, flow.peer.ip(), request, seconds) {
+            // A phone behind the address of a trunk proves more than the address does.
             Checked::Fresh(credentials) => Sender::Login(credentials),
+            _ if trusted => Sender::Trusted,
             Checked::Challenge { stale } => {
                 let challenge = auth::stateless_challenge(&mut self.core, flow, request, stale, seconds);
                 self.core.respond_statelessly(flow, request, &challenge, bound(flow, size));

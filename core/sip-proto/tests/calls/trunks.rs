@@ -136,3 +136,25 @@ fn invite_again(net: &mut Net, caller: std::net::SocketAddr) -> (LegKey, Message
     net.raw.clear();
     invite(net, caller, Some("carrier.example"))
 }
+
+#[test]
+fn a_login_counts_more_than_a_trusted_address() {
+    let (mut net, _, callee) = Net::pair(4);
+    let phone = at(TRUNK);
+    net.inject(phone, callee, crate::dialogs::invite_text("z9hG4bK1", "one"));
+    net.pass(10);
+    let incoming = net.incoming(callee).unwrap();
+    assert!(incoming.credentials.is_none(), "the address is trusted");
+    net.command(callee, incoming.leg, LegCommand::Challenge);
+    net.pass(10);
+    let refusal = net.raw.remove(&phone).unwrap().pop_back().unwrap();
+    let challenge = sip_proto::digest::Challenge::parse(refusal.header(Name::ProxyAuthenticate).unwrap()).unwrap();
+    let login = sip_proto::digest::Login { username: "9", password: "secret" };
+    let credentials = challenge.answer(&login, "INVITE", "sip:200@10.0.0.2", "c", 1);
+    let again = crate::dialogs::request_text("INVITE", "z9hG4bK2", "one", "<sip:200@10.0.0.2>", 2)
+        .replace("Content-Length", &format!("Proxy-Authorization: {credentials}\r\nContent-Length"));
+    net.inject(phone, callee, again);
+    net.pass(10);
+    let login = net.incoming(callee).unwrap().credentials.unwrap();
+    assert_eq!(login.username(), "9");
+}
