@@ -176,8 +176,8 @@ create table cdr (
     -- The UUID first, so that the key also finds a record by its UUID alone.
     primary key (uuid, day)
 );
--- An account's records of a period, in the order of the list; direction and team let counting read the index alone.
-create index cdr_by_start on cdr (tenant_id, start_time, uuid, direction, team_id);
+-- An account's records of a period, in the order of the list; the other columns let counting read the index alone.
+create index cdr_by_start on cdr (tenant_id, start_time, uuid, direction, team_id, day);
 -- The records of an extension and of a phone number on either side, each in the order of the list.
 create index cdr_by_extension on cdr (tenant_id, extension_number, start_time, uuid) where extension_number is not null;
 create index cdr_by_agent on cdr (tenant_id, agent_extension, start_time, uuid) where agent_extension is not null;

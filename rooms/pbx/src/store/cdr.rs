@@ -86,24 +86,27 @@ impl FromRow for Cdr {
     }
 }
 
-/// Stores the record of a finished call. Writing it again changes nothing: recovery may come twice.
-/// Returns whether it was new.
-pub(crate) async fn insert(tx: &mut Tx, cdr: &Cdr) -> Result<bool> {
+/// Stores the record of a finished call in the account that it names. Writing it again changes nothing: recovery may
+/// come twice. Returns whether it was new.
+pub(crate) async fn any_tenant_insert(tx: &mut Tx, cdr: &Cdr) -> Result<bool> {
     let region = super::accounts::settings(tx, cdr.tenant).await?.region;
-    insert_in(tx, cdr, region).await
+    insert_in(tx, cdr.tenant, cdr, region).await
 }
 
-/// Like [`insert`], for those who know the account's numbering plan already.
-pub(crate) async fn insert_in(tx: &mut Tx, cdr: &Cdr, region: Region) -> Result<bool> {
+/// What the driver calls it.
+pub(crate) use any_tenant_insert as insert;
+
+/// Like [`any_tenant_insert`], for those who know the account's numbering plan already.
+pub(crate) async fn insert_in(tx: &mut Tx, tenant: TenantId, cdr: &Cdr, region: Region) -> Result<bool> {
     let caller = phone_key(&cdr.caller_number, region);
     // The two keys of a row differ, so that a search by either finds the row once.
     let destination = Some(phone_key(&cdr.destination_number, region)).filter(|destination| *destination != caller);
     let rows = sql("insert into cdr
             (day, uuid, tenant_id, direction, source_type, caller_number, destination_number, extension_number,
              agent_extension, caller_key, destination_key, team_id, start_time, answer_time, end_time, duration, billsec,
-             queue_name, queue_wait_time, trunk_id, trunk_name, transfer_count, result, hangup_cause, hangup_cause_q850, sip_status, hangup_by,
-             recording_state, recording_path, recording_duration, recording_size_bytes, disposition, campaign_id,
-             lead_id, tags, mos, legs)
+             queue_name, queue_wait_time, trunk_id, trunk_name, transfer_count, result, hangup_cause, hangup_cause_q850,
+             sip_status, hangup_by, recording_state, recording_path, recording_duration, recording_size_bytes,
+             disposition, campaign_id, lead_id, tags, mos, legs)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
              (select team_id from extension where tenant_id = $3 and extension_number = coalesce($9, $8)),
              $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32,
@@ -111,7 +114,7 @@ pub(crate) async fn insert_in(tx: &mut Tx, cdr: &Cdr, region: Region) -> Result<
          on conflict do nothing")
     .bind(cdr.start_time.day())
     .bind(cdr.uuid)
-    .bind(cdr.tenant)
+    .bind(tenant)
     .bind(cdr.direction)
     .bind(cdr.source_type)
     .bind(&cdr.caller_number)
@@ -195,7 +198,7 @@ pub(crate) async fn any_tenant_find(tx: &mut Tx, uuid: CallId) -> Result<Option<
     rows!("from cdr where uuid = $1").bind(uuid).first(tx).await
 }
 
-/// What drives a list. Every driver binds the same eight values; see [`Filter::bound`].
+/// What drives a list. Every driver binds the same ten values; see [`Filter::bound`].
 #[derive(Clone, Copy)]
 enum Driver {
     Period,
@@ -204,12 +207,13 @@ enum Driver {
 }
 
 // Macros, because the conditions are shared by three statements each and `concat!` takes literals alone.
+// The days are those of the period: by them PostgreSQL leaves partitions out.
 // A value that does not apply is null and named all the same, because PostgreSQL wants every `$n` used.
 // The two branches of a `union all` have an index each; an `or` over both columns would read the whole period.
 macro_rules! by_period {
     ($head:ident, $($tail:literal),+) => {
         $head!(
-            "from cdr where tenant_id = $1 and start_time >= $2 and start_time < $3
+            "from cdr where tenant_id = $1 and start_time >= $2 and start_time < $3 and day >= $9 and day <= $10
                and (cast($4 as text) is null or direction = $4)
                and (cast($5 as bigint) is null or team_id = $5)
                and cast($6 as text) is null and cast($7 as text) is null and cast($8 as text) is null ",
@@ -222,12 +226,14 @@ macro_rules! by_extension {
         $head!(
             "from (select * from cdr
                    where tenant_id = $1 and extension_number = $6 and start_time >= $2 and start_time < $3
+                     and day >= $9 and day <= $10
                      and (cast($4 as text) is null or direction = $4)
                      and (cast($5 as bigint) is null or team_id = $5)
                      and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7)
                    union all
                    select * from cdr
                    where tenant_id = $1 and agent_extension = $6 and start_time >= $2 and start_time < $3
+                     and day >= $9 and day <= $10
                      and (extension_number is null or extension_number <> $6)
                      and (cast($4 as text) is null or direction = $4)
                      and (cast($5 as bigint) is null or team_id = $5)
@@ -242,6 +248,7 @@ macro_rules! by_phone {
         $head!(
             "from (select * from cdr
                    where tenant_id = $1 and caller_key = $8 and start_time >= $2 and start_time < $3
+                     and day >= $9 and day <= $10
                      and (cast($4 as text) is null or direction = $4)
                      and (cast($5 as bigint) is null or team_id = $5)
                      and (cast($6 as text) is null or extension_number = $6 or agent_extension = $6)
@@ -249,6 +256,7 @@ macro_rules! by_phone {
                    union all
                    select * from cdr
                    where tenant_id = $1 and destination_key = $8 and start_time >= $2 and start_time < $3
+                     and day >= $9 and day <= $10
                      and (cast($4 as text) is null or direction = $4)
                      and (cast($5 as bigint) is null or team_id = $5)
                      and (cast($6 as text) is null or extension_number = $6 or agent_extension = $6)
@@ -271,7 +279,7 @@ impl Filter {
         }
     }
 
-    /// Binds $1 to $8. $6 drives [`Driver::Extension`], so it is the first extension there is.
+    /// Binds $1 to $10. $6 drives [`Driver::Extension`], so it is the first extension there is.
     fn bound(&self, tenant: TenantId, query: Query) -> Query {
         let (team, own) = match &self.scope {
             Scope::Account | Scope::Nothing => (None, None),
@@ -287,6 +295,8 @@ impl Filter {
             .bind(self.extension.as_ref().or(own))
             .bind(own)
             .bind(self.phone.as_deref())
+            .bind(self.from.day())
+            .bind(Timestamp(self.until.millis() - 1).day())
     }
 }
 
@@ -297,13 +307,13 @@ pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, filter: &Filter, slice: 
     }
     let (page, count) = match filter.driver() {
         Driver::Period => {
-            (by_period!(rows, "order by start_time desc, uuid desc limit $9 offset $10"), by_period!(count, ""))
+            (by_period!(rows, "order by start_time desc, uuid desc limit $11 offset $12"), by_period!(count, ""))
         }
         Driver::Extension => {
-            (by_extension!(rows, "order by start_time desc, uuid desc limit $9 offset $10"), by_extension!(count, ""))
+            (by_extension!(rows, "order by start_time desc, uuid desc limit $11 offset $12"), by_extension!(count, ""))
         }
         Driver::Phone => {
-            (by_phone!(rows, "order by start_time desc, uuid desc limit $9 offset $10"), by_phone!(count, ""))
+            (by_phone!(rows, "order by start_time desc, uuid desc limit $11 offset $12"), by_phone!(count, ""))
         }
     };
     let rows = filter.bound(tenant, page).bind(slice.limit).bind(slice.offset).all(tx).await?;
@@ -329,13 +339,13 @@ pub(crate) async fn after(
     let filter = Filter { until, ..filter.clone() };
     let query = match filter.driver() {
         Driver::Period => {
-            by_period!(rows, "and (start_time < $9 or uuid < $10) order by start_time desc, uuid desc limit $11")
+            by_period!(rows, "and (start_time < $11 or uuid < $12) order by start_time desc, uuid desc limit $13")
         }
         Driver::Extension => {
-            by_extension!(rows, "and (start_time < $9 or uuid < $10) order by start_time desc, uuid desc limit $11")
+            by_extension!(rows, "and (start_time < $11 or uuid < $12) order by start_time desc, uuid desc limit $13")
         }
         Driver::Phone => {
-            by_phone!(rows, "and (start_time < $9 or uuid < $10) order by start_time desc, uuid desc limit $11")
+            by_phone!(rows, "and (start_time < $11 or uuid < $12) order by start_time desc, uuid desc limit $13")
         }
     };
     filter.bound(tenant, query).bind(at).bind(uuid).bind(limit).all(tx).await
