@@ -238,13 +238,17 @@ impl Endpoint {
             core::Heard::Pass { user: User::Leg(slot, what), client } => {
                 let status = response.status().unwrap_or_default();
                 let is_2xx = (200..300).contains(&status);
-                if status < 200 && self.legs.get(slot.index as usize).is_none_or(|leg| leg.slot != slot) {
+                let gone = self.legs.get(slot.index as usize).is_none_or(|leg| leg.slot != slot);
+                if status < 200 && gone {
                     // The leg does not wait any more: the transaction must end by itself.
                     self.core.end_by(client, now + self.core.config.timings.t1x64());
                 }
                 match what {
                     LegRequest::Info => {}
                     _ if is_2xx && uac::on_late_answer(&mut self.core, client, &response, now) => {}
+                    _ if is_2xx && gone => {
+                        uac::abandon(&mut self.core, client, &response, what == LegRequest::Invite, now);
+                    }
                     LegRequest::Invite => {
                         self.with_leg(slot, now, |leg, core| leg.on_invite_response(core, client, &response, now));
                     }

@@ -218,6 +218,10 @@ impl Leg {
         self.dialog.local_cseq = self.dialog.local_cseq.max(cseq);
         if what == LegRequest::Invite {
             self.client = Some(client);
+            if let State::Cancelling { sent, .. } = &mut self.state {
+                // The owner hung up meanwhile: this INVITE is cancelled as soon as it may be.
+                *sent = false;
+            }
         }
     }
 

@@ -185,6 +185,18 @@ pub(crate) fn on_late_answer(core: &mut Core, client: u32, response: &Message, n
     true
 }
 
+/// Acknowledges the first 2xx to an INVITE whose leg is gone, and ends the dialog if the INVITE began it.
+pub(crate) fn abandon(core: &mut Core, client: u32, response: &Message, begins: bool, now: Instant) {
+    let Some(to) = core.client(client).map(|slot| slot.to) else {
+        return;
+    };
+    let mut dialog = Dialog::outgoing(response, to);
+    acknowledge(core, client, &dialog, response);
+    if begins {
+        bye(core, &mut dialog, None, None, now);
+    }
+}
+
 /// Ends a dialog that a former process left behind.
 pub(crate) fn bye_restored(core: &mut Core, mut dialog: Dialog, reason: Option<String>, now: Instant) {
     bye(core, &mut dialog, None, reason, now);

@@ -117,6 +117,60 @@ fn a_phone_that_rings_for_ever_is_given_up_after_three_minutes() {
     assert_eq!(net.load(caller), (0, 0));
 }
 
+#[test]
+fn a_peer_that_ends_the_call_and_answers_it_all_the_same_is_ended() {
+    let (mut net, caller, _) = Net::pair(7);
+    let phone = at("10.0.0.9:5060");
+    let ours = net.invite(caller, phone);
+    net.pass(10);
+    let invite = net.heard(phone).unwrap();
+    let from = String::from_utf8(invite.header(Name::From).unwrap().to_vec()).unwrap();
+    let bye = request_text("BYE", "z9hG4bKb", invite.call_id(), &from, 1).replace(";tag=nine", "");
+    net.inject(phone, caller, bye);
+    net.pass(10);
+    assert_eq!(net.leg_events(caller, ours), [ended(None, EndedBy::Peer)]);
+    assert_eq!(net.statuses(phone), [200]);
+    net.inject(phone, caller, answer(&invite, "200 OK", "late"));
+    net.pass(10);
+    let methods: Vec<Method> = net.raw.remove(&phone).unwrap().iter().map(|m| m.method().clone()).collect();
+    assert_eq!(methods, [Method::Ack, Method::Bye]);
+    net.pass(64_000);
+    assert_eq!(net.load(caller), (0, 0));
+}
+
+#[test]
+fn a_challenge_that_crosses_the_hangup_starts_no_call() {
+    let (mut net, caller, _) = Net::pair(8);
+    let phone = at("10.0.0.9:5060");
+    let mut invite = sip_proto::session::Invite::new(
+        "sip:9@carrier",
+        sip_proto::endpoint::Destination::udp(phone),
+        "100",
+        "carrier",
+    );
+    invite.credentials =
+        Some(sip_proto::session::TrunkCredentials { username: "u".to_owned(), password: "p".to_owned(), realm: None });
+    let ours = net.invite_with(caller, invite);
+    net.pass(10);
+    let invite = net.heard(phone).unwrap();
+    net.inject(phone, caller, answer(&invite, "100 Trying", "x"));
+    net.pass(10);
+    net.command(caller, ours, LegCommand::Hangup { reason: None });
+    net.pass(10);
+    assert_eq!(net.heard(phone).unwrap().method(), &Method::Cancel);
+    let challenge = "Proxy-Authenticate: Digest realm=\"carrier\",nonce=\"n\",qop=\"auth\"\r\n";
+    net.inject(phone, caller, answer_with(&invite, "407 Proxy Authentication Required", "x", challenge));
+    net.pass(10);
+    assert_eq!(net.heard(phone).unwrap().method(), &Method::Ack);
+    let again = net.heard(phone).unwrap();
+    net.inject(phone, caller, answer(&again, "180 Ringing", "y"));
+    net.pass(10);
+    let cancel = net.heard(phone).unwrap();
+    assert_eq!((cancel.method(), cancel.cseq().0), (&Method::Cancel, again.cseq().0));
+    net.pass(64_000);
+    assert_eq!(net.load(caller), (0, 0));
+}
+
 /// Builds a raw response to a request that a scripted phone heard.
 pub(crate) fn answer(request: &sip_proto::message::Message, status: &str, tag: &str) -> String {
     answer_with(request, status, tag, "Contact: <sip:9@10.0.0.9:5060>\r\n")
