@@ -90,7 +90,7 @@ impl Server {
         self.inner.tracker.spawn(async move { server.accept(bound).await });
     }
 
-    /// Stops accepting, lets open requests finish for [`CLOSE_WAIT`], then cuts them.
+    /// Stops accepting, lets open requests finish for ten seconds, then cuts them.
     pub async fn stop(&self) {
         self.inner.stop.cancel();
         self.inner.tracker.close();

@@ -74,7 +74,16 @@ pub struct LimitSettings {
 
 impl Default for LimitSettings {
     fn default() -> Self {
-        Self { login: 5, login_per_address: 60, auth: 30, click_to_call: 10, pbx: 60, telesales: 60, autocall: 60, other: 60 }
+        Self {
+            login: 5,
+            login_per_address: 60,
+            auth: 30,
+            click_to_call: 10,
+            pbx: 60,
+            telesales: 60,
+            autocall: 60,
+            other: 60,
+        }
     }
 }
 

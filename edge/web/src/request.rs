@@ -105,3 +105,58 @@ fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
     metrics::counter!("http_panics_total").increment(1);
     Error::failed().into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        Router,
+        body::Body,
+        middleware::{from_fn, from_fn_with_state},
+        routing::get,
+    };
+    use http_body_util::BodyExt;
+    use store::Clock;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{Caller, LimitSettings, Limits, SignIn};
+
+    async fn ask(path: &str, sign_in: SignIn) -> (StatusCode, HeaderMap, serde_json::Value) {
+        let router = Router::new()
+            .route("/api/panic", get(|| async { panic!("on purpose") as &'static str }))
+            .route("/api/closed", get(|Caller(_): Caller| async { "open" }))
+            .fallback(not_found)
+            .layer(catch_panic())
+            .layer(from_fn_with_state(Limits::new(LimitSettings::default(), Clock::system()), crate::limit))
+            .layer(from_fn(move |mut request: Request, next: Next| {
+                request.extensions_mut().insert(sign_in.clone());
+                next.run(request)
+            }))
+            .layer(from_fn(request));
+        let asked = Request::get(path).header("x-request-id", "r-1").body(Body::empty()).unwrap();
+        let (parts, body) = router.oneshot(asked).await.unwrap().into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_with_every_header_and_no_detail() {
+        let (status, headers, body) = ask("/api/panic", SignIn::Nobody).await;
+        assert_eq!(status, 500);
+        assert_eq!(body, serde_json::json!({"message": "Server error", "code": "internal", "request_id": "r-1"}));
+        for name in ["x-request-id", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "cache-control"]
+        {
+            assert!(headers.contains_key(name), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_sign_in_layer_refuses_no_handler_answers() {
+        let (status, headers, body) = ask("/api/closed", SignIn::Refused(Error::token_in_query())).await;
+        assert_eq!((status.as_u16(), &body["code"]), (400, &serde_json::json!("token_in_query")));
+        assert!(headers.contains_key("x-ratelimit-limit"));
+        assert_eq!(ask("/api/closed", SignIn::Nobody).await.0, 401);
+        let system = domain::Principal::system(domain::TenantId(1));
+        assert_eq!(ask("/api/closed", SignIn::Caller(system)).await.0, 200);
+    }
+}

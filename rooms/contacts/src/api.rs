@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use web::{Caller, Data, Fields, OpenApiRouter, Query, routes};
 
 use crate::{Contact, Contacts};
@@ -14,9 +14,9 @@ pub(crate) fn routes(contacts: Contacts) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(lookup)).with_state(contacts)
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-struct Lookup {
+struct LookupParams {
     /// The caller's number as it was shown, with or without country code.
     #[param(required = true, example = "0987654321")]
     number: Option<String>,
@@ -45,12 +45,12 @@ impl From<Contact> for ContactBody {
 }
 
 /// Finds who has a number; `data` is null if nobody has.
-#[utoipa::path(get, path = "/api/contacts/lookup", tag = "contacts",
+#[utoipa::path(get, path = "/api/contacts/lookup", tag = "contacts", params(LookupParams),
     responses((status = 200, body = Data<Option<ContactBody>>)))]
 async fn lookup(
     State(contacts): State<Contacts>,
     Caller(who): Caller,
-    Query(query): Query<Lookup>,
+    Query(query): Query<LookupParams>,
 ) -> web::Result<Data<Option<ContactBody>>> {
     let mut fields = Fields::new();
     let number = fields.require_text("number", query.number.as_deref(), 1, LONGEST_NUMBER);

@@ -81,27 +81,44 @@ pub fn complete(document: OpenApi) -> Value {
         TAGS.iter().map(|(name, description)| json!({"name": name, "description": description})).collect();
     for operation in operations(&mut document) {
         let open = operation["security"] == json!([{}]) || operation["security"] == json!([]);
-        for (status, when, message) in COMMON {
-            if open && (status == "401" || status == "403") {
-                continue;
-            }
-            let answer = json!({
-                "description": when,
-                "content": {"application/json": {
-                    "schema": {"$ref": "#/components/schemas/Error"},
-                    "example": {"message": message, "code": code(status), "request_id": "0190f3c2-6c1e-7d7a-8d1e-3f0c8a2b9e11"},
-                }},
-            });
-            if operation["responses"].get(status).is_none() {
-                operation["responses"][status] = answer;
+        for (status, ..) in COMMON {
+            let about_tokens = status == "401" || status == "403";
+            if !(open && about_tokens) && operation["responses"].get(status).is_none() {
+                operation["responses"][status] = json!({});
             }
         }
-        let answers = operation["responses"].as_object_mut().into_iter().flatten();
-        for (_, answer) in answers {
-            answer["headers"] = headers(answer.get("headers"));
+        for (status, answer) in operation["responses"].as_object_mut().into_iter().flatten() {
+            complete_answer(status, answer);
         }
     }
     document
+}
+
+/// Adds to an answer what its handler left out: description, the error's body, the headers that all have.
+fn complete_answer(status: &str, answer: &mut Value) {
+    let common = COMMON.iter().find(|(common, ..)| *common == status);
+    if answer.get("description").is_none_or(|text| text == "") {
+        answer["description"] = json!(common.map_or_else(|| meaning(status), |(_, when, _)| *when));
+    }
+    if status.starts_with(['4', '5']) && answer.get("content").is_none() {
+        answer["content"] = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}});
+        if let Some((_, _, message)) = common {
+            answer["content"]["application/json"]["example"] =
+                json!({"message": message, "code": code(status), "request_id": "0190f3c2-6c1e-7d7a-8d1e-3f0c8a2b9e11"});
+        }
+    }
+    answer["headers"] = headers(answer.get("headers"));
+}
+
+fn meaning(status: &str) -> &'static str {
+    match status {
+        "200" => "Done.",
+        "201" => "Created.",
+        "202" => "Accepted: it is under way.",
+        "404" => "It does not exist, or belongs to another account: `Resource not found`.",
+        "409" => "The state does not allow it, or the name is taken.",
+        _ => "See the status.",
+    }
 }
 
 fn code(status: &str) -> &'static str {

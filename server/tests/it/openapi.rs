@@ -96,10 +96,16 @@ async fn the_document_is_openapi_3_1_and_says_what_every_answer_has() {
             assert!(answers.contains_key("429") && answers.contains_key("500"), "{name}");
             for answer in answers.values() {
                 assert!(answer["headers"]["X-Request-Id"].is_object(), "{name}");
+                assert!(answer["description"].as_str().is_some_and(|text| !text.is_empty()), "{name}");
             }
         }
     }
     assert_references(&document, &document);
+    let lookup = &document["paths"]["/api/contacts/lookup"]["get"]["parameters"][0];
+    assert_eq!(
+        (&lookup["name"], &lookup["in"], &lookup["required"]),
+        (&json!("number"), &json!("query"), &json!(true))
+    );
     server.stop().await;
 }
 
