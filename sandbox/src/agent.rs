@@ -17,7 +17,7 @@ use tokio_util::{
 
 use crate::{
     Voice,
-    phone::{About, Call, Caller, HEARS, Log, Party, Reaction, Talk},
+    phone::{About, Call, Caller, HEARS, Log, Party, Reaction, Talk, rehearse},
 };
 
 /// Who the agent is and how the phone behaves.
@@ -92,7 +92,8 @@ impl Agent {
         let edge = sip::Config { user_agent: "Zorio sandbox phone".to_owned(), ..sip::Config::on(config.listen) };
         let (sip, events) = Sip::open(edge).await?;
         sip.trust(vec![config.registrar.addr.ip()]);
-        let registered = sip.register(config.registration(None)).await?;
+        rehearse([Voice::of_agent(&config.extension)]).await;
+        let registered = config.first_registration(&sip).await?;
         let stop = CancellationToken::new();
         let inner = Arc::new(Inner {
             sip,
@@ -169,6 +170,19 @@ impl Agent {
 }
 
 impl Config {
+    /// Registers, and as a real phone does tries again after a refusal: the extension may be a moment old.
+    async fn first_registration(&self, sip: &Sip) -> Result<Registered, RegisterFailed> {
+        let mut waits = [100, 400].into_iter();
+        loop {
+            match (sip.register(self.registration(None)).await, waits.next()) {
+                (Err(RegisterFailed::Refused { .. }), Some(wait)) => {
+                    tokio::time::sleep(Duration::from_millis(wait)).await
+                }
+                (outcome, _) => return outcome,
+            }
+        }
+    }
+
     fn registration(&self, former: Option<&Registered>) -> Register {
         Register {
             registrar: self.registrar,

@@ -19,7 +19,7 @@ use tokio_util::{
 
 use crate::{
     Outcome, Voice,
-    phone::{Call, Caller, HEARS, Log, Party, Reaction, Says, Talk},
+    phone::{Call, Caller, HEARS, Log, Party, Reaction, Says, Talk, rehearse},
 };
 
 /// How the carrier behaves.
@@ -86,6 +86,7 @@ impl Carrier {
         if let Customers::Addresses(sources) = &config.customers {
             sip.trust(sources.clone());
         }
+        rehearse((0..10).map(|digit| Voice::of_customer(&digit.to_string())).chain([Voice::MACHINE])).await;
         let stop = CancellationToken::new();
         let inner = Arc::new(Inner {
             sip,

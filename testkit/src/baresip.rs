@@ -41,8 +41,8 @@ pub struct Baresip {
 }
 
 impl Baresip {
-    /// Starts the phone with its SIP socket on `listen` and its control socket on `control`, and waits until
-    /// it is registered.
+    /// Starts the phone with its SIP socket on `listen` (it takes the next port too, for TLS) and its control socket on
+    /// `control`, and waits until it is registered.
     pub async fn start(account: Account<'_>, listen: SocketAddr, control: SocketAddr) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let heard = folder.path().join("heard");
@@ -151,7 +151,7 @@ fn config(modules: &Path, says: &Path, heard: &Path, listen: SocketAddr, control
         let _ = writeln!(text, "{name} {value}");
     };
     line("module_path", &modules.to_string_lossy());
-    for module in ["g711.so", "aufile.so", "sndfile.so", "auconv.so"] {
+    for module in ["g711.so", "aufile.so", "sndfile.so"] {
         line("module", module);
     }
     for module in ["account.so", "menu.so", "ctrl_tcp.so", "contact.so"] {
@@ -176,6 +176,6 @@ fn config(modules: &Path, says: &Path, heard: &Path, listen: SocketAddr, control
     line("ctrl_tcp_listen", &control.to_string());
     line("snd_path", &heard.to_string_lossy());
     line("menu_bell", "no");
-    line("net_interface", "lo");
+    line("net_interface", &listen.ip().to_string());
     text
 }

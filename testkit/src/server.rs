@@ -175,13 +175,16 @@ impl Server {
         Ok(password.to_owned())
     }
 
-    /// Creates a trunk to a static address by UDP that every number is routed to; returns its id.
+    /// Creates a trunk to a static address by UDP and returns its id. The server notices it within a second.
     pub async fn trunk(&self, name: &str, address: SocketAddr) -> anyhow::Result<i64> {
         let (host, port) = (address.ip().to_string(), address.port().to_string());
         let trunk = self.admin(&["trunk", "create", "--name", name, "--host", &host, "--port", &port]).await?;
-        let id = trunk["id"].as_i64().context("the trunk has no id")?;
-        self.admin(&["route", "create", "--trunk", &id.to_string()]).await?;
-        Ok(id)
+        trunk["id"].as_i64().context("the trunk has no id")
+    }
+
+    /// Routes every number that no other route takes to a trunk.
+    pub async fn default_route(&self, trunk: i64) -> anyhow::Result<()> {
+        self.admin(&["route", "create", "--default", "--trunk-id", &trunk.to_string()]).await.map(|_| ())
     }
 
     /// Creates a webhook for the events (separated by commas) and returns its secret.

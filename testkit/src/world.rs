@@ -13,6 +13,9 @@ use crate::{Server, wait::until};
 /// How long anything may take that should happen at once, on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The server looks for what other processes wrote once a second, and does not say when it has seen it.
+pub const NOTICED: Duration = Duration::from_millis(1_300);
+
 /// The path of the receiver that the account's webhook goes to.
 pub const HOOK: &str = "/hook";
 
@@ -49,10 +52,12 @@ impl World {
         // passed over.
         let media = phone::media(61_000..=65_400)?;
         let carrier = Carrier::open(config, media.clone()).await?;
-        server.trunk("carrier", carrier.address()).await?;
+        let trunk = server.trunk("carrier", carrier.address()).await?;
+        server.default_route(trunk).await?;
         let world = Self { server, receiver, carrier, media, folder };
         let secret = world.server.webhook(&world.receiver.url(HOOK), CALL_EVENTS).await?;
         world.receiver.set_secret(HOOK, &secret);
+        tokio::time::sleep(NOTICED).await;
         Ok(world)
     }
 

@@ -18,10 +18,13 @@ use std::{
 use media::Media;
 use tokio::sync::watch;
 
-pub(crate) use self::party::{Caller, Party};
 pub use self::{
     call::{About, Call, Ending, State},
     script::{Reaction, Says, Talk},
+};
+pub(crate) use self::{
+    party::{Caller, Party},
+    script::rehearse,
 };
 
 /// Calls that a carrier or an agent remembers; the oldest is forgotten first.

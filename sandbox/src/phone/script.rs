@@ -6,6 +6,7 @@ use std::{
 };
 
 use media::{Repeat, Source};
+use tokio::task::JoinSet;
 
 use crate::speech::{self, RATE, Voice};
 
@@ -76,6 +77,15 @@ pub(crate) fn silence() -> Source {
 pub(crate) fn clip(voice: Voice) -> Arc<[i16]> {
     static CLIPS: [OnceLock<Arc<[i16]>>; Voice::COUNT as usize] = [const { OnceLock::new() }; Voice::COUNT as usize];
     Arc::clone(CLIPS[voice.index()].get_or_init(|| voice.clip().into()))
+}
+
+/// Makes the clips of these voices beside the runtime, so that nobody waits for them in a call.
+pub(crate) async fn rehearse(voices: impl IntoIterator<Item = Voice>) {
+    let mut clips = JoinSet::new();
+    for voice in voices {
+        clips.spawn_blocking(move || clip(voice));
+    }
+    while clips.join_next().await.is_some() {}
 }
 
 fn greeting() -> Arc<[i16]> {

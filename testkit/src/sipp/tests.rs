@@ -12,7 +12,8 @@ async fn the_caller_signs_in_talks_and_hangs_up() {
     let config = carrier::Config { customers: login, hears: Duration::ZERO, ..carrier::Config::on_loopback() };
     let carrier = Carrier::open(config, phone::media(39_100..=39_199).unwrap()).await.unwrap();
     let scenario = scenario::caller(&carrier.address().to_string(), "1001", "secret", 200);
-    let caller = Sipp::new(&scenario, ports.address(0)).remote(carrier.address()).argument("-s", "84287").calls(3, 10, 3);
+    let caller =
+        Sipp::new(&scenario, ports.address(0)).remote(carrier.address()).argument("-s", "84287").calls(3, 10, 3);
     caller.run().await.unwrap().assert_successful(3);
     assert_eq!(carrier.calls().len(), 3);
 }

@@ -1,0 +1,16 @@
+//! Calls through the real server: over real sockets, with simulated, scripted and foreign phones.
+
+mod audio;
+mod click_to_call;
+mod outcomes;
+mod sipp;
+
+use testkit::World;
+
+/// The binary under test.
+pub(crate) const ZORIO: &str = env!("CARGO_BIN_EXE_zorio");
+
+/// Opens a world whose time-outs are short.
+pub(crate) async fn world() -> World {
+    World::open(ZORIO, &[("ZORIO_CALLS__RING_SECONDS", "3"), ("ZORIO_CALLS__AGENT_RING_SECONDS", "3")]).await.unwrap()
+}

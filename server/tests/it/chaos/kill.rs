@@ -1,0 +1,133 @@
+//! `kill -9` at random moments of a running load.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use sandbox::{Crm, Reaction, Talk, Voice, carrier};
+use testkit::{World, until};
+use tokio::task::JoinSet;
+
+use super::ledger::{self, Ledger};
+use crate::calls::ZORIO;
+
+/// How often the server is killed.
+const KILLS: u32 = 50;
+
+/// Phones that are called over and over, all at the same time.
+const AGENTS: u32 = 6;
+
+/// Longest time to live between two kills.
+const LONGEST_LIFE: u64 = 1_200;
+
+/// A killed server must take calls again within this.
+const READY_AGAIN: Duration = Duration::from_secs(5);
+
+/// After the last start every call must have its record and every event its receiver within this.
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// Calls over and over from one extension, to numbers that nobody called before, until told to stop.
+async fn load(crm: Crm, extension: String, ledger: Arc<Ledger>, next: Arc<AtomicUsize>, stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::Relaxed) {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        // Most are answered and end by themselves (6), some are busy (0).
+        let last = if number.is_multiple_of(5) { 0 } else { 6 };
+        match crm.click_to_call(&extension, &format!("8490{number:06}{last}")).await {
+            Ok(answer) => ledger.acknowledge(answer["call_uuid"].as_str().expect("202 names the call").to_owned()),
+            // The server is being killed or started.
+            Err(_) => tokio::time::sleep(Duration::from_millis(30)).await,
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_kills_lose_no_call_record_and_no_event() {
+    let seed = rand::random::<u64>();
+    println!("seed {seed}");
+    let mut chance = StdRng::seed_from_u64(seed);
+    let temper = carrier::Config {
+        answers_after: Duration::from_millis(20),
+        hangs_up_after: Duration::from_millis(300),
+        hears: Duration::ZERO,
+        ..carrier::Config::on_loopback()
+    };
+    let settings = [("ZORIO_LIMITS__CLICK_TO_CALL", "1000000"), ("ZORIO_LIMITS__PBX", "1000000")];
+    let mut world = World::open_with(ZORIO, &settings, temper).await.unwrap();
+    let (ledger, next, stop) = (Arc::<Ledger>::default(), Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+    let mut agents = Vec::new();
+    let mut loads = JoinSet::new();
+    for n in 1..=AGENTS {
+        let extension = format!("200{n}");
+        let talk = Talk::in_voice(Voice::of_agent(&extension));
+        let answers = Reaction::Answers { after: Duration::from_millis(20), talk };
+        agents.push(world.agent_that(&extension, answers).await.unwrap());
+        loads.spawn(load(world.crm().clone(), extension, ledger.clone(), next.clone(), stop.clone()));
+    }
+
+    let mut slowest = Duration::ZERO;
+    for _ in 0..KILLS {
+        tokio::time::sleep(Duration::from_millis(chance.random_range(50..LONGEST_LIFE))).await;
+        world.server.kill().await.unwrap();
+        let began = Instant::now();
+        world.server.launch().await.unwrap();
+        slowest = slowest.max(began.elapsed());
+    }
+    assert!(slowest <= READY_AGAIN, "seed {seed}: a start took {slowest:?}");
+    stop.store(true, Ordering::Relaxed);
+    loads.join_all().await;
+
+    let acknowledged = ledger.acknowledged();
+    println!("{} calls acknowledged, slowest start {slowest:?}", acknowledged.len());
+    assert!(acknowledged.len() > 100, "seed {seed}: the load did not run");
+    every_leg_ends(&world, &agents, seed).await;
+    every_call_has_its_record(&world, &acknowledged, seed).await;
+    every_event_arrives_under_one_id(&world, seed).await;
+}
+
+/// No zombie calls: the legs that a kill orphaned get their BYE.
+async fn every_leg_ends(world: &World, agents: &[sandbox::Agent], seed: u64) {
+    let living = || {
+        let of_agents = agents.iter().flat_map(sandbox::Agent::calls);
+        of_agents.chain(world.carrier.calls()).filter(|call| !call.is_over()).count()
+    };
+    let ended = until("every leg ends", Duration::from_secs(30), async || (living() == 0).then_some(())).await;
+    assert!(ended.is_ok(), "seed {seed}: {} legs live on", living());
+}
+
+async fn every_call_has_its_record(world: &World, acknowledged: &std::collections::BTreeSet<String>, seed: u64) {
+    let mut cut = 0;
+    for call in acknowledged {
+        let cdr = world.cdr(call).await.unwrap_or_else(|error| panic!("seed {seed}: call {call}: {error}"));
+        let cause = cdr["hangup_cause"].as_str().unwrap_or_default();
+        let known = ["NORMAL_CLEARING", "USER_BUSY", "NORMAL_TEMPORARY_FAILURE"];
+        assert!(known.contains(&cause), "seed {seed}: {cdr}");
+        cut += usize::from(cause == "NORMAL_TEMPORARY_FAILURE");
+    }
+    println!("{cut} calls were cut by a kill");
+    assert!(cut > 0, "seed {seed}: no kill met a call");
+}
+
+async fn every_event_arrives_under_one_id(world: &World, seed: u64) {
+    let arrived = until("every committed event arrives", SETTLED, async || {
+        let delivered = ledger::delivered(world);
+        let committed = ledger::committed(world).await.ok()?;
+        let missing =
+            committed.iter().filter(|(event, count)| delivered.get(*event).map_or(0, |ids| ids.len()) < **count);
+        (missing.count() == 0).then_some(delivered)
+    })
+    .await;
+    let delivered = arrived.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    for ((event, call), ids) in &delivered {
+        let once = event == "pbx.cdr.created" || event == "pbx.call.hangup" || event == "pbx.call.answered";
+        assert!(!once || ids.len() == 1, "seed {seed}: {event} of {call} has the delivery ids {ids:?}");
+    }
+    let sent = world.receiver.deliveries().len();
+    let events: usize = delivered.values().map(std::collections::BTreeSet::len).sum();
+    println!("{events} events in {sent} deliveries");
+}

@@ -1,0 +1,44 @@
+//! What the test itself has seen: the calls that were acknowledged, the deliveries that arrived.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
+
+use testkit::World;
+
+/// Calls that the server acknowledged with 202, by uuid.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    acknowledged: Mutex<BTreeSet<String>>,
+}
+
+impl Ledger {
+    pub(super) fn acknowledge(&self, call: String) {
+        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).insert(call);
+    }
+
+    pub(super) fn acknowledged(&self) -> BTreeSet<String> {
+        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Delivery ids by event name and call: one event has one id, however often it was sent.
+pub(super) fn delivered(world: &World) -> BTreeMap<(String, String), BTreeSet<String>> {
+    let mut ids: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for delivery in world.receiver.deliveries() {
+        let call = delivery.call_uuid().expect("every event of a call names it");
+        assert!(delivery.verified(), "{}: {:?} {:?}", delivery.event(), delivery.zorio, delivery.standard);
+        ids.entry((delivery.event().to_owned(), call)).or_default().insert(delivery.id().to_owned());
+    }
+    ids
+}
+
+/// Events of calls that the server committed, counted by name and call.
+pub(super) async fn committed(world: &World) -> anyhow::Result<BTreeMap<(String, String), usize>> {
+    let mut counts = BTreeMap::new();
+    for event in world.server.committed_events().await? {
+        *counts.entry(event).or_default() += 1;
+    }
+    Ok(counts)
+}

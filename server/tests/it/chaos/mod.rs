@@ -1,0 +1,4 @@
+//! What must hold whatever is killed when. The oracle is a ledger that the test keeps itself.
+
+mod kill;
+mod ledger;
