@@ -8,15 +8,15 @@ use anyhow::{Result, ensure};
 use crate::Effort;
 use crate::figure::{Figure, Figures, Goal, median};
 use crate::process::{cpu_seconds, settle};
-use crate::sipp::{Load, Outcome, Scenarios};
+use crate::sipp::{DEAD_PORT, Load, Outcome, Scenarios};
 use crate::stack::{self, Setup, Stack, Treatment, Zorio};
-use crate::time::{pause, wait_until};
+use crate::time::wait_until;
 
 const HOLD: Duration = Duration::from_secs(1);
 /// Calls a second at which the cost is taken.
 const RATE: u32 = 100;
-/// No RTP flows: callers and callee name ports where nobody listens.
-const DEAD_PORT: u16 = 9;
+/// How long the first look at a rate takes.
+const LOOK_SECONDS: u32 = 4;
 /// Rates to try, calls a second.
 const RATES: &[u32] = &[50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000, 1200, 1400, 1600, 1800, 2000];
 
@@ -25,7 +25,6 @@ pub(crate) fn cost(zorio: &Path, effort: Effort, figures: &mut Figures) -> Resul
     println!("CPU of {} bridged calls at {RATE} a second, {} times", effort.calls, effort.runs);
     let folder = tempfile::tempdir()?;
     let scenarios = Scenarios::write(folder.path())?;
-    let _callee = scenarios.callee(DEAD_PORT)?;
     let setup = Setup { relayed: 2 * RATE, ..Setup::default() };
     let mut ours = Vec::new();
     let mut theirs = Vec::new();
@@ -51,6 +50,7 @@ pub(crate) fn cost(zorio: &Path, effort: Effort, figures: &mut Figures) -> Resul
 
 fn cost_of(stack: &Stack, scenarios: &Scenarios, calls: u32) -> Result<f64> {
     let processes = stack.processes();
+    let _callee = scenarios.callee(DEAD_PORT)?;
     settle(&processes);
     let before = cpu_seconds(&processes);
     let outcome = run(stack, scenarios, RATE, calls)?;
@@ -70,7 +70,6 @@ pub(crate) fn highest_rate(zorio: &Path, effort: Effort, figures: &mut Figures) 
     println!("Highest rate, {} s at each", effort.rate_seconds);
     let folder = tempfile::tempdir()?;
     let scenarios = Scenarios::write(folder.path())?;
-    let _callee = scenarios.callee(DEAD_PORT)?;
     let reference = match stack::reference(folder.path())? {
         Some(reference) => Some(f64::from(highest_rate_of(&reference, &scenarios, effort)?)),
         None => None,
@@ -88,20 +87,32 @@ pub(crate) fn highest_rate(zorio: &Path, effort: Effort, figures: &mut Figures) 
     Ok(())
 }
 
+/// Climbs with short looks until something fails, then goes down to the first rate that holds for the whole time.
 fn highest_rate_of(stack: &Stack, scenarios: &Scenarios, effort: Effort) -> Result<u32> {
-    let mut highest = 0;
+    let _callee = scenarios.callee(DEAD_PORT)?;
+    let mut passed = Vec::new();
     for &rate in RATES {
-        let outcome = run(stack, scenarios, rate, rate * effort.rate_seconds)?;
-        // Two messages of a call are sent again by the caller if nobody answers: INVITE and BYE.
-        let most = outcome.successful * 2 / 100;
-        println!("    {rate}/s: {} failed, {} sent again", outcome.failed, outcome.retransmissions);
-        if outcome.failed > 0 || outcome.retransmissions > most {
+        if !holds(stack, scenarios, rate, LOOK_SECONDS)? {
             break;
         }
-        highest = rate;
-        pause(Duration::from_secs(2));
+        passed.push(rate);
     }
-    Ok(highest)
+    while let Some(rate) = passed.pop() {
+        if holds(stack, scenarios, rate, effort.rate_seconds)? {
+            return Ok(rate);
+        }
+    }
+    Ok(0)
+}
+
+/// Returns whether no call failed and at most one message in a hundred was sent again.
+fn holds(stack: &Stack, scenarios: &Scenarios, rate: u32, seconds: u32) -> Result<bool> {
+    let outcome = run(stack, scenarios, rate, rate * seconds)?;
+    println!("    {rate}/s for {seconds} s: {} failed, {} sent again", outcome.failed, outcome.retransmissions);
+    // What the last rate left behind must not burden the next.
+    settle(&stack.processes());
+    // The caller sends two messages of a call again if nobody answers: INVITE and BYE.
+    Ok(outcome.failed == 0 && outcome.retransmissions <= outcome.successful * 2 / 100)
 }
 
 fn run(stack: &Stack, scenarios: &Scenarios, rate: u32, calls: u32) -> Result<Outcome> {

@@ -10,7 +10,7 @@ use crate::Effort;
 use crate::figure::{Figure, Figures, Goal, median, quantile};
 use crate::process::{Program, cpu_seconds, settle};
 use crate::receiver::Receiver;
-use crate::sipp::{Load, Scenarios};
+use crate::sipp::{DEAD_PORT, Load, Scenarios};
 use crate::stack::{Setup, Stack, Treatment, Zorio};
 use crate::time::wait_until;
 
@@ -18,13 +18,11 @@ use crate::time::wait_until;
 const RATE: u32 = 250;
 const EVENTS: &[&str] = &["pbx.call.ringing", "pbx.call.answered", "pbx.call.hangup", "pbx.cdr.created"];
 const HOLD: Duration = Duration::from_secs(1);
-const DEAD_PORT: u16 = 9;
 
 pub(crate) fn measure(zorio: &Path, effort: Effort, figures: &mut Figures) -> Result<()> {
     println!("Webhooks of {} calls at {RATE} a second, {} times", effort.delivery_calls, effort.runs);
     let folder = tempfile::tempdir()?;
     let scenarios = Scenarios::write(folder.path())?;
-    let _callee = scenarios.callee(DEAD_PORT)?;
     let receiver = Receiver::start(folder.path())?;
     let setup = Setup { relayed: 2 * RATE, ca_file: Some(receiver.ca_file.clone()), ..Setup::default() };
     let deliveries = effort.delivery_calls as usize * EVENTS.len();
@@ -35,6 +33,7 @@ pub(crate) fn measure(zorio: &Path, effort: Effort, figures: &mut Figures) -> Re
         std::fs::create_dir_all(&room)?;
         let zorio = Zorio::start(zorio, &room, &scenarios, &setup)?;
         let stack = Stack::Zorio(Box::new(zorio));
+        let _callee = scenarios.callee(DEAD_PORT)?;
         let without = cpu_of_load(&stack, &scenarios, effort.delivery_calls, || true)?;
         let Stack::Zorio(zorio) = &stack else { continue };
         let url = format!("https://127.0.0.1:{}/", receiver.port);

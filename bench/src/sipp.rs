@@ -14,8 +14,9 @@ use crate::process::Program;
 /// Callers, callees and the product have an address of loopback each, so that no two fight for a port.
 pub(crate) const CALLER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 pub(crate) const CALLEE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 3), 16070);
-const REGISTRANT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 4);
 const CALLER_PORT: u16 = 16060;
+/// Named by callers and callees where no RTP is to flow.
+pub(crate) const DEAD_PORT: u16 = 9_998;
 /// Ports that callers put into their SDP, two apart.
 pub(crate) const FIRST_RTP_PORT: u16 = 10_000;
 
@@ -49,11 +50,15 @@ impl Scenarios {
         Program::start("sipp (callee)", &mut command, &self.0.join("uas.log"))
     }
 
-    /// Registers every user with its password, at the callee's address.
+    /// Registers every user with its password, from the callee's own address, which must be free: like behind any
+    /// NAT, a phone is called where its registration came from.
     pub(crate) fn register(&self, registrar: SocketAddr, users: &[(String, String)]) -> Result<()> {
-        let rows: Vec<_> = users.iter().map(|(user, password)| format!("{user};{password}")).collect();
+        let rows: Vec<_> = users
+            .iter()
+            .map(|(user, password)| format!("{user};[authentication username={user} password={password}]"))
+            .collect();
         fs::write(self.0.join("users.csv"), format!("SEQUENTIAL\n{}\n", rows.join("\n")))?;
-        let mut command = self.sipp("register.xml", REGISTRANT, CALLER_PORT);
+        let mut command = self.sipp("register.xml", *CALLEE.ip(), CALLEE.port());
         command.args([&registrar.to_string(), "-inf", "users.csv", "-key", "contact", &CALLEE.to_string()]);
         command.args(["-r", "100", "-m", &users.len().to_string()]);
         let mut program = Program::start("sipp (registrations)", &mut command, &self.0.join("register.log"))?;

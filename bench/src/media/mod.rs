@@ -38,7 +38,6 @@ pub(crate) fn measure(zorio: &Path, effort: Effort, figures: &mut Figures) -> Re
     println!("Media of {} calls for {} s, {} times", effort.media_calls, effort.media_seconds, effort.runs);
     let folder = tempfile::tempdir()?;
     let scenarios = Scenarios::write(folder.path())?;
-    let _callee = scenarios.callee(ECHO_PORT)?;
     let echo = Echo::start(ECHO_PORT)?;
     let room = effort.media_calls * 5 / 4;
     let mut memory = Vec::new();
@@ -99,6 +98,7 @@ pub(crate) fn measure(zorio: &Path, effort: Effort, figures: &mut Figures) -> Re
 
 fn cost_of(stack: &Stack, treatment: Treatment, scenarios: &Scenarios, effort: Effort) -> Result<Cost> {
     let processes = stack.processes();
+    let _callee = scenarios.callee(ECHO_PORT)?;
     settle(&processes);
     let idle = resident_bytes(&processes);
     let calls = effort.media_calls;

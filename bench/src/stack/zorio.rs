@@ -117,7 +117,7 @@ impl Zorio {
     /// One trunk for the caller, and for every ten calls an extension with a number of its own.
     fn furnish(&mut self, scenarios: &Scenarios, setup: &Setup) -> Result<()> {
         let caller = CALLER.to_string();
-        self.admin(&["trunk", "create", "--name", "carrier", "--host", &caller, "--auth", "ip"])?;
+        self.admin(&["trunk", "create", "--name", "carrier", "--host", &caller, "--auth", "ip", "--sources", &caller])?;
         let mut phones = Vec::new();
         for (calls, first_digit, mode) in [(setup.relayed, '2', "none"), (setup.recorded, '4', "all")] {
             for index in 0..calls.div_ceil(CALLS_PER_EXTENSION) {
