@@ -7,6 +7,7 @@ use std::{
     collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -204,7 +205,7 @@ impl Task {
                 }
                 () = sleep.as_mut(), if deadline.is_some() => {}
             }
-            self.endpoint.handle_timeout(now());
+            self.feed_time(now());
         }
         self.drain_machine();
         self.connections.close_all();
@@ -226,7 +227,7 @@ impl Task {
                 metrics::counter!("sip_dropped_total", "why" => "budget").increment(1);
                 continue;
             }
-            self.endpoint.handle(Input::Received { flow, bytes }, now);
+            self.feed(Input::Received { flow, bytes }, now);
             self.drain_machine_into_batch();
         }
         self.sockets.received = received;
@@ -236,7 +237,7 @@ impl Task {
         match frame {
             FromStream::Message { flow, bytes } => {
                 if self.connections.is_authenticated(flow.id) || self.guard.admit(flow.peer.ip(), now) {
-                    self.endpoint.handle(Input::Received { flow, bytes }, now);
+                    self.feed(Input::Received { flow, bytes }, now);
                 } else {
                     metrics::counter!("sip_dropped_total", "why" => "budget").increment(1);
                 }
@@ -245,7 +246,7 @@ impl Task {
             FromStream::Closed { flow } => {
                 let belonged = self.connections.is_authenticated(flow.id);
                 self.connections.closed(flow.id);
-                self.endpoint.handle(Input::FlowClosed(flow), now);
+                self.feed(Input::FlowClosed(flow), now);
                 if belonged {
                     self.tell(Event::FlowClosed(flow));
                 }
@@ -253,7 +254,7 @@ impl Task {
             FromStream::Unreachable { flow } => {
                 self.connections.closed(flow.id);
                 let to = crate::Destination { addr: flow.peer, transport: flow.transport, flow: None };
-                self.endpoint.handle(Input::Unreachable(to), now);
+                self.feed(Input::Unreachable(to), now);
             }
         }
     }
@@ -319,7 +320,24 @@ impl Task {
                 Command::Overload(true)
             }
         };
-        self.endpoint.handle(Input::Command(command), now);
+        self.feed(Input::Command(command), now);
+    }
+
+    /// Gives the machine an input. A panic costs that input alone, not the other calls.
+    fn feed(&mut self, input: Input, now: Instant) {
+        let endpoint = &mut self.endpoint;
+        if catch_unwind(AssertUnwindSafe(|| endpoint.handle(input, now))).is_err() {
+            tracing::error!("the SIP endpoint panicked on an input");
+            metrics::counter!("sip_panics_total").increment(1);
+        }
+    }
+
+    fn feed_time(&mut self, now: Instant) {
+        let endpoint = &mut self.endpoint;
+        if catch_unwind(AssertUnwindSafe(|| endpoint.handle_timeout(now))).is_err() {
+            tracing::error!("the SIP endpoint panicked on a timer");
+            metrics::counter!("sip_panics_total").increment(1);
+        }
     }
 
     /// Remembers that an incoming leg's source belongs here: its owner took the call.
@@ -379,7 +397,7 @@ impl Task {
                 None => Input::Unreachable(to),
             };
             tracing::debug!(peer = %to.addr, %failed, "message not sent");
-            self.endpoint.handle(input, now());
+            self.feed(input, now());
         }
     }
 
@@ -392,7 +410,7 @@ impl Task {
                 let user = incoming.credentials.as_ref().map_or_else(String::new, |c| c.username().to_owned());
                 if self.guard.is_shut_out(&user, incoming.source.ip(), now()) {
                     let answer = RegisterAnswer::Challenge;
-                    self.endpoint.handle(Input::Command(Command::Register { request, answer }), now());
+                    self.feed(Input::Command(Command::Register { request, answer }), now());
                     return;
                 }
                 let unanswered = Order::Register {
@@ -417,7 +435,7 @@ impl Task {
         let user = incoming.credentials.as_ref().map_or_else(String::new, |c| c.username().to_owned());
         if incoming.credentials.is_some() && self.guard.is_shut_out(&user, incoming.source.ip(), now()) {
             let command = LegCommand::Challenge;
-            self.endpoint.handle(Input::Command(Command::Leg { leg: key, command }), now());
+            self.feed(Input::Command(Command::Leg { leg: key, command }), now());
             return;
         }
         self.sinks.insert(key, Sink::Waiting(Vec::new()));
@@ -471,7 +489,7 @@ impl Task {
         if !kept && !ended {
             metrics::counter!("sip_legs_cut_total").increment(1);
             let command = LegCommand::Hangup { reason: None };
-            self.endpoint.handle(Input::Command(Command::Leg { leg, command }), now());
+            self.feed(Input::Command(Command::Leg { leg, command }), now());
         }
     }
 
@@ -496,7 +514,7 @@ impl Task {
         let behind = self.draining || self.events.capacity() <= self.events.max_capacity() / 8;
         if behind != self.overloaded {
             self.overloaded = behind;
-            self.endpoint.handle(Input::Command(Command::Overload(behind)), now());
+            self.feed(Input::Command(Command::Overload(behind)), now());
         }
     }
 }
