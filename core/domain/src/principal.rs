@@ -78,9 +78,17 @@ impl Role {
 /// The bearer of a token, as far as rules need to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    User { id: UserId, username: String, role: Role, team: Option<i64>, extension: Option<String> },
+    User {
+        id: UserId,
+        username: String,
+        role: Role,
+        team: Option<i64>,
+        extension: Option<String>,
+    },
     /// A machine token: an application, not a person.
-    Machine { name: String },
+    Machine {
+        name: String,
+    },
     /// The host's own command line or a background job.
     System,
 }
