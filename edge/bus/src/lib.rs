@@ -92,3 +92,6 @@ async fn insert_events(tx: &mut Tx, events: &[Event]) -> Result<u64, Error> {
         .collect();
     insert_many(tx, "insert into event (day, id, tenant_id, name, call_uuid, at, body) values", "", rows).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long a statement may run and a connection may be waited for.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection.
 const STATEMENT_CACHE: usize = 512;
 

@@ -8,7 +8,9 @@ use sqlx::{
     sqlite::SqliteArguments,
 };
 
-use crate::{Bind, Engine, Error, FromRow, Row, Tx, Value, row::Inner, tx::Connection, value::Kind};
+use crate::{
+    Bind, Engine, Error, FromRow, Row, Tx, Value, db::STATEMENT_TIMEOUT, row::Inner, tx::Connection, value::Kind,
+};
 
 /// Values in one statement at most; SQLite allows 32,766 and PostgreSQL 65,535.
 const MAX_VALUES: usize = 16_384;
@@ -57,6 +59,7 @@ impl Query {
 
     /// Runs it and returns how many rows it changed.
     pub async fn run(self, tx: &mut Tx) -> Result<u64, Error> {
+        tx.check()?;
         let result = match &mut tx.connection {
             Connection::SqliteWriter(lease) => self.run_sqlite(lease.connection()).await,
             Connection::SqliteReader(connection) => self.run_sqlite(connection).await,
@@ -68,9 +71,20 @@ impl Query {
     }
 
     async fn rows(self, tx: &mut Tx) -> Result<Vec<Row>, Error> {
+        tx.check()?;
         let result = match &mut tx.connection {
             Connection::SqliteWriter(lease) => self.rows_sqlite(lease.connection()).await,
-            Connection::SqliteReader(connection) => self.rows_sqlite(connection).await,
+            Connection::SqliteReader(connection) => {
+                // PostgreSQL has a timeout of its own.
+                match tokio::time::timeout(STATEMENT_TIMEOUT, self.rows_sqlite(connection)).await {
+                    Ok(rows) => rows,
+                    Err(_) => {
+                        // It still works for the statement that nobody waits for.
+                        connection.close_on_drop();
+                        Err(Error::Busy("a statement took too long"))
+                    }
+                }
+            }
             Connection::PostgresWriter(connection) => self.rows_postgres(connection).await,
             Connection::PostgresReader(connection) => self.rows_postgres(connection).await,
         };

@@ -339,3 +339,53 @@ async fn old_partitions_are_dropped_and_new_ones_made() {
     crate::drop_partitions(&db, "event", START.after(Duration::from_secs(86_400))).await.unwrap();
     assert_eq!(count(&db).await, i64::from(db.engine() == Engine::Sqlite));
 }
+
+#[tokio::test]
+async fn nothing_runs_after_a_failed_statement() {
+    let db = test_db().await;
+    let mut tx = db.begin(TENANT).await.unwrap();
+    assert!(sql("select nothing from nowhere").run(&mut tx).await.is_err());
+    assert!(matches!(add_event(&mut tx, "a").await, Err(Error::Commit(_))));
+    drop(tx);
+    assert_eq!(count(&db).await, 0);
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_fails_every_member_and_the_writer_goes_on() {
+    let db = test_db().await;
+    if db.engine() == Engine::Postgres {
+        return;
+    }
+    let mut tx = db.begin(TENANT).await.unwrap();
+    sql("create table parent (id integer primary key)").run(&mut tx).await.unwrap();
+    // A deferred key is checked by the commit itself.
+    sql("create table child (id bigint references parent (id) deferrable initially deferred)")
+        .run(&mut tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let first = db.begin(TENANT).await.unwrap();
+    let innocent = async {
+        let mut tx = db.begin(TENANT).await.unwrap();
+        add_event(&mut tx, "innocent").await.unwrap();
+        tx.after_commit(|| panic!("a hook ran without a commit"));
+        tx.commit().await
+    };
+    let guilty = async {
+        let mut tx = db.begin(TENANT).await.unwrap();
+        sql("insert into child (id) values (7)").run(&mut tx).await.unwrap();
+        tx.commit().await
+    };
+    let begun = async {
+        tokio::task::yield_now().await;
+        drop(first);
+    };
+    let (innocent, guilty, ()) = tokio::join!(innocent, guilty, begun);
+    assert!(matches!(guilty, Err(Error::Commit(_))));
+    assert!(matches!(innocent, Err(Error::Commit(_))));
+    assert_eq!(count(&db).await, 0);
+    let mut tx = db.begin(TENANT).await.unwrap();
+    add_event(&mut tx, "a").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(count(&db).await, 1);
+}

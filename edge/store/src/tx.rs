@@ -76,13 +76,16 @@ impl Tx {
         self.hooks.push(Box::new(hook));
     }
 
+    /// Refuses to go on after a failed statement: PostgreSQL would, and SQLite may have left the transaction.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.failed { Err(Error::Commit("a statement failed before".to_owned())) } else { Ok(()) }
+    }
+
     /// Makes everything durable. On an error nothing is stored.
     ///
     /// After a statement failed the whole transaction is refused, on both databases alike.
     pub async fn commit(self) -> Result<(), Error> {
-        if self.failed {
-            return Err(Error::Commit("a statement failed before".to_owned()));
-        }
+        self.check()?;
         let hooks = self.hooks;
         match self.connection {
             Connection::SqliteWriter(lease) => lease.commit(hooks).await,

@@ -31,8 +31,10 @@ const SLOW: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Writer(mpsc::Sender<Request>);
 
+type Waiter = oneshot::Sender<Result<Lease, Error>>;
+
 enum Request {
-    Begin(oneshot::Sender<Result<Lease, Error>>),
+    Begin(Waiter),
     Migrate(&'static Migrator, oneshot::Sender<Result<(), Error>>),
     Close(oneshot::Sender<()>),
 }
@@ -157,41 +159,45 @@ impl Actor {
     }
 
     /// Runs one group from `begin` to `commit`. Returns who asked to close meanwhile.
-    async fn group(&mut self, first: oneshot::Sender<Result<Lease, Error>>) -> Option<oneshot::Sender<()>> {
+    ///
+    /// Ending one member and starting the next is one command to the database.
+    async fn group(&mut self, first: Waiter) -> Option<oneshot::Sender<()>> {
         if let Err(error) = self.begin().await {
+            self.recover().await;
             first.send(Err(error)).ok();
             return None;
         }
         let mut members = Vec::new();
-        let mut broken = None;
         let mut closing = None;
-        let mut next = Some(first);
-        while let Some(waiter) = next.take() {
-            if !waiter.is_closed() {
-                match self.member(waiter).await {
-                    Ok(Some(member)) => members.push(member),
-                    Ok(None) => {}
-                    Err((error, member)) => {
-                        members.extend(member);
-                        broken = Some(error);
-                        break;
-                    }
+        let mut waiter = first;
+        let result = loop {
+            let committed = match self.lend(waiter).await {
+                Ok(End::Commit(member)) => {
+                    members.push(member);
+                    true
                 }
-            }
-            if members.len() < GROUP_LIMIT {
-                match self.requests.try_recv() {
-                    Ok(Request::Begin(waiter)) => next = Some(waiter),
-                    Ok(Request::Migrate(_, done)) => {
-                        done.send(Err(Error::Migrate("migrate before anything is written".to_owned()))).ok();
-                    }
-                    Ok(Request::Close(done)) => closing = Some(done),
-                    Err(_) => {}
+                Ok(End::Rollback) => false,
+                Err(error) => break Err(error),
+            };
+            let next = if members.len() < GROUP_LIMIT { self.next(&mut closing) } else { None };
+            let text = match (committed, &next) {
+                (true, Some(_)) => "release member; savepoint member",
+                (false, Some(_)) => "rollback to member",
+                // A commit releases the savepoint too.
+                (true, None) => "commit",
+                (false, None) if members.is_empty() => "rollback",
+                (false, None) => "rollback to member; commit",
+            };
+            if let Err(error) = self.control(text).await {
+                if let Some(next) = next {
+                    next.send(Err(error.clone())).ok();
                 }
+                break Err(error);
             }
-        }
-        let result = match broken {
-            Some(error) => Err(error),
-            None => self.end(members.is_empty()).await,
+            match next {
+                Some(next) => waiter = next,
+                None => break Ok(()),
+            }
         };
         if result.is_err() {
             self.recover().await;
@@ -209,6 +215,40 @@ impl Actor {
         closing
     }
 
+    /// Returns who waits for the turn, if anybody does.
+    fn next(&mut self, closing: &mut Option<oneshot::Sender<()>>) -> Option<Waiter> {
+        while closing.is_none() {
+            match self.requests.try_recv().ok()? {
+                Request::Begin(waiter) if waiter.is_closed() => {}
+                Request::Begin(waiter) => return Some(waiter),
+                Request::Migrate(_, done) => {
+                    done.send(Err(Error::Migrate("migrate before anything is written".to_owned()))).ok();
+                }
+                Request::Close(done) => *closing = Some(done),
+            }
+        }
+        None
+    }
+
+    /// Lends the connection and waits for it to come back.
+    async fn lend(&mut self, waiter: Waiter) -> Result<End, Error> {
+        let lost = || Error::Commit("the connection was lost".to_owned());
+        let (back, mut returned) = oneshot::channel();
+        let connection = self.connection.take().ok_or_else(lost)?;
+        // A waiter that has gone drops the lease, and that returns the connection.
+        waiter.send(Ok(Lease(Some((connection, back))))).ok();
+        let answer = match tokio::time::timeout(SLOW, &mut returned).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                tracing::warn!("a transaction is open for more than 2 s and holds up all writes");
+                returned.await
+            }
+        };
+        let Return { connection, end } = answer.map_err(|_| lost())?;
+        self.connection = Some(connection);
+        Ok(end)
+    }
+
     async fn migrate(&mut self, migrator: &'static Migrator) -> Result<(), Error> {
         let Some(connection) = &mut self.connection else {
             return Err(Error::Commit("the connection was lost".to_owned()));
@@ -220,49 +260,7 @@ impl Actor {
         if self.connection.is_none() {
             self.connection = Some(Box::new(SqliteConnection::connect_with(&self.options).await?));
         }
-        self.control("begin immediate").await
-    }
-
-    /// Lends the connection once. An error means that the group's transaction is gone, with all its members.
-    async fn member(
-        &mut self,
-        waiter: oneshot::Sender<Result<Lease, Error>>,
-    ) -> Result<Option<Member>, (Error, Option<Member>)> {
-        if let Err(error) = self.control("savepoint member").await {
-            waiter.send(Err(error.clone())).ok();
-            return Err((error, None));
-        }
-        let (back, mut returned) = oneshot::channel();
-        let Some(connection) = self.connection.take() else {
-            return Err((Error::Commit("the connection was lost".to_owned()), None));
-        };
-        // A waiter that has gone drops the lease, and that returns the connection.
-        waiter.send(Ok(Lease(Some((connection, back))))).ok();
-        let answer = match tokio::time::timeout(SLOW, &mut returned).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                tracing::warn!("a transaction is open for more than 2 s and holds up all writes");
-                returned.await
-            }
-        };
-        let Ok(Return { connection, end }) = answer else {
-            return Err((Error::Commit("the connection was lost".to_owned()), None));
-        };
-        self.connection = Some(connection);
-        match end {
-            End::Rollback => {
-                self.control("rollback to member; release member").await.map_err(|error| (error, None))?;
-                Ok(None)
-            }
-            End::Commit(member) => match self.control("release member").await {
-                Ok(()) => Ok(Some(member)),
-                Err(error) => Err((error, Some(member))),
-            },
-        }
-    }
-
-    async fn end(&mut self, empty: bool) -> Result<(), Error> {
-        self.control(if empty { "rollback" } else { "commit" }).await
+        self.control("begin immediate; savepoint member").await
     }
 
     /// Leaves whatever transaction is left, or drops the connection so that the next group opens a new one.

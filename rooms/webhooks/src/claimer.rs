@@ -1,6 +1,14 @@
 //! Brings back into memory what nobody has: due retries, replays, what did not fit, what a dead node left.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use domain::{Timestamp, ids::WebhookId};
@@ -39,6 +47,8 @@ pub(crate) struct Claimer {
     pub(crate) room: Arc<Room>,
     pub(crate) targets: Arc<Targets>,
     pub(crate) driver: mpsc::WeakSender<Input>,
+    /// When a growing queue was last reported, in milliseconds.
+    pub(crate) reported: AtomicI64,
 }
 
 impl Claimer {
@@ -160,8 +170,10 @@ impl Claimer {
     fn watch(&self, due: &[(WebhookId, Timestamp)], now: Timestamp) {
         let age = due.iter().map(|(_, since)| now.since(*since)).max().unwrap_or_default();
         metrics::gauge!("webhooks_oldest_due_seconds").set(age.as_secs_f64());
-        if age > STALE {
-            tracing::debug!(seconds = age.as_secs(), "deliveries wait in the database");
+        let last = self.reported.load(Ordering::Relaxed);
+        if age > STALE && now.since(Timestamp::from_millis(last)) > STALE {
+            self.reported.store(now.millis(), Ordering::Relaxed);
+            tracing::warn!(seconds = age.as_secs(), webhooks = due.len(), "due deliveries wait in the database");
         }
     }
 

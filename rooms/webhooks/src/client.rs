@@ -86,6 +86,8 @@ impl Client {
             .timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(IDLE_LIMIT)
+            // As the documentation spells them: some receivers compare names byte by byte.
+            .http1_title_case_headers(true)
             .http1_max_headers(HEADER_LIMIT)
             .http1_max_buf_size(READ_LIMIT)
             .build(Connector { https, timeout });

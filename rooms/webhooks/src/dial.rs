@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, ToSocketAddrs as _},
     pin::Pin,
     sync::{
         Arc,
@@ -80,8 +80,15 @@ impl Resolver {
     async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, DialError> {
         match self {
             Self::System(lookups) => {
-                let _permit = lookups.acquire().await.map_err(|_| DialError::Dns)?;
-                let found = tokio::net::lookup_host((host, 0)).await.map_err(|_| DialError::Dns)?;
+                let permit = Arc::clone(lookups).acquire_owned().await.map_err(|_| DialError::Dns)?;
+                let host = host.to_owned();
+                // The thread keeps the permit until the resolver answers, however early the attempt is given up.
+                let looking = tokio::task::spawn_blocking(move || {
+                    let found = (host.as_str(), 0).to_socket_addrs();
+                    drop(permit);
+                    found
+                });
+                let found = looking.await.map_err(|_| DialError::Dns)?.map_err(|_| DialError::Dns)?;
                 Ok(found.map(|address| address.ip()).collect())
             }
             #[cfg(test)]

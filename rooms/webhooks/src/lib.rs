@@ -21,7 +21,7 @@ mod target;
 mod tests;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -101,6 +101,7 @@ impl Webhooks {
             room: Arc::clone(&self.room),
             targets: Arc::clone(&self.targets),
             driver: self.inbox.downgrade(),
+            reported: AtomicI64::new(0),
         });
         let recorder = Recorder {
             db: self.db.clone(),

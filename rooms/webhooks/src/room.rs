@@ -12,9 +12,9 @@ use domain::ids::WebhookId;
 use tokio::sync::Notify;
 
 /// Deliveries in memory, all webhooks together.
-pub(crate) const TOTAL: usize = 32_768;
+pub(crate) const TOTAL: usize = 16_384;
 /// Deliveries in memory of one webhook.
-const PER_WEBHOOK: usize = if cfg!(test) { 64 } else { 4_096 };
+const PER_WEBHOOK: usize = if cfg!(test) { 64 } else { 2_048 };
 /// Rows claimed at once.
 const CLAIM_LIMIT: usize = 256;
 

@@ -126,6 +126,7 @@ async fn old_deliveries_and_their_payloads_are_forgotten() {
         room: rig.hooks.room.clone(),
         targets: rig.hooks.targets.clone(),
         driver: rig.hooks.inbox.downgrade(),
+        reported: 0.into(),
     };
     rig.db.clock.advance(std::time::Duration::from_secs(86_400 * 30));
     claimer.forget().await.unwrap();
