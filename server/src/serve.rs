@@ -23,11 +23,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => {
-                if let Some(certificates) = &app.certificates {
-                    certificates.reload_or_log();
-                }
-            }
+            _ = hangup.recv() => app.reload_certificates(),
         }
     }
     tracing::info!(drain_seconds = drain.as_secs(), "draining: no new calls, live calls go on");
@@ -68,6 +64,13 @@ fn announce(app: &App) {
 }
 
 impl App {
+    /// Reads the TLS certificate again, if there is one.
+    pub fn reload_certificates(&self) {
+        if let Some(certificates) = &self.certificates {
+            certificates.reload_or_log();
+        }
+    }
+
     /// Takes no new calls, lets live ones go on for `drain`, hangs up the rest, finishes what is open and closes.
     pub async fn shutdown(self, drain: Duration) {
         self.draining.start();
