@@ -25,11 +25,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Config, DialogRecord, EndedBy, Event, Flow, Incoming, Invite, Leg, LegEvent, LegEventKind, LegKey, LegSink,
-    OutOfDialog, Reason, RegisterRequest, RequestFailed, Transport, TrustedSource,
+    Config, EndedBy, Event, Flow, Incoming, Leg, LegEvent, LegEventKind, LegKey, LegSink, RegisterRequest,
+    RequestFailed, Transport,
     connections::{Connections, FromStream},
     guard::Guard,
     leg,
+    orders::{Commands, Order},
     transport::udp::{self, UdpSockets},
 };
 
@@ -37,43 +38,6 @@ use crate::{
 const MAX_WAITING_EVENTS: usize = 16;
 /// Commands and frames handled before the sockets are looked at again.
 const BATCH: usize = 128;
-
-/// What handles ask of the endpoint task.
-#[derive(Debug)]
-pub(crate) enum Order {
-    Invite { leg: LegKey, invite: Box<Invite>, sink: LegSink },
-    Leg(LegKey, LegCommand),
-    Sink(LegKey, LegSink),
-    Register { request: RequestKey, flow: Flow, answer: RegisterAnswer },
-    Request { request: Box<OutOfDialog>, reply: oneshot::Sender<Result<Message, RequestFailed>> },
-    ByeOrphan { record: Box<DialogRecord>, reason: Option<Reason> },
-    Trust(Vec<TrustedSource>),
-    Drain,
-}
-
-/// The way to the endpoint task: bounded, never waiting.
-#[derive(Clone, Debug)]
-pub(crate) struct Commands {
-    queue: mpsc::Sender<Order>,
-}
-
-impl Commands {
-    /// Gives an order. New calls stop at half of the queue's capacity, so that there is room to end those that live.
-    pub(crate) fn give(&self, order: Order) {
-        if self.queue.try_send(order).is_err() {
-            metrics::counter!("sip_commands_dropped_total").increment(1);
-        }
-    }
-
-    pub(crate) fn invite(&self, leg: LegKey, invite: Invite, sink: LegSink) {
-        if self.queue.capacity() < self.queue.max_capacity() / 2 || self.queue.is_closed() {
-            let kind = LegEventKind::Ended { status: Some(503), reason: None, by: EndedBy::Us };
-            let _ = sink.0.try_send(LegEvent { leg, kind });
-            return;
-        }
-        self.give(Order::Invite { leg, invite: Box::new(invite), sink });
-    }
-}
 
 /// What [`open`] made.
 pub(crate) struct Opened {
@@ -100,7 +64,7 @@ pub(crate) async fn open(config: Config) -> io::Result<Opened> {
     };
     let (order_sender, orders) = mpsc::channel(config.limits.commands);
     let (event_sender, events) = mpsc::channel(config.limits.events);
-    let commands = Commands { queue: order_sender };
+    let commands = Commands::new(order_sender);
     let legs = Arc::new(AtomicUsize::new(0));
     let at = |address: Option<SocketAddr>| address.map(|a| SocketAddr::new(host, a.port()).to_string());
     let machine = machine::Config {

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     Credentials, DialogRecord, Flow, Transport,
-    endpoint::{Commands, Order},
+    orders::{Commands, Order},
 };
 
 /// Takes the events of one or more legs. A full or closed one ends the leg.

@@ -5,6 +5,7 @@ mod connections;
 mod endpoint;
 mod guard;
 mod leg;
+mod orders;
 mod register;
 mod resolver;
 mod sip;

@@ -7,7 +7,7 @@ use sip_proto::{
     registration::Refused,
 };
 
-use crate::{Contact, Credentials, Destination, Flow, Transport, endpoint::Order, leg::Guard};
+use crate::{Contact, Credentials, Destination, Flow, Transport, leg::Guard, orders::Order};
 
 /// A REGISTER with credentials of a fresh nonce. It is answered once; dropping it answers 503.
 #[derive(Debug)]

@@ -16,8 +16,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Config, DialogRecord, Flow, Incoming, Invite, Leg, LegKey, LegSink, OutOfDialog, Reason, Register, RegisterFailed,
-    RegisterRequest, Registered, RequestFailed, TrunkCredentials, TrustedSource,
-    endpoint::{self, Commands, Order},
+    RegisterRequest, Registered, RequestFailed, TrunkCredentials, TrustedSource, endpoint,
+    orders::{Commands, Order},
 };
 
 /// Something from the network that is not about an existing leg.
