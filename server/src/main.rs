@@ -2,7 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "the host's commands print their answers")]
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -34,8 +34,17 @@ enum Command {
     Admin(Box<admin::Args>),
 }
 
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("zorio: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Command::Doctor(doctor::Args { defaults: true, .. }) = &arguments.command {
         print!("{}", server::config::DEFAULTS);
         return Ok(());

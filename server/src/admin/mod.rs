@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use domain::{Principal, TenantId};
 use serde_json::Value;
+use store::DatabaseUrl;
 
 use crate::{
     config::Config,
@@ -59,6 +60,15 @@ enum Subject {
 
 /// Does one command and prints its answer.
 pub async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
+    // In the wrong folder a new, empty database would answer.
+    if let DatabaseUrl::Sqlite(path) = config.database_url()?
+        && !path.exists()
+    {
+        bail!(
+            "there is no {}: name the server's --config or ZORIO_DATA_DIR (zorio migrate makes a new one)",
+            path.display()
+        );
+    }
     let rooms = wire::rooms(config).await?;
     let answer = Box::pin(answer(&rooms, args)).await;
     rooms.db.close().await;
