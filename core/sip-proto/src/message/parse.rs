@@ -292,8 +292,16 @@ fn request_uri(raw: Bytes) -> Result<(), Status> {
 fn via(message: &Message) -> Result<(), Status> {
     let mut values = message.values(Name::Via);
     let top = values.next().ok_or(Status::bad("missing Via"))?;
-    if values.take(limits::VIAS).count() >= limits::VIAS {
-        return Err(Status::bad("too many Via values"));
+    let mut others = 0_usize;
+    for value in values {
+        others = others.saturating_add(1);
+        if others >= limits::VIAS {
+            return Err(Status::bad("too many Via values"));
+        }
+        // Commas with nothing between them would count as hops (RFC 4475 §3.1.2.1).
+        if matches!(value, [] | [b';', ..]) {
+            return Err(Status::bad("empty Via value"));
+        }
     }
     let top = Via::from_bytes(message.bytes.slice_ref(top)).ok_or(Status::bad("malformed Via"))?;
     match top.param("branch") {
