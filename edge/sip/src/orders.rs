@@ -1,5 +1,7 @@
 //! What handles ask of the endpoint task, and the bounded way there.
 
+use std::collections::HashSet;
+
 use sip_proto::{
     endpoint::{RegisterAnswer, RequestKey},
     message::Message,
@@ -21,6 +23,7 @@ pub(crate) enum Order {
     Register { request: RequestKey, flow: Flow, answer: RegisterAnswer },
     Request { request: Box<OutOfDialog>, reply: oneshot::Sender<Result<Message, RequestFailed>> },
     ByeOrphan { record: Box<DialogRecord>, reason: Option<Reason> },
+    Domains(HashSet<String>),
     Trust(Vec<TrustedSource>),
     Drain,
 }

@@ -95,6 +95,13 @@ impl Sip {
         self.shared.commands.give(Order::Trust(sources.into_iter().map(Into::into).collect()));
     }
 
+    /// Replaces the domains that are realms of their own: a challenge to a request for one of them names it.
+    /// All other hosts get the realm of the configuration.
+    pub fn serve_domains(&self, domains: impl IntoIterator<Item = String>) {
+        let domains = domains.into_iter().map(|domain| domain.to_ascii_lowercase()).collect();
+        self.shared.commands.give(Order::Domains(domains));
+    }
+
     /// Sends a request outside of any dialog and returns its final response.
     pub async fn request(&self, request: OutOfDialog) -> Result<Response, RequestFailed> {
         let (reply, answer) = oneshot::channel();

@@ -79,7 +79,7 @@ impl Pbx {
         recover::say_alive(&pbx).await?;
         pbx.directory.reload(&pbx.db, &pbx.secrets).await?;
         pbx.registrar.load(&pbx).await?;
-        pbx.sip.trust(pbx.directory.sources());
+        driver::announce(&pbx);
         recover::close_left_over(&pbx).await?;
         pbx.tracker.spawn(driver::listen(pbx.clone(), deps.sip_events));
         Ok(pbx)

@@ -162,9 +162,12 @@ pub(crate) fn answer(
 }
 
 fn realm_of(core: &Core, request: &Message) -> String {
+    let host = || request.request_uri().map_or_else(String::new, |uri| uri.host_str().to_ascii_lowercase());
     match &core.config.realm {
-        Realm::Fixed(realm) => realm.clone(),
-        Realm::RequestHost => request.request_uri().map_or_else(String::new, |uri| uri.host_str().to_ascii_lowercase()),
+        Realm::RequestHost => host(),
+        Realm::Fixed(realm) if core.domains.is_empty() => realm.clone(),
+        // An account with a domain of its own has its own realm: its logins prove nothing elsewhere.
+        Realm::Fixed(realm) => core.domains.get(&host()).unwrap_or(realm).clone(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What goes into an endpoint and what comes out.
 
-use std::net::SocketAddr;
+use std::{collections::HashSet, net::SocketAddr};
 
 use bytes::Bytes;
 
@@ -57,6 +57,8 @@ pub enum Command {
         record: Box<DialogRecord>,
         reason: Option<Reason>,
     },
+    /// Replaces the domains that are realms of their own; all other hosts get the configured realm.
+    Domains(HashSet<String>),
     /// Replaces the set of sources that are not challenged.
     Trust(Vec<TrustedSource>),
     /// While on, new INVITE and REGISTER are answered 503 with Retry-After.

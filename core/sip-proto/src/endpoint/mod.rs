@@ -155,6 +155,7 @@ impl Endpoint {
                 let reason = reason.as_ref().and_then(Reason::print);
                 uac::bye_restored(&mut self.core, Dialog::restored(&record), reason, now);
             }
+            Command::Domains(domains) => self.core.domains = domains,
             Command::Trust(sources) => {
                 self.core.trusted = sources
                     .into_iter()

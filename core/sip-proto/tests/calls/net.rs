@@ -105,15 +105,22 @@ impl Net {
 
     /// Adds an endpoint that trusts everybody listed.
     pub(crate) fn add(&mut self, address: &str, trusted: &[&str]) -> SocketAddr {
+        let address = self.add_with(address, |_| {});
+        let sources = trusted.iter().map(|ip| TrustedSource::from(ip.parse::<std::net::IpAddr>().unwrap())).collect();
+        self.input(address, Input::Command(Command::Trust(sources)));
+        address
+    }
+
+    /// Adds an endpoint that trusts nobody and is configured further.
+    pub(crate) fn add_with(&mut self, address: &str, configure: impl FnOnce(&mut Config)) -> SocketAddr {
         let address = at(address);
         let mut seed = [0; 32];
         for byte in &mut seed {
             *byte = self.chance.below(256) as u8;
         }
-        let config = Config::new(&address.to_string(), seed);
-        let mut endpoint = Endpoint::new(config, self.now);
-        let sources = trusted.iter().map(|ip| TrustedSource::from(ip.parse::<std::net::IpAddr>().unwrap())).collect();
-        endpoint.handle(Input::Command(Command::Trust(sources)), self.now);
+        let mut config = Config::new(&address.to_string(), seed);
+        configure(&mut config);
+        let endpoint = Endpoint::new(config, self.now);
         self.nodes.insert(address, Node { endpoint, events: VecDeque::new() });
         address
     }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use sip_proto::{
-    endpoint::{Command, Event, Input},
+    digest::Challenge,
+    endpoint::{Command, Event, Input, Realm},
     message::{Message, Name},
 };
 
@@ -140,4 +141,19 @@ fn an_overloaded_endpoint_says_so() {
     net.pass(10);
     assert!(net.incoming(pbx).is_some());
     assert!(net.nodes[&pbx].events.iter().all(|event| !matches!(event, Event::Register(_))));
+}
+
+#[test]
+fn an_account_with_a_domain_has_a_realm_of_its_own() {
+    let mut net = Net::new(7);
+    let pbx = net.add_with("10.0.0.1:5060", |config| config.realm = Realm::Fixed("zorio".to_owned()));
+    let realm = |net: &mut Net, branch| {
+        let answer = ask(net, pbx, request("REGISTER", branch, "", "")).unwrap();
+        Challenge::parse(answer.header(Name::WwwAuthenticate).unwrap()).unwrap().realm
+    };
+    assert_eq!(realm(&mut net, "a"), "zorio");
+    net.input(pbx, Input::Command(Command::Domains(["acme.example".to_owned()].into())));
+    assert_eq!(realm(&mut net, "b"), "acme.example");
+    net.input(pbx, Input::Command(Command::Domains(["other.example".to_owned()].into())));
+    assert_eq!(realm(&mut net, "c"), "zorio", "a host that is nobody's domain gets the configured realm");
 }

@@ -295,7 +295,7 @@ async fn recorded(house: &House) -> CallId {
     std::fs::create_dir(house.db.folder().join("1")).unwrap();
     std::fs::write(house.db.folder().join("1/a.wav"), b"0123456789").unwrap();
     let mut tx = house.db.begin(TENANT).await.unwrap();
-    rows::cdr::insert(&mut tx, &cdr).await.unwrap();
+    rows::cdr::insert(&mut tx, cdr.tenant, &cdr, domain::number::Region::of("VN")).await.unwrap();
     tx.commit().await.unwrap();
     uuid
 }
@@ -404,7 +404,7 @@ async fn a_period_comes_as_one_csv_file() {
         if number == 0 {
             cdr.caller_number = "=1+1".to_owned();
         }
-        rows::cdr::insert(&mut tx, &cdr).await.unwrap();
+        rows::cdr::insert(&mut tx, cdr.tenant, &cdr, domain::number::Region::of("VN")).await.unwrap();
     }
     tx.commit().await.unwrap();
     let request = Request::get("/api/pbx/cdr?format=csv&phone=84987654321").body(Body::empty()).unwrap();

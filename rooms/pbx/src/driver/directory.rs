@@ -138,6 +138,11 @@ impl Directory {
         }
     }
 
+    /// Returns the domains of the accounts that have one of their own.
+    pub(crate) fn domains(&self) -> Vec<String> {
+        self.tables().hosts.keys().cloned().collect()
+    }
+
     /// Returns every address whose requests belong to a trunk.
     pub(crate) fn sources(&self) -> Vec<IpAddr> {
         self.tables().sources.keys().copied().collect()

@@ -12,6 +12,7 @@ pub(crate) mod registrar;
 
 use std::{sync::Arc, time::Duration};
 
+use domain::Timestamp;
 use tokio::{
     sync::{Semaphore, mpsc},
     time::{MissedTickBehavior, interval},
@@ -21,6 +22,8 @@ use crate::{Pbx, changes::Changed, store as rows};
 
 /// How often another process's writes are looked for, and this run says that it is alive.
 const TICK: Duration = Duration::from_secs(1);
+/// How often expired registrations are taken off the disk.
+const SWEEP: Duration = Duration::from_secs(600);
 /// Registrations that may be written at the same time; more wait, and the SIP edge sheds what waits too long.
 const REGISTRATIONS_AT_ONCE: usize = 512;
 
@@ -50,11 +53,11 @@ pub(crate) async fn keep_house(pbx: Pbx) {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut changes = pbx.changes.listen();
-    let mut seen = None;
+    let (mut seen, mut swept) = (None, None);
     loop {
         tokio::select! {
             _ = tick.tick() => {
-                if let Err(error) = look_around(&pbx, &mut seen).await {
+                if let Err(error) = look_around(&pbx, &mut seen, &mut swept).await {
                     tracing::warn!(%error, "the database cannot be asked for changes");
                 }
             }
@@ -75,10 +78,16 @@ pub(crate) async fn refresh(pbx: &Pbx) {
         tracing::error!(%error, "the directory could not be read anew; the last one is kept");
         return;
     }
-    pbx.sip.trust(pbx.directory.sources());
+    announce(pbx);
 }
 
-async fn look_around(pbx: &Pbx, seen: &mut Option<i64>) -> Result<(), store::Error> {
+/// Tells the SIP edge whom not to challenge, and which domains are realms.
+pub(crate) fn announce(pbx: &Pbx) {
+    pbx.sip.trust(pbx.directory.sources());
+    pbx.sip.serve_domains(pbx.directory.domains());
+}
+
+async fn look_around(pbx: &Pbx, seen: &mut Option<i64>, swept: &mut Option<Timestamp>) -> Result<(), store::Error> {
     let version = {
         let mut tx = pbx.db.read_any_tenant().await?;
         rows::any_tenant_change_version(&mut tx).await?
@@ -89,6 +98,12 @@ async fn look_around(pbx: &Pbx, seen: &mut Option<i64>) -> Result<(), store::Err
     recover::say_alive(pbx).await?;
     let now = pbx.db.now();
     pbx.registrar.sweep(now);
+    if swept.is_none_or(|at| now.since(at) >= SWEEP) {
+        *swept = Some(now);
+        let mut tx = pbx.db.begin_any_tenant().await?;
+        rows::registrations::any_tenant_delete_expired(&mut tx, now).await?;
+        tx.commit().await?;
+    }
     metrics::gauge!("pbx_live_calls").set(count(pbx.live.count()));
     metrics::gauge!("pbx_registered_extensions").set(count(pbx.registrar.count()));
     Ok(())

@@ -136,10 +136,9 @@ pub async fn create(
     fill(&mut tx, &mut extension, new.fill, &mut fields).await?;
     refuse(fields)?;
     let password = new.sip_password.unwrap_or_else(made_password);
-    let sealed = seal_secret(desk, tenant, &extension.number, &password);
-    rows::extensions::insert(&mut tx, tenant, &extension, &desk.realm, sealed)
-        .await
-        .map_err(taken("extension_number"))?;
+    let realm = realm(&mut tx, desk, tenant).await?;
+    let sealed = seal_secret(desk, tenant, &extension.number, &realm, &password);
+    rows::extensions::insert(&mut tx, tenant, &extension, &realm, sealed).await.map_err(taken("extension_number"))?;
     desk.commit(tx, who, done("extension.create", &extension)).await?;
     Ok((extension, password))
 }
@@ -186,8 +185,9 @@ pub async fn rotate_password(desk: &Desk, who: &Principal, number: &str) -> Resu
     let mut tx = desk.write(who).await?;
     let extension = find(&mut tx, tenant, number).await?;
     let password = made_password();
-    let sealed = seal_secret(desk, tenant, number, &password);
-    rows::extensions::set_secret(&mut tx, tenant, number, &desk.realm, sealed).await?;
+    let realm = realm(&mut tx, desk, tenant).await?;
+    let sealed = seal_secret(desk, tenant, number, &realm, &password);
+    rows::extensions::set_secret(&mut tx, tenant, number, &realm, sealed).await?;
     rows::registrations::delete(&mut tx, tenant, number).await?;
     desk.commit(tx, who, done("extension.rotate_password", &extension)).await?;
     Ok(password)
@@ -199,8 +199,14 @@ pub(crate) fn open_secret(secrets: &Secrets, tenant: TenantId, number: &str, sea
     Ha1Pair::from_bytes(&plain)
 }
 
-fn seal_secret(desk: &Desk, tenant: TenantId, number: &str, password: &str) -> Vec<u8> {
-    let pair = Ha1Pair::compute(number, &desk.realm, password);
+/// Returns the digest realm of the account's phones: its own domain, or the server's realm if it has none.
+async fn realm(tx: &mut Tx, desk: &Desk, tenant: TenantId) -> Result<String> {
+    let domain = rows::accounts::domain(tx, tenant).await?;
+    Ok(domain.unwrap_or_else(|| desk.realm.clone()))
+}
+
+fn seal_secret(desk: &Desk, tenant: TenantId, number: &str, realm: &str, password: &str) -> Vec<u8> {
+    let pair = Ha1Pair::compute(number, realm, password);
     desk.secrets.seal(tenant, &place(number), &pair.to_bytes())
 }
 

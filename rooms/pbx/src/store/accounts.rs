@@ -17,6 +17,12 @@ pub(crate) async fn any_tenant_all(tx: &mut Tx) -> Result<Vec<Tenant>> {
     sql("select id, host, region from tenant order by id").all(tx).await
 }
 
+/// Returns the account's own domain, if it has one: the realm of its logins.
+pub(crate) async fn domain(tx: &mut Tx, tenant: TenantId) -> Result<Option<String>> {
+    let found = sql("select host from tenant where id = $1").bind(tenant).first::<(Option<String>,)>(tx).await?;
+    Ok(found.and_then(|(host,)| host).map(|host| host.to_ascii_lowercase()))
+}
+
 /// Returns the active caller IDs of every account.
 pub(crate) async fn any_tenant_caller_ids(tx: &mut Tx) -> Result<Vec<(TenantId, String)>> {
     sql("select tenant_id, number from caller_id where status = 'active'").all(tx).await

@@ -86,18 +86,9 @@ impl FromRow for Cdr {
     }
 }
 
-/// Stores the record of a finished call in the account that it names. Writing it again changes nothing: recovery may
-/// come twice. Returns whether it was new.
-pub(crate) async fn any_tenant_insert(tx: &mut Tx, cdr: &Cdr) -> Result<bool> {
-    let region = super::accounts::settings(tx, cdr.tenant).await?.region;
-    insert_in(tx, cdr.tenant, cdr, region).await
-}
-
-/// What the driver calls it.
-pub(crate) use any_tenant_insert as insert;
-
-/// Like [`any_tenant_insert`], for those who know the account's numbering plan already.
-pub(crate) async fn insert_in(tx: &mut Tx, tenant: TenantId, cdr: &Cdr, region: Region) -> Result<bool> {
+/// Stores the record of a finished call. Writing it again changes nothing: recovery may come twice.
+/// Returns whether it was new.
+pub(crate) async fn insert(tx: &mut Tx, tenant: TenantId, cdr: &Cdr, region: Region) -> Result<bool> {
     let caller = phone_key(&cdr.caller_number, region);
     // The two keys of a row differ, so that a search by either finds the row once.
     let destination = Some(phone_key(&cdr.destination_number, region)).filter(|destination| *destination != caller);

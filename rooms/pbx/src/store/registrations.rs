@@ -115,7 +115,6 @@ pub(crate) async fn any_tenant_all(tx: &mut Tx) -> Result<Vec<Registered>> {
 }
 
 /// Forgets what expired before `before`. Returns how many.
-#[cfg_attr(not(test), expect(dead_code, reason = "the driver's housekeeping does not call it yet"))]
 pub(crate) async fn any_tenant_delete_expired(tx: &mut Tx, before: Timestamp) -> Result<u64> {
     sql("delete from registration where expires_at < $1").bind(before).run(tx).await
 }

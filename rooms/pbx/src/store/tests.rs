@@ -326,11 +326,14 @@ async fn records() -> TestDb {
         if number == 9 {
             cdr.destination_number = "0987654321".to_owned();
         }
-        assert!(cdr::insert(&mut tx, &cdr).await.unwrap());
-        assert!(!cdr::insert(&mut tx, &cdr).await.unwrap(), "it was there already");
+        assert!(cdr::insert(&mut tx, cdr.tenant, &cdr, domain::number::Region::of("VN")).await.unwrap());
+        assert!(
+            !cdr::insert(&mut tx, cdr.tenant, &cdr, domain::number::Region::of("VN")).await.unwrap(),
+            "it was there already"
+        );
     }
     let foreign = Cdr { tenant: OTHER, ..record(99, START) };
-    cdr::insert(&mut tx, &foreign).await.unwrap();
+    cdr::insert(&mut tx, foreign.tenant, &foreign, domain::number::Region::of("VN")).await.unwrap();
     tx.commit().await.unwrap();
     db
 }
@@ -403,7 +406,7 @@ async fn records_of_one_millisecond_keep_one_order() {
     let db = test_db().await;
     let mut tx = db.begin(TENANT).await.unwrap();
     for number in 0..7 {
-        cdr::insert(&mut tx, &record(number, START)).await.unwrap();
+        cdr::insert(&mut tx, TENANT, &record(number, START), domain::number::Region::of("VN")).await.unwrap();
     }
     let mut seen = Vec::new();
     while let batch = cdr::after(&mut tx, TENANT, &asked(), seen.last().copied(), 2).await.unwrap()

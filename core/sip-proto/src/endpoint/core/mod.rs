@@ -93,6 +93,8 @@ pub(crate) struct Core {
     /// Flows that carried requests of ours: closing another one ends nothing.
     used_flows: HashSet<u64>,
     pub(crate) trusted: HashSet<TrustedSource>,
+    /// Domains in lower case whose realm is their own name.
+    pub(crate) domains: HashSet<String>,
     generation: u32,
 }
 
@@ -109,6 +111,7 @@ impl Core {
             merged: Keyed::default(),
             used_flows: HashSet::new(),
             trusted: HashSet::new(),
+            domains: HashSet::new(),
             generation: 0,
         }
     }

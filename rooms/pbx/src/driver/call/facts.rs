@@ -1,6 +1,6 @@
 //! What a call writes down: each fact with its events and its job in one transaction, in the order it happened.
 
-use domain::{CallId, Event, EventName, TenantId, Timestamp, cause::CallResult};
+use domain::{CallId, Event, EventName, TenantId, Timestamp, cause::CallResult, number::Region};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -107,6 +107,7 @@ const fn in_events(direction: Direction) -> &'static str {
 
 /// Commits the facts of one call, all or none.
 pub(crate) async fn commit(pbx: &Pbx, tenant: TenantId, facts: &[Fact]) -> Result<(), ::store::Error> {
+    let region = pbx.directory.account(tenant).map_or_else(|| Region::of("VN"), |account| account.region());
     let mut tx = pbx.db.begin(tenant).await?;
     let mut events = Vec::with_capacity(facts.len() + 1);
     for fact in facts {
@@ -122,7 +123,7 @@ pub(crate) async fn commit(pbx: &Pbx, tenant: TenantId, facts: &[Fact]) -> Resul
                     // Its books were closed before, by a retry of this very transaction.
                     continue;
                 }
-                if !store::cdr::insert(&mut tx, cdr).await? {
+                if !store::cdr::insert(&mut tx, tenant, cdr, region).await? {
                     continue;
                 }
                 events.push(hangup(tenant, common, cdr));

@@ -156,7 +156,7 @@ impl Driver {
 
     fn early_media(&mut self, from: LegNo) {
         let Some(caller) = self.caller_up() else { return };
-        if !self.legs.get(usize::from(from.0)).is_some_and(|leg| leg.agreed.is_some()) {
+        if self.legs.get(usize::from(from.0)).is_none_or(|leg| leg.agreed.is_none()) {
             return;
         }
         let (Some(a), Some(b)) = (self.media_of(caller), self.media_of(from)) else { return };
