@@ -48,7 +48,8 @@ fn row(planned: &Planned, life: &Life) -> Vec<Cell> {
     let first = life.deliveries.iter().filter(|delivery| !delivery.duplicate && delivery.verified()).count();
     let wanted = planned.events().len();
     let fine = life.complaints(planned).is_empty();
-    let recording = life.sound.recording.as_ref().map_or("–".to_owned(), |file| format!("{:.1} s", file.seconds));
+    let recording =
+        life.sound.recording.as_ref().map_or_else(|| "–".to_owned(), |file| format!("{:.1} s", file.seconds));
     let talk = match life.cdr["billsec"].as_i64() {
         Some(seconds) if planned.expected().answered => format!("{seconds} s"),
         _ => "–".to_owned(),

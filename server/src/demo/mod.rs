@@ -19,7 +19,7 @@ use std::{
 use anyhow::{Context, bail};
 
 use self::{
-    stage::Stage,
+    stage::{ALONE, Stage},
     view::{Look, View},
 };
 
@@ -47,13 +47,20 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let calls = Box::pin(play::play(&stage, &mut view)).await;
     let fine = finale::show(&calls, &stage.receiver, &mut view);
     if args.keep {
+        stage.leave_agents_alone();
         invite(&stage, &mut view);
-        tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+        tokio::select! {
+            () = play::watch(&stage, &mut view) => {}
+            stopped = tokio::signal::ctrl_c() => stopped.context("cannot wait for Ctrl-C")?,
+        }
         view.say("\n  Stopping.", Look::Faint);
     }
     // The tasks of the calls are over, so this is the last handle.
     if let Ok(stage) = Arc::try_unwrap(stage) {
         stage.strike().await;
+    }
+    if folder.temporary && !args.keep {
+        view.say("  Its data is removed now; --data-dir DIR keeps it, --keep leaves the server running.", Look::Faint);
     }
     if !fine {
         bail!("not every call of the demo went as planned");
@@ -103,7 +110,11 @@ fn invite(stage: &Stage, view: &mut View) {
     view.gap();
     view.say(&format!("    zorio --config {} admin webhook list", stage.settings.display()), Look::Call);
     view.gap();
-    view.say("  Ctrl-C ends it.", Look::Plain);
+    view.say(
+        &format!("  Agents hang up after {} s. Events are shown as they arrive; Ctrl-C ends it.", ALONE.as_secs()),
+        Look::Plain,
+    );
+    view.gap();
 }
 
 /// The folder of the demo's data; a temporary one goes with this value.

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use audio::wav::Wav;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use super::{
@@ -97,6 +97,34 @@ pub(super) async fn play(stage: &Arc<Stage>, view: &mut View) -> Vec<(Planned, L
     calls.into_iter().zip(scene.lives).collect()
 }
 
+/// Shows the events of calls that somebody else places, until dropped.
+pub(super) async fn watch(stage: &Stage, view: &mut View) {
+    let began = Instant::now();
+    let mut seen = stage.receiver.deliveries().len();
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    loop {
+        stage.receiver.more_than(seen).await;
+        for delivery in stage.receiver.deliveries_after(seen) {
+            seen += 1;
+            let next = numbers.len() + 1;
+            let call = *numbers.entry(delivery.call_uuid().unwrap_or_default()).or_insert(next);
+            show(&delivery, call, began, view);
+        }
+    }
+}
+
+/// Shows a delivery: what it is about, whether it is believed, how fast it came.
+fn show(delivery: &Delivery, call: usize, began: Instant, view: &mut View) {
+    let (verdict, look) = match (&delivery.zorio, &delivery.standard) {
+        (Ok(()), Ok(())) => ("signature verified".to_owned(), Look::Good),
+        (Err(flaw), _) | (_, Err(flaw)) => (flaw.to_string(), Look::Bad),
+    };
+    let delay = latency_ms(delivery).map_or_else(String::new, |ms| format!(", {ms} ms after it happened"));
+    let again = if delivery.duplicate { ", again" } else { "" };
+    let remark = format!("{verdict}{delay}{again}   {}", essence(delivery.event(), &delivery.json()["data"]));
+    view.happened(began.elapsed(), call, delivery.event(), look, &remark);
+}
+
 /// What has happened so far.
 struct Scene {
     began: Instant,
@@ -125,15 +153,7 @@ impl Scene {
             self.nameless.push(delivery);
             return;
         };
-        let (verdict, look) = match (&delivery.zorio, &delivery.standard) {
-            (Ok(()), Ok(())) => ("signature verified".to_owned(), Look::Good),
-            (Err(flaw), _) | (_, Err(flaw)) => (flaw.to_string(), Look::Bad),
-        };
-        let delay = latency_ms(&delivery).map_or_else(String::new, |ms| format!(", {ms} ms after it happened"));
-        let again = if delivery.duplicate { ", again" } else { "" };
-        let data = &delivery.json()["data"];
-        let remark = format!("{verdict}{delay}{again}   {}", essence(delivery.event(), data));
-        view.happened(self.began.elapsed(), call, delivery.event(), look, &remark);
+        show(&delivery, call, self.began, view);
         self.lives[call - 1].deliveries.push(delivery);
     }
 

@@ -17,7 +17,7 @@ use pbx::{
         trunks::{self, NewTrunk},
     },
 };
-use sandbox::{Agent, Carrier, Crm, Receiver, agent, carrier, phone, receiver};
+use sandbox::{Agent, Carrier, Crm, Reaction, Receiver, Talk, Voice, agent, carrier, phone, receiver};
 use serde_json::json;
 use web::Page;
 use webhooks::NewWebhook;
@@ -40,6 +40,9 @@ const EVENTS: [EventName; 4] =
 
 /// UDP ports of the simulated carrier's and agents' voices; the server takes those below.
 const PARTY_PORTS: std::ops::RangeInclusive<u16> = 61_000..=65_400;
+
+/// How long an agent talks whom nobody tells to hang up.
+pub(super) const ALONE: Duration = Duration::from_secs(20);
 
 /// How long the server may take to notice what the host's own tools have written.
 const NOTICED: Duration = Duration::from_millis(1_200);
@@ -108,6 +111,14 @@ impl Stage {
         &self.agents[extension].agent
     }
 
+    /// Lets the agents hang up by themselves: nobody directs them any more.
+    pub(super) fn leave_agents_alone(&self) {
+        for (extension, employee) in &self.agents {
+            let talk = Talk { hangs_up_after: Some(ALONE), ..Talk::in_voice(Voice::of_agent(extension)) };
+            employee.agent.set_reaction(Reaction::Answers { after: Duration::from_millis(500), talk });
+        }
+    }
+
     /// Returns every extension with its SIP password.
     pub(super) fn logins(&self) -> impl Iterator<Item = (&str, &str)> {
         self.agents.iter().map(|(extension, employee)| (extension.as_str(), employee.password.as_str()))
@@ -172,7 +183,7 @@ async fn extension_password(crm: &Crm, extension: &str) -> anyhow::Result<String
         "recording_mode": "all",
     });
     let mut reply = crm.post("/api/pbx/extensions", &fields).await?;
-    if reply.status == 422 {
+    if reply.status == 409 {
         reply = crm.post(&format!("/api/pbx/extensions/{extension}/rotate-password"), &json!({})).await?;
     }
     let made = reply.status;

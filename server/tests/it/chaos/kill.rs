@@ -1,17 +1,18 @@
 //! `kill -9` at random moments of a running load.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use sandbox::{Crm, Reaction, Talk, Voice, carrier};
+use sandbox::{Agent, Crm, Reaction, Talk, Voice, carrier};
 use testkit::{World, until};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 use super::ledger::{self, Ledger};
 use crate::calls::ZORIO;
@@ -22,11 +23,17 @@ const KILLS: u32 = 50;
 /// Phones that are called over and over, all at the same time.
 const AGENTS: u32 = 6;
 
+/// Phones that dial over and over by themselves.
+const DIALLERS: u32 = 2;
+
 /// Longest time to live between two kills.
 const LONGEST_LIFE: u64 = 1_200;
 
 /// A killed server must take calls again within this.
 const READY_AGAIN: Duration = Duration::from_secs(5);
+
+/// A phone whose answer nobody acknowledged gives up after 32 s (RFC 3261 §13.3.1.4); all others get their BYE at once.
+const LEGS_END: Duration = Duration::from_secs(40);
 
 /// After the last start every call must have its record and every event its receiver within this.
 const SETTLED: Duration = Duration::from_secs(60);
@@ -46,10 +53,23 @@ async fn load(crm: Crm, extension: String, ledger: Arc<Ledger>, next: Arc<Atomic
     }
 }
 
+/// Dials over and over from one phone, to numbers that nobody else calls, until told to stop.
+async fn dial(agent: Agent, ledger: Arc<Ledger>, next: Arc<AtomicUsize>, stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::Relaxed) {
+        let number = format!("8491{:06}6", next.fetch_add(1, Ordering::Relaxed));
+        let call = agent.dial(&number).expect("the phone has free ports");
+        if call.up(Duration::from_secs(1)).await {
+            ledger.answer(number);
+            call.over(Duration::from_secs(1)).await;
+        }
+        call.hang_up();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_kills_lose_no_call_record_and_no_event() {
     let seed = rand::random::<u64>();
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut chance = StdRng::seed_from_u64(seed);
     let temper = carrier::Config {
         answers_after: Duration::from_millis(20),
@@ -69,6 +89,11 @@ async fn fifty_kills_lose_no_call_record_and_no_event() {
         agents.push(world.agent_that(&extension, answers).await.unwrap());
         loads.spawn(load(world.crm().clone(), extension, ledger.clone(), next.clone(), stop.clone()));
     }
+    for n in 1..=DIALLERS {
+        let agent = world.agent(&format!("201{n}")).await.unwrap();
+        loads.spawn(dial(agent.clone(), ledger.clone(), next.clone(), stop.clone()));
+        agents.push(agent);
+    }
 
     let mut slowest = Duration::ZERO;
     for _ in 0..KILLS {
@@ -83,24 +108,26 @@ async fn fifty_kills_lose_no_call_record_and_no_event() {
     loads.join_all().await;
 
     let acknowledged = ledger.acknowledged();
-    println!("{} calls acknowledged, slowest start {slowest:?}", acknowledged.len());
+    eprintln!("{} calls acknowledged, slowest start {slowest:?}", acknowledged.len());
     assert!(acknowledged.len() > 100, "seed {seed}: the load did not run");
     every_leg_ends(&world, &agents, seed).await;
     every_call_has_its_record(&world, &acknowledged, seed).await;
     every_event_arrives_under_one_id(&world, seed).await;
+    every_answered_call_has_one_record(&world, &ledger.answered(), seed);
 }
 
 /// No zombie calls: the legs that a kill orphaned get their BYE.
-async fn every_leg_ends(world: &World, agents: &[sandbox::Agent], seed: u64) {
+async fn every_leg_ends(world: &World, agents: &[Agent], seed: u64) {
     let living = || {
-        let of_agents = agents.iter().flat_map(sandbox::Agent::calls);
-        of_agents.chain(world.carrier.calls()).filter(|call| !call.is_over()).count()
+        let of_agents = agents.iter().flat_map(Agent::calls);
+        let living = of_agents.chain(world.carrier.calls()).filter(|call| !call.is_over());
+        living.map(|call| (call.about().clone(), call.state())).collect::<Vec<_>>()
     };
-    let ended = until("every leg ends", Duration::from_secs(30), async || (living() == 0).then_some(())).await;
-    assert!(ended.is_ok(), "seed {seed}: {} legs live on", living());
+    let ended = until("every leg ends", LEGS_END, async || (living().is_empty()).then_some(())).await;
+    assert!(ended.is_ok(), "seed {seed}: these legs live on: {:#?}", living());
 }
 
-async fn every_call_has_its_record(world: &World, acknowledged: &std::collections::BTreeSet<String>, seed: u64) {
+async fn every_call_has_its_record(world: &World, acknowledged: &BTreeSet<String>, seed: u64) {
     let mut cut = 0;
     for call in acknowledged {
         let cdr = world.cdr(call).await.unwrap_or_else(|error| panic!("seed {seed}: call {call}: {error}"));
@@ -109,8 +136,18 @@ async fn every_call_has_its_record(world: &World, acknowledged: &std::collection
         assert!(known.contains(&cause), "seed {seed}: {cdr}");
         cut += usize::from(cause == "NORMAL_TEMPORARY_FAILURE");
     }
-    println!("{cut} calls were cut by a kill");
+    eprintln!("{cut} calls were cut by a kill");
     assert!(cut > 0, "seed {seed}: no kill met a call");
+}
+
+fn every_answered_call_has_one_record(world: &World, answered: &BTreeSet<String>, seed: u64) {
+    let records = ledger::records_by_number(world);
+    for number in answered {
+        let calls = records.get(number).cloned().unwrap_or_default();
+        assert_eq!(calls.len(), 1, "seed {seed}: the call to {number} has the records {calls:?}");
+    }
+    eprintln!("{} dialled calls were answered", answered.len());
+    assert!(answered.len() > 20, "seed {seed}: the diallers did not reach anybody");
 }
 
 async fn every_event_arrives_under_one_id(world: &World, seed: u64) {
@@ -128,6 +165,6 @@ async fn every_event_arrives_under_one_id(world: &World, seed: u64) {
         assert!(!once || ids.len() == 1, "seed {seed}: {event} of {call} has the delivery ids {ids:?}");
     }
     let sent = world.receiver.deliveries().len();
-    let events: usize = delivered.values().map(std::collections::BTreeSet::len).sum();
-    println!("{events} events in {sent} deliveries");
+    let events: usize = delivered.values().map(BTreeSet::len).sum();
+    eprintln!("{events} events in {sent} deliveries");
 }

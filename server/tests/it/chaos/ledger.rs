@@ -7,15 +7,26 @@ use std::{
 
 use testkit::World;
 
-/// Calls that the server acknowledged with 202, by uuid.
+/// What the server has promised.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
+    /// Calls that the API acknowledged with 202, by uuid.
     acknowledged: Mutex<BTreeSet<String>>,
+    /// Calls whose 200 OK reached the phone that dialled, by the number, which nobody else dialled.
+    answered: Mutex<BTreeSet<String>>,
 }
 
 impl Ledger {
     pub(super) fn acknowledge(&self, call: String) {
         self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).insert(call);
+    }
+
+    pub(super) fn answer(&self, number: String) {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+    }
+
+    pub(super) fn answered(&self) -> BTreeSet<String> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn acknowledged(&self) -> BTreeSet<String> {
@@ -32,6 +43,17 @@ pub(super) fn delivered(world: &World) -> BTreeMap<(String, String), BTreeSet<St
         ids.entry((delivery.event().to_owned(), call)).or_default().insert(delivery.id().to_owned());
     }
     ids
+}
+
+/// Call uuids of the CDRs that arrived, by the number that was called.
+pub(super) fn records_by_number(world: &World) -> BTreeMap<String, BTreeSet<String>> {
+    let mut records: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for delivery in world.receiver.deliveries().iter().filter(|delivery| delivery.event() == "pbx.cdr.created") {
+        let data = &delivery.json()["data"];
+        let text = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
+        records.entry(text("destination_number")).or_default().insert(text("uuid"));
+    }
+    records
 }
 
 /// Events of calls that the server committed, counted by name and call.
