@@ -9,7 +9,7 @@ use pbx::{
     model::{CallerId, Route, RouteKind, Trunk, TrunkStatus},
     ops::{
         caller_ids, routes,
-        trunks::{self, NewTrunk},
+        trunks::{self, NewTrunk, TrunkChanges},
     },
 };
 use serde_json::{Value, json};
@@ -23,12 +23,11 @@ pub(super) enum TrunkCommand {
     Create(Box<TrunkFields>),
     /// Lists the account's trunks.
     List,
-    /// Takes a trunk into use or out of it.
+    /// Changes what is given of a trunk, or takes it into use or out of it.
     Update {
         id: i64,
-        /// active or disabled.
-        #[arg(long, value_parser = trunk_status)]
-        status: TrunkStatus,
+        #[command(flatten)]
+        changes: Box<ChangedTrunkFields>,
     },
     /// Deletes a trunk that no route leads to.
     Delete { id: i64 },
@@ -66,6 +65,41 @@ pub(super) struct TrunkFields {
     /// Addresses whose requests are this trunk's without a login.
     #[arg(long, value_delimiter = ',')]
     sources: Vec<IpAddr>,
+}
+
+#[derive(clap::Args, Debug)]
+#[group(required = true, multiple = true)]
+pub(super) struct ChangedTrunkFields {
+    #[arg(long)]
+    name: Option<String>,
+    #[arg(long)]
+    host: Option<String>,
+    #[arg(long)]
+    port: Option<u16>,
+    /// udp or tcp.
+    #[arg(long)]
+    transport: Option<String>,
+    /// none, ip or digest.
+    #[arg(long)]
+    auth: Option<String>,
+    #[arg(long)]
+    username: Option<String>,
+    #[arg(long)]
+    password: Option<String>,
+    #[arg(long)]
+    realm: Option<String>,
+    #[arg(long)]
+    from_user: Option<String>,
+    #[arg(long)]
+    from_domain: Option<String>,
+    #[arg(long)]
+    max_channels: Option<i64>,
+    /// Replaces the addresses whose requests are this trunk's.
+    #[arg(long, value_delimiter = ',')]
+    sources: Option<Vec<IpAddr>>,
+    /// active or disabled.
+    #[arg(long, value_parser = trunk_status)]
+    status: Option<TrunkStatus>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -145,8 +179,23 @@ pub(super) async fn trunk(rooms: &Rooms, who: &Principal, command: &TrunkCommand
             )
             .await
         }
-        TrunkCommand::Update { id, status } => {
-            Ok(trunk_body(&trunks::set_status(desk, who, TrunkId(*id), *status).await?))
+        TrunkCommand::Update { id, changes } => {
+            let changes = TrunkChanges {
+                name: changes.name.clone(),
+                host: changes.host.clone(),
+                port: changes.port,
+                transport: changes.transport.clone(),
+                auth: changes.auth.clone(),
+                username: changes.username.clone(),
+                password: changes.password.clone(),
+                realm: changes.realm.clone(),
+                from_user: changes.from_user.clone(),
+                from_domain: changes.from_domain.clone(),
+                max_channels: changes.max_channels,
+                sources: changes.sources.clone(),
+                status: changes.status,
+            };
+            Ok(trunk_body(&trunks::update(desk, who, TrunkId(*id), changes).await?))
         }
         TrunkCommand::Delete { id } => {
             trunks::delete(desk, who, TrunkId(*id)).await?;

@@ -260,7 +260,8 @@ async fn trunks_are_shown_without_secrets_and_kept_while_routed() {
 
     let route = ops::routes::create(&desk, &who, RouteKind::Default { trunk: trunk.id }, 0).await.unwrap();
     assert!(ops::trunks::delete(&desk, &who, trunk.id).await.is_err(), "a route leads to it");
-    let disabled = ops::trunks::set_status(&desk, &who, trunk.id, TrunkStatus::Disabled).await.unwrap();
+    let disable = ops::trunks::TrunkChanges { status: Some(TrunkStatus::Disabled), ..Default::default() };
+    let disabled = ops::trunks::update(&desk, &who, trunk.id, disable).await.unwrap();
     assert_eq!(ops::trunks::open_password(&house.db.secrets, &disabled).as_deref(), Some("hush"));
     ops::routes::delete(&desk, &who, route.id).await.unwrap();
     ops::trunks::delete(&desk, &who, trunk.id).await.unwrap();

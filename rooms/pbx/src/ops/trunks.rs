@@ -74,7 +74,7 @@ pub async fn show(desk: &Desk, who: &Principal, id: TrunkId) -> Result<TrunkStat
 pub async fn create(desk: &Desk, who: &Principal, new: NewTrunk) -> Result<Trunk> {
     let tenant = may_manage(who)?;
     let mut tx = desk.write(who).await?;
-    let mut trunk = checked(tenant, &new)?;
+    let mut trunk = checked(tenant, &new, false)?;
     (trunk.created_at, trunk.updated_at) = (tx.now(), tx.now());
     trunk.id = rows::trunks::insert(&mut tx, tenant, &trunk).await.map_err(taken("name"))?;
     if let Some(password) = &new.password {
@@ -86,14 +86,57 @@ pub async fn create(desk: &Desk, who: &Principal, new: NewTrunk) -> Result<Trunk
     Ok(trunk)
 }
 
-/// Takes a trunk into use or out of it.
-pub async fn set_status(desk: &Desk, who: &Principal, id: TrunkId, status: TrunkStatus) -> Result<Trunk> {
+/// What to change of a trunk; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct TrunkChanges {
+    pub name: Option<String>,
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    pub transport: Option<String>,
+    pub auth: Option<String>,
+    pub username: Option<String>,
+    pub password: Option<String>,
+    pub realm: Option<String>,
+    pub from_user: Option<String>,
+    pub from_domain: Option<String>,
+    pub max_channels: Option<i64>,
+    pub sources: Option<Vec<IpAddr>>,
+    pub status: Option<TrunkStatus>,
+}
+
+/// Changes a trunk. Calls that are up go on as they are; the next call follows the change.
+pub async fn update(desk: &Desk, who: &Principal, id: TrunkId, changes: TrunkChanges) -> Result<Trunk> {
     let tenant = may_manage(who)?;
     let mut tx = desk.write(who).await?;
-    let mut trunk = find(&mut tx, tenant, id).await?;
-    trunk.status = status;
-    trunk.updated_at = tx.now();
-    rows::trunks::update(&mut tx, tenant, &trunk).await?;
+    let old = find(&mut tx, tenant, id).await?;
+    let merged = NewTrunk {
+        name: changes.name.unwrap_or_else(|| old.name.clone()),
+        host: changes.host.unwrap_or_else(|| old.host.clone()),
+        port: changes.port.or(old.port),
+        transport: changes.transport.or_else(|| Some(old.transport.as_str().to_owned())),
+        auth: changes.auth.or_else(|| Some(old.auth.as_str().to_owned())),
+        username: changes.username.or_else(|| old.username.clone()),
+        password: changes.password,
+        realm: changes.realm.or_else(|| old.realm.clone()),
+        from_user: changes.from_user.or_else(|| old.from_user.clone()),
+        from_domain: changes.from_domain.or_else(|| old.from_domain.clone()),
+        max_channels: changes.max_channels.or(old.max_channels),
+        sources: changes.sources.unwrap_or_else(|| old.sources.clone()),
+    };
+    let checked = checked(tenant, &merged, old.sealed_password.is_some())?;
+    let sealed_password = match &merged.password {
+        Some(password) => Some(desk.secrets.seal(tenant, &place(id), password.as_bytes())),
+        None => old.sealed_password,
+    };
+    let trunk = Trunk {
+        id,
+        sealed_password,
+        status: changes.status.unwrap_or(old.status),
+        created_at: old.created_at,
+        updated_at: tx.now(),
+        ..checked
+    };
+    rows::trunks::update(&mut tx, tenant, &trunk).await.map_err(taken("name"))?;
     desk.commit(tx, who, done("trunk.update", &trunk)).await?;
     Ok(trunk)
 }
@@ -132,8 +175,8 @@ async fn find(tx: &mut Tx, tenant: TenantId, id: TrunkId) -> Result<Trunk> {
     rows::trunks::find(tx, tenant, id).await?.ok_or(Error::NotFound("trunk"))
 }
 
-/// Checks every field and returns the trunk without id, times and password.
-fn checked(tenant: TenantId, new: &NewTrunk) -> Result<Trunk> {
+/// Checks every field and returns the trunk without id, times and password. `has_password` says that one is stored.
+fn checked(tenant: TenantId, new: &NewTrunk, has_password: bool) -> Result<Trunk> {
     let mut fields = Fields::new();
     let name = fields.require_text("name", Some(&new.name), 1, LONGEST_NAME);
     let host = fields.require_text("host", Some(&new.host), 1, LONGEST_HOST);
@@ -150,7 +193,7 @@ fn checked(tenant: TenantId, new: &NewTrunk) -> Result<Trunk> {
     fields.check("auth", auth.is_some(), Rule::Selected);
     if auth == Some(TrunkAuth::Digest) {
         fields.check("username", new.username.is_some(), Rule::Required);
-        fields.check("password", new.password.is_some(), Rule::Required);
+        fields.check("password", has_password || new.password.is_some(), Rule::Required);
     }
     let mut short = |field, value: &Option<String>| fields.text(field, value.as_deref(), 1, LONGEST_LOGIN);
     let username = short("username", &new.username);
@@ -238,7 +281,7 @@ mod tests {
             auth: Some("digest".to_owned()),
             ..NewTrunk::default()
         };
-        let Err(Error::Invalid(fields)) = checked(TenantId(1), &new) else { panic!("it was taken") };
+        let Err(Error::Invalid(fields)) = checked(TenantId(1), &new, false) else { panic!("it was taken") };
         assert_eq!(fields.names().collect::<Vec<_>>(), ["username", "password"]);
     }
 }
