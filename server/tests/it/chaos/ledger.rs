@@ -45,13 +45,13 @@ pub(super) fn delivered(world: &World) -> BTreeMap<(String, String), BTreeSet<St
     ids
 }
 
-/// Call uuids of the CDRs that arrived, by the number that was called.
-pub(super) fn records_by_number(world: &World) -> BTreeMap<String, BTreeSet<String>> {
-    let mut records: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+/// The number that was called, by the call's uuid, of every CDR that was told.
+pub(super) fn records(world: &World) -> BTreeMap<String, String> {
+    let mut records = BTreeMap::new();
     for delivery in world.receiver.deliveries().iter().filter(|delivery| delivery.event() == "pbx.cdr.created") {
         let data = &delivery.json()["data"];
         let text = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
-        records.entry(text("destination_number")).or_default().insert(text("uuid"));
+        records.insert(text("uuid"), text("destination_number"));
     }
     records
 }
