@@ -56,7 +56,7 @@ fn cost_of(stack: &Stack, scenarios: &Scenarios, calls: u32) -> Result<f64> {
     let outcome = run(stack, scenarios, RATE, calls)?;
     settle(&processes);
     let used = cpu_seconds(&processes) - before;
-    ensure!(outcome.failed == 0, "{} of {calls} calls failed", outcome.failed);
+    ensure!(outcome.failed == 0, "{} of {calls} calls failed: {:?}", outcome.failed, outcome.reasons);
     if let Stack::Zorio(zorio) = stack {
         let all =
             wait_until(Duration::from_secs(10), || zorio.records().is_ok_and(|records| records == u64::from(calls)));
@@ -108,7 +108,9 @@ fn highest_rate_of(stack: &Stack, scenarios: &Scenarios, effort: Effort) -> Resu
 /// Returns whether no call failed and at most one message in a hundred was sent again.
 fn holds(stack: &Stack, scenarios: &Scenarios, rate: u32, seconds: u32) -> Result<bool> {
     let outcome = run(stack, scenarios, rate, rate * seconds)?;
-    println!("    {rate}/s for {seconds} s: {} failed, {} sent again", outcome.failed, outcome.retransmissions);
+    let Outcome { failed, retransmissions, reasons, .. } = &outcome;
+    let reasons: Vec<_> = reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    println!("    {rate}/s for {seconds} s: {failed} failed, {retransmissions} sent again {}", reasons.join(", "));
     // What the last rate left behind must not burden the next.
     settle(&stack.processes());
     // The caller sends two messages of a call again if nobody answers: INVITE and BYE.

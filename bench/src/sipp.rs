@@ -141,6 +141,8 @@ pub(crate) struct Outcome {
     pub(crate) successful: u64,
     pub(crate) failed: u64,
     pub(crate) retransmissions: u64,
+    /// SIPp's names for why calls failed, with how many did.
+    pub(crate) reasons: Vec<(String, u64)>,
 }
 
 impl Outcome {
@@ -148,8 +150,13 @@ impl Outcome {
         let mut lines = stat.lines();
         let names: Vec<_> = lines.next()?.split(';').collect();
         let values: Vec<_> = lines.next_back()?.split(';').collect();
-        let value = |name: &str| values.get(names.iter().position(|n| *n == name)?)?.parse().ok();
+        let value = |name: &str| -> Option<u64> { values.get(names.iter().position(|n| *n == name)?)?.parse().ok() };
+        let reasons = names.iter().filter_map(|name| {
+            let reason = name.strip_prefix("Failed")?.strip_suffix("(C)").filter(|reason| *reason != "Call")?;
+            Some((reason.to_owned(), value(name)?))
+        });
         Some(Self {
+            reasons: reasons.filter(|(_, count)| *count > 0).collect(),
             successful: value("SuccessfulCall(C)")?,
             failed: value("FailedCall(C)")?,
             retransmissions: value("Retransmissions(C)")?,
@@ -163,7 +170,9 @@ mod tests {
 
     #[test]
     fn the_statistics_of_sipp_are_read() {
-        let stat = "A;SuccessfulCall(C);FailedCall(C);Retransmissions(C);\n1;2;3;4;\n1;200;1;7;\n";
-        assert_eq!(Outcome::read(stat), Some(Outcome { successful: 200, failed: 1, retransmissions: 7 }));
+        let stat = "A;SuccessfulCall(C);FailedCall(C);FailedRegexp(C);FailedTimeoutOnRecv(C);Retransmissions(C);\n\
+                    1;2;3;0;0;4;\n1;200;1;0;1;7;\n";
+        let reasons = vec![("TimeoutOnRecv".to_owned(), 1)];
+        assert_eq!(Outcome::read(stat), Some(Outcome { successful: 200, failed: 1, retransmissions: 7, reasons }));
     }
 }
