@@ -64,9 +64,11 @@ pub(crate) async fn keep_house(pbx: Pbx) {
             change = changes.recv() => {
                 // A lagging listener has missed changes: reading everything anew is right in each case.
                 refresh(&pbx).await;
-                if let Ok(Changed::Extension(tenant, number)) = change {
+                let Ok((sent, change)) = change else { continue };
+                if let Changed::Extension(tenant, number) = change {
                     registrar::follow(&pbx, tenant, &number).await;
                 }
+                pbx.changes.have_followed(sent);
             }
         }
     }

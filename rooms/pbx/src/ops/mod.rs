@@ -44,13 +44,14 @@ impl Desk {
         Ok(self.db.begin(who.tenant).await?)
     }
 
-    /// Ends a write: audit row, marker for other processes, commit, word to the driver.
+    /// Ends a write: audit row, marker for other processes, commit, word to the driver, which has heeded it on return.
     async fn commit(&self, mut tx: Tx, who: &Principal, done: Done<'_>) -> Result<()> {
         store::audit(&mut tx, who, done.action, &done.target, done.detail).await?;
         rows::any_tenant_bump_change_version(&mut tx).await?;
         let (changes, changed) = (self.changes.clone(), done.changed);
         tx.after_commit(move || changes.send(changed));
         tx.commit().await?;
+        self.changes.until_followed().await;
         tracing::info!(tenant.id = %who.tenant, action = done.action, target = %done.target, "exchange changed");
         Ok(())
     }
