@@ -6,71 +6,151 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use sip_proto::{
     digest::{Challenge, Login},
-    message::{Message, Name, parse},
+    message::{Frame, Framer, Message, Name, parse},
 };
-use tokio::{net::UdpSocket, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, UdpSocket},
+    time::timeout,
+};
 
 /// Largest datagram taken.
 const LARGEST: usize = 65_535;
 
-/// A UDP socket with a name, that fills in templates.
+/// A socket with a name, that fills in templates.
 ///
 /// Lines of a template end in `\n` and are sent with CR LF; these keys are replaced: `{server}` and `{local}` (address
 /// and port), `{user}`, `{call}` (a Call-ID), `{tag}`, `{branch}` (new on each use), `{cseq}` (counts up on each
-/// message), `{length}` (of the body).
+/// message), `{length}` (of the body). `SIP/2.0/UDP` becomes what the phone speaks.
 #[derive(Debug)]
 pub struct RawPhone {
-    socket: UdpSocket,
+    link: Link,
     server: SocketAddr,
     user: String,
     password: String,
     unique: u64,
     cseq: u32,
+    /// The last request that was sent from a template.
+    sent: String,
+}
+
+#[derive(Debug)]
+enum Link {
+    Udp(UdpSocket),
+    Tcp(TcpStream, Framer),
 }
 
 impl RawPhone {
     /// Opens a phone on a free port of 127.0.0.1.
     pub async fn open(user: &str, password: &str, server: SocketAddr) -> anyhow::Result<Self> {
-        let socket = UdpSocket::bind("127.0.0.1:0").await?;
-        let unique = rand::random();
-        Ok(Self { socket, server, user: user.to_owned(), password: password.to_owned(), unique, cseq: 0 })
+        Self::open_at("127.0.0.1", user, password, server).await
+    }
+
+    /// Opens a phone on a free port of another loopback address.
+    pub async fn open_at(ip: &str, user: &str, password: &str, server: SocketAddr) -> anyhow::Result<Self> {
+        let socket = UdpSocket::bind((ip, 0)).await?;
+        Ok(Self::new(Link::Udp(socket), user, password, server))
+    }
+
+    /// Connects a phone by TCP.
+    pub async fn connect(user: &str, password: &str, server: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(server).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self::new(Link::Tcp(stream, Framer::new()), user, password, server))
+    }
+
+    fn new(link: Link, user: &str, password: &str, server: SocketAddr) -> Self {
+        let (user, password) = (user.to_owned(), password.to_owned());
+        Self { link, server, user, password, unique: rand::random(), cseq: 0, sent: String::new() }
     }
 
     /// Returns the phone's address.
     pub fn address(&self) -> anyhow::Result<SocketAddr> {
-        Ok(self.socket.local_addr()?)
+        Ok(match &self.link {
+            Link::Udp(socket) => socket.local_addr()?,
+            Link::Tcp(stream, _) => stream.local_addr()?,
+        })
     }
 
     /// Fills in a template and sends it; returns what was sent.
     pub async fn send(&mut self, template: &str) -> anyhow::Result<String> {
         let text = self.fill(template)?;
         self.send_bytes(text.as_bytes()).await?;
+        self.sent.clone_from(&text);
         Ok(text)
     }
 
+    /// Acknowledges the answer to the last request, an INVITE.
+    pub async fn acknowledge(&mut self, answer: &Message) -> anyhow::Result<()> {
+        let head = self.sent.split("\r\n\r\n").next().unwrap_or_default();
+        let mut ack = String::new();
+        for line in head.split("\r\n") {
+            let name = line.split(':').next().unwrap_or_default();
+            match name {
+                "Via" | "From" | "Call-ID" | "Max-Forwards" => ack.push_str(line),
+                "CSeq" => ack.push_str(&line.replace("INVITE", "ACK")),
+                "To" => {
+                    let to = answer.header(Name::To).context("an answer without To")?;
+                    ack.push_str(&format!("To: {}", String::from_utf8_lossy(to)));
+                }
+                _ if line.starts_with("INVITE ") => ack.push_str(&line.replacen("INVITE", "ACK", 1)),
+                _ => continue,
+            }
+            ack.push_str("\r\n");
+        }
+        ack.push_str("Content-Length: 0\r\n\r\n");
+        self.send_bytes(ack.as_bytes()).await
+    }
+
     /// Sends bytes as they are.
-    pub async fn send_bytes(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        self.socket.send_to(bytes, self.server).await?;
+    pub async fn send_bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        match &mut self.link {
+            Link::Udp(socket) => drop(socket.send_to(bytes, self.server).await?),
+            Link::Tcp(stream, _) => stream.write_all(bytes).await?,
+        }
         Ok(())
     }
 
-    /// Returns the next message, `None` if none comes within `patience`.
-    pub async fn receive(&self, patience: Duration) -> anyhow::Result<Option<Message>> {
-        let mut buffer = vec![0; LARGEST];
-        let Ok(received) = timeout(patience, self.socket.recv_from(&mut buffer)).await else {
-            return Ok(None);
-        };
-        let (length, _) = received?;
-        buffer.truncate(length);
-        let text = String::from_utf8_lossy(&buffer).into_owned();
-        match parse(Bytes::from(buffer)) {
+    /// Returns the next message, `None` if none comes within `patience`. An error if the server closed the connection.
+    pub async fn receive(&mut self, patience: Duration) -> anyhow::Result<Option<Message>> {
+        let Some(bytes) = self.receive_bytes(patience).await? else { return Ok(None) };
+        match parse(bytes.clone()) {
             Ok(message) => Ok(Some(message)),
-            Err(error) => bail!("the server sent what cannot be parsed ({error}):\n{text}"),
+            Err(error) => {
+                bail!("the server sent what cannot be parsed ({error}):\n{}", String::from_utf8_lossy(&bytes))
+            }
+        }
+    }
+
+    /// Returns the next message unread: an answer repeats what was wrong with its request.
+    pub async fn receive_bytes(&mut self, patience: Duration) -> anyhow::Result<Option<Bytes>> {
+        timeout(patience, self.next_bytes()).await.map_or(Ok(None), |received| received.map(Some))
+    }
+
+    async fn next_bytes(&mut self) -> anyhow::Result<Bytes> {
+        let mut buffer = vec![0; LARGEST];
+        match &mut self.link {
+            Link::Udp(socket) => {
+                let (length, _) = socket.recv_from(&mut buffer).await?;
+                buffer.truncate(length);
+                Ok(Bytes::from(buffer))
+            }
+            Link::Tcp(stream, framer) => loop {
+                match framer.next() {
+                    Some(Ok(Frame::Message(bytes))) => return Ok(bytes),
+                    Some(Ok(Frame::KeepAlive | Frame::Pong)) => continue,
+                    Some(Err(error)) => bail!("{error}"),
+                    None => {}
+                }
+                let length = stream.read(&mut buffer).await?;
+                anyhow::ensure!(length > 0, "the server closed the connection");
+                framer.push(buffer.get(..length).unwrap_or_default());
+            },
         }
     }
 
     /// Returns the next final response, passing over provisional ones and requests.
-    pub async fn final_response(&self) -> anyhow::Result<Message> {
+    pub async fn final_response(&mut self) -> anyhow::Result<Message> {
         loop {
             let message = self.receive(Duration::from_secs(5)).await?.context("no final response within 5 s")?;
             if message.status().is_some_and(|status| status >= 200) {
@@ -114,7 +194,8 @@ impl RawPhone {
         self.unique = rand::random();
     }
 
-    fn fill(&mut self, template: &str) -> anyhow::Result<String> {
+    /// Fills in a template.
+    pub fn fill(&mut self, template: &str) -> anyhow::Result<String> {
         if template.contains("{cseq}") {
             self.cseq += 1;
         }
@@ -129,6 +210,9 @@ impl RawPhone {
             .replace("{tag}", &format!("{:08x}", self.unique as u32))
             .replace("{cseq}", &self.cseq.to_string())
             .replace("{length}", &length.to_string());
+        if matches!(self.link, Link::Tcp(..)) {
+            text = text.replace("SIP/2.0/UDP", "SIP/2.0/TCP");
+        }
         while let Some(at) = text.find("{branch}") {
             text.replace_range(at..at + "{branch}".len(), &format!("z9hG4bK{:016x}", rand::random::<u64>()));
         }
