@@ -6,6 +6,7 @@ mod admin;
 mod api;
 mod calls;
 mod chaos;
+mod hostile;
 mod http;
 mod openapi;
 mod operations;
