@@ -64,6 +64,11 @@ impl Leg {
         self.send(LegCommand::Answer { sdp });
     }
 
+    /// Sends the ACK that [`crate::Invite::hold_ack`] held back.
+    pub fn acknowledge(&self) {
+        self.send(LegCommand::Acknowledge);
+    }
+
     /// Answers a final failure, 300 to 699.
     pub fn reject(&self, status: u16, reason: Option<Reason>) {
         self.send(LegCommand::Reject { status, reason });

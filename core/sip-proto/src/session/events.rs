@@ -155,6 +155,9 @@ pub struct Invite {
     pub credentials: Option<TrunkCredentials>,
     /// At most 70.
     pub max_forwards: u8,
+    /// The ACK of the 2xx waits for [`LegCommand::Acknowledge`]: an owner that journals the dialog first leaves no
+    /// call behind that nobody can end. The peer repeats its 2xx meanwhile and gives up after 32 s.
+    pub hold_ack: bool,
 }
 
 impl Invite {
@@ -171,6 +174,7 @@ impl Invite {
             headers: Vec::new(),
             credentials: None,
             max_forwards: 70,
+            hold_ack: false,
         }
     }
 }
@@ -215,6 +219,8 @@ pub enum LegCommand {
     Answer {
         sdp: Bytes,
     },
+    /// Sends the ACK that was held.
+    Acknowledge,
     /// Sends a final failure, 300 to 699.
     Reject {
         status: u16,

@@ -91,6 +91,9 @@ pub(crate) struct Leg {
     pub(crate) early: Vec<String>,
     /// Our INVITE that has no final response yet.
     pub(crate) client: Option<u32>,
+    /// Whether the ACK of the first 2xx waits for the owner, and the INVITE whose ACK does.
+    pub(crate) hold_ack: bool,
+    pub(crate) held_ack: Option<u32>,
     /// The peer's INVITE that has no final response yet.
     pub(crate) server: Option<Slot>,
     pub(crate) credentials: Option<Arc<TrunkCredentials>>,
@@ -116,6 +119,8 @@ impl Leg {
             progress: (0, 0, 0),
             early: Vec::new(),
             client: None,
+            hold_ack: false,
+            held_ack: None,
             server: None,
             credentials: None,
             unacknowledged: None,
@@ -145,6 +150,7 @@ impl Leg {
         match command {
             LegCommand::Ring { status, sdp } => self.ring(core, status, sdp, now),
             LegCommand::Answer { sdp } => self.answer(core, sdp, now),
+            LegCommand::Acknowledge => self.acknowledge(core),
             LegCommand::Reject { status, reason } => self.reject(core, status, reason, now),
             LegCommand::Challenge => self.reject(core, 403, None, now),
             LegCommand::Reinvite { sdp } => self.reinvite(core, sdp, 0, now),
@@ -176,6 +182,7 @@ impl Leg {
                 }
             }
             State::Confirmed => {
+                self.acknowledge(core);
                 self.bye(core, header, now);
                 self.state = State::Over;
             }

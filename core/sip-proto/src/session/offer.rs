@@ -127,7 +127,7 @@ impl Leg {
         match (status, offer) {
             (200..=299, _) => {
                 self.dialog.refresh_target(response);
-                acknowledge(core, client, &self.dialog, response);
+                acknowledge(core, client, &self.dialog, response, false);
                 let dialog = self.dialog.record();
                 self.tell(core, LegEventKind::Answered { sdp: sdp_of(response), dialog });
             }

@@ -42,6 +42,7 @@ impl Leg {
         };
         let mut leg = Self::new(key, slot, random, State::Calling, dialog);
         leg.credentials = invite.credentials.map(Arc::new);
+        leg.hold_ack = invite.hold_ack;
         let token = core.client_token();
         let hops = invite.max_forwards.min(MAX_FORWARDS);
         leg.dialog.local_cseq += 1;
@@ -115,12 +116,25 @@ impl Leg {
         }
     }
 
-    /// The first 2xx: it is acknowledged at once, and it is the call unless the owner hung up.
+    /// Sends the ACK that waited for the owner, if one does.
+    pub(crate) fn acknowledge(&mut self, core: &mut Core) {
+        let Some(client) = self.held_ack.take() else { return };
+        let to = self.dialog.to;
+        // Gone after 32 s, when the peer has given up too.
+        let Some(slot) = core.client(client).filter(|slot| slot.ack_held) else { return };
+        slot.ack_held = false;
+        let bytes = slot.bytes.clone();
+        core.send(to, bytes);
+    }
+
+    /// The first 2xx: it is acknowledged at once unless the owner asked to wait, and it is the call unless he hung up.
     fn on_answer(&mut self, core: &mut Core, client: u32, response: &Message, now: Instant) {
         self.patience = None;
         self.client = None;
         self.dialog.confirm(response);
-        acknowledge(core, client, &self.dialog, response);
+        let holds = self.hold_ack && matches!(self.state, State::Calling | State::Proceeding);
+        acknowledge(core, client, &self.dialog, response, holds);
+        self.held_ack = holds.then_some(client);
         if matches!(self.state, State::Calling | State::Proceeding) {
             self.state = State::Confirmed;
             self.early = Vec::new();
@@ -138,13 +152,16 @@ impl Leg {
     }
 }
 
-/// Sends the ACK of a 2xx and leaves it with the transaction, which repeats it.
-pub(crate) fn acknowledge(core: &mut Core, client: u32, dialog: &Dialog, response: &Message) {
+/// Sends the ACK of a 2xx, or holds it, and leaves it with the transaction, which repeats it.
+pub(crate) fn acknowledge(core: &mut Core, client: u32, dialog: &Dialog, response: &Message, holds: bool) {
     let token = Token { random: core.ids.random128(), slot: u32::MAX };
     let ack = dialog.ack(core, token, response.cseq().0).finish();
     let tag = core.ids.hash(&[response.to_tag().unwrap_or_default().as_bytes()]);
-    core.send(dialog.to, ack.bytes().clone());
+    if !holds {
+        core.send(dialog.to, ack.bytes().clone());
+    }
     if let Some(slot) = core.client(client) {
+        slot.ack_held = holds;
         if slot.accepted.is_empty() {
             // Kept for half a minute: without the room that its builder left.
             slot.bytes = Bytes::copy_from_slice(ack.bytes());
@@ -164,6 +181,7 @@ pub(crate) fn on_late_answer(core: &mut Core, client: u32, response: &Message, n
     };
     let to = slot.to;
     match slot.accepted.iter().position(|known| *known == tag) {
+        Some(0) if slot.ack_held => {}
         Some(0) => {
             let bytes = slot.bytes.clone();
             core.send(to, bytes);
@@ -178,7 +196,11 @@ pub(crate) fn on_late_answer(core: &mut Core, client: u32, response: &Message, n
         None if slot.accepted.len() >= MAX_FORKS => {}
         None => {
             let mut dialog = Dialog::outgoing(response, to);
-            acknowledge(core, client, &dialog, response);
+            let held = slot.ack_held;
+            acknowledge(core, client, &dialog, response, false);
+            if let Some(slot) = core.client(client) {
+                slot.ack_held = held;
+            }
             bye(core, &mut dialog, None, None, now);
         }
     }
@@ -191,7 +213,7 @@ pub(crate) fn abandon(core: &mut Core, client: u32, response: &Message, begins: 
         return;
     };
     let mut dialog = Dialog::outgoing(response, to);
-    acknowledge(core, client, &dialog, response);
+    acknowledge(core, client, &dialog, response, false);
     if begins {
         bye(core, &mut dialog, None, None, now);
     }

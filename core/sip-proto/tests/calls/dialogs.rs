@@ -214,3 +214,43 @@ pub(crate) fn request_text(method: &str, branch: &str, call_id: &str, to: &str, 
          CSeq: {cseq} {method}\r\nContact: <sip:9@10.0.0.9:5060>\r\nContent-Length: 0\r\n\r\n"
     )
 }
+
+fn invite_that_holds_its_ack(net: &mut Net) -> (sip_proto::session::LegKey, sip_proto::session::LegKey) {
+    let (caller, callee) = (at("10.0.0.1:5060"), at("10.0.0.2:5060"));
+    let mut invite = Invite::new(format!("sip:200@{callee}"), Destination::udp(callee), "100", "example.com");
+    (invite.sdp, invite.hold_ack) = (Some(sdp()), true);
+    let ours = net.invite_with(caller, invite);
+    net.pass(50);
+    let theirs = net.incoming(callee).unwrap().leg;
+    net.command(callee, theirs, LegCommand::Answer { sdp: sdp() });
+    // Long enough for the 2xx to be repeated.
+    net.pass(800);
+    assert!(!methods(net).iter().any(|method| method == "ACK"), "nothing acknowledges before the owner");
+    (ours, theirs)
+}
+
+#[test]
+fn an_ack_that_is_held_is_sent_when_the_owner_says_so() {
+    let (mut net, caller, callee) = Net::pair(11);
+    let (ours, theirs) = invite_that_holds_its_ack(&mut net);
+    net.command(caller, ours, LegCommand::Acknowledge);
+    net.pass(50);
+    assert_eq!(net.leg_events(callee, theirs), [LegEventKind::Confirmed { sdp: None }]);
+    assert_eq!(methods(&net).iter().filter(|method| *method == "ACK").count(), 1);
+    net.command(callee, theirs, LegCommand::Hangup { reason: None });
+    net.pass(64_000);
+    assert_eq!((net.load(caller), net.load(callee)), ((0, 0), (0, 0)));
+}
+
+#[test]
+fn an_ack_that_is_held_goes_before_the_bye() {
+    let (mut net, caller, callee) = Net::pair(12);
+    let (ours, theirs) = invite_that_holds_its_ack(&mut net);
+    net.command(caller, ours, LegCommand::Hangup { reason: None });
+    net.pass(50);
+    let sent = methods(&net);
+    assert_eq!(sent[sent.len() - 3..], ["ACK", "BYE", "200 BYE"]);
+    assert_eq!(net.leg_events(callee, theirs), [LegEventKind::Confirmed { sdp: None }, ended(EndedBy::Peer)]);
+    net.pass(64_000);
+    assert_eq!((net.load(caller), net.load(callee)), ((0, 0), (0, 0)));
+}

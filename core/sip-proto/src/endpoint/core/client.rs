@@ -34,6 +34,8 @@ pub(crate) struct ClientSlot {
     cancel: Option<u32>,
     /// Hashes of the To tags whose 2xx were acknowledged; the first one is the call.
     pub(crate) accepted: Vec<u64>,
+    /// The ACK of the first 2xx waits for the leg's owner.
+    pub(crate) ack_held: bool,
 }
 
 /// A new request and what belongs to its transaction.
@@ -105,6 +107,7 @@ impl Core {
             challenges: 0,
             cancel: None,
             accepted: Vec::new(),
+            ack_held: false,
         });
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         self.arm_client(index);
