@@ -124,6 +124,10 @@ impl Directory {
         self.tables().accounts.get(&tenant).cloned()
     }
 
+    pub(crate) fn line(&self, tenant: TenantId, number: &str) -> Option<Arc<Line>> {
+        self.tables().accounts.get(&tenant)?.extensions.get(number).cloned()
+    }
+
     /// Returns the account of a SIP domain; with a single account any host is its own.
     pub(crate) fn by_host(&self, host: &str) -> Option<TenantId> {
         let tables = self.tables();

@@ -62,11 +62,15 @@ pub(crate) async fn keep_house(pbx: Pbx) {
                 }
             }
             change = changes.recv() => {
+                let known = match &change {
+                    Ok((_, Changed::Extension(tenant, number))) => pbx.directory.line(*tenant, number),
+                    _ => None,
+                };
                 // A lagging listener has missed changes: reading everything anew is right in each case.
                 refresh(&pbx).await;
                 let Ok((sent, change)) = change else { continue };
                 if let Changed::Extension(tenant, number) = change {
-                    registrar::follow(&pbx, tenant, &number).await;
+                    registrar::follow(&pbx, tenant, &number, known.as_deref());
                 }
                 pbx.changes.have_followed(sent);
             }

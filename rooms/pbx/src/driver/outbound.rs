@@ -96,6 +96,7 @@ impl Target {
             Self::Phone(phone) => Ok(phone.invite(&offer)),
             Self::Trunk(trunk) => trunk.invite(&offer).await,
         }
+        .map(|invite| Invite { hold_ack: true, ..invite })
     }
 }
 

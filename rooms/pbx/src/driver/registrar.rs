@@ -9,7 +9,10 @@ use domain::{TenantId, Timestamp};
 use sip::{Flow, RegisterRequest, Transport};
 use sip_proto::registration::{Binding, Bindings, Update};
 
-use super::auth::{self, Login};
+use super::{
+    auth::{self, Login},
+    directory::Line,
+};
 use crate::{Pbx, model, store as rows};
 
 type Aor = (TenantId, String);
@@ -132,17 +135,13 @@ pub(crate) async fn register(pbx: Pbx, request: RegisterRequest) {
     }
 }
 
-/// Forgets the registrations of an extension whose rows were deleted: a new secret, or no extension any more.
-pub(crate) async fn follow(pbx: &Pbx, tenant: TenantId, number: &str) {
-    let stored = async {
-        let mut tx = pbx.db.read(tenant).await?;
-        rows::registrations::of(&mut tx, tenant, number).await
-    };
-    let is_active = pbx.directory.account(tenant).is_some_and(|account| account.active(number).is_some());
-    match stored.await {
-        Ok(list) if list.is_empty() || !is_active => pbx.registrar.forget(tenant, number),
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, tenant.id = %tenant, "registrations could not be compared"),
+/// Forgets the registrations of an extension whose secret is another now, or that may not register any more.
+/// `known` is the extension before the change: a new one has nothing to forget, and may have registered already.
+pub(crate) fn follow(pbx: &Pbx, tenant: TenantId, number: &str, known: Option<&Line>) {
+    let Some(known) = known else { return };
+    let same = pbx.directory.line(tenant, number).is_some_and(|line| line.is_active() && line.secret == known.secret);
+    if !same {
+        pbx.registrar.forget(tenant, number);
     }
 }
 

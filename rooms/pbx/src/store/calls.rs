@@ -95,6 +95,18 @@ pub(crate) async fn mark_answered(tx: &mut Tx, tenant: TenantId, call: CallId, a
     Ok(())
 }
 
+/// Journals the dialogs anew: a leg was answered.
+pub(crate) async fn journal(tx: &mut Tx, tenant: TenantId, call: CallId, legs: &str, dialogs: &str) -> Result<()> {
+    sql("update call set legs = $3, dialogs = $4 where tenant_id = $1 and call_uuid = $2")
+        .bind(tenant)
+        .bind(call)
+        .bind(legs)
+        .bind(dialogs)
+        .run(tx)
+        .await?;
+    Ok(())
+}
+
 /// Forgets a call; its CDR takes over. Returns whether it was there.
 pub(crate) async fn remove(tx: &mut Tx, tenant: TenantId, call: CallId) -> Result<bool> {
     let rows = sql("delete from call where tenant_id = $1 and call_uuid = $2").bind(tenant).bind(call).run(tx).await?;

@@ -31,6 +31,12 @@ pub(crate) enum Fact {
         rang_at: Timestamp,
         answered: Box<store::calls::Answered>,
     },
+    /// A leg was answered while the other side still rings: after a crash it has to get a BYE.
+    LegAnswered {
+        call: CallId,
+        legs: String,
+        dialogs: String,
+    },
     /// The call is over: the record, the hang-up, and what tells of the record.
     Ended {
         cdr: Box<Cdr>,
@@ -117,6 +123,9 @@ pub(crate) async fn commit(pbx: &Pbx, tenant: TenantId, facts: &[Fact]) -> Resul
             Fact::Answered { common, rang_at, answered: found } => {
                 store::calls::mark_answered(&mut tx, tenant, common.call_uuid, found).await?;
                 events.push(answered(tenant, common, *rang_at, found.at));
+            }
+            Fact::LegAnswered { call, legs, dialogs } => {
+                store::calls::journal(&mut tx, tenant, *call, legs, dialogs).await?;
             }
             Fact::Ended { cdr, common } => {
                 if !store::calls::remove(&mut tx, tenant, cdr.uuid).await? {

@@ -17,6 +17,8 @@ pub(crate) struct Leg {
     /// The answer to the caller's offer, sent with 183 or 200.
     pub(crate) answer: Option<String>,
     pub(crate) dialog: Option<DialogRecord>,
+    /// It was answered, and the ACK waits until that is on disk: what nobody would end after a crash is not begun.
+    pub(crate) ack_waits: bool,
     /// Where its signalling comes from; media from there is believed.
     pub(crate) signalled_from: IpAddr,
     pub(crate) number: String,

@@ -118,6 +118,8 @@ pub(super) struct Driver {
     /// Facts that wait for the commit before them.
     facts: VecDeque<Fact>,
     committing: Option<Committing>,
+    /// Answered legs that the commit under way journals.
+    acknowledging: Vec<sip::Leg>,
     /// After a failed commit the next one waits until then.
     commit_again_at: Option<Instant>,
     /// The incoming caller is answered as soon as the call is on disk.
@@ -166,6 +168,7 @@ impl Driver {
             media_events,
             facts,
             committing: None,
+            acknowledging: Vec::new(),
             commit_again_at: None,
             answer_waits: false,
             is_on_disk,
@@ -178,6 +181,11 @@ impl Driver {
         };
         if let Some(incoming) = incoming {
             driver.accept_caller(&incoming);
+            // What is answered later can be ended after a crash: the caller's dialog is known now.
+            let dialogs = driver.journal();
+            if let Some(Fact::Started(row)) = driver.facts.front_mut() {
+                row.dialogs = Some(dialogs);
+            }
         }
         driver
     }
@@ -229,6 +237,10 @@ impl Driver {
         }
         self.commit_again_at = None;
         let facts: Vec<Fact> = self.facts.drain(..).collect();
+        for leg in self.legs.iter_mut().filter(|leg| leg.ack_waits) {
+            leg.ack_waits = false;
+            self.acknowledging.extend(leg.sip.clone());
+        }
         let (pbx, tenant) = (self.pbx.clone(), self.setup.tenant);
         self.committing = Some(Box::pin(async move {
             let result = facts::commit(&pbx, tenant, &facts).await;
@@ -238,6 +250,8 @@ impl Driver {
 
     async fn on_committed(&mut self, (facts, result): (Vec<Fact>, Result<(), store::Error>)) {
         self.committing = None;
+        // Without the database the call is worth more than its journal.
+        self.acknowledging.drain(..).for_each(|leg| leg.acknowledge());
         match result {
             Ok(()) => {
                 self.is_on_disk = true;

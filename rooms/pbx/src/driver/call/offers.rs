@@ -10,7 +10,8 @@ use sip_proto::{sdp, session::Reason};
 
 use super::{
     Driver,
-    leg::{Leg, LegState},
+    facts::Fact,
+    leg::{Leg, LegState, show},
     turn::ALAW_FIRST,
 };
 
@@ -60,6 +61,7 @@ impl Driver {
         leg.state = LegState::Answered;
         leg.answered_at = Some(now);
         leg.sip_status = Some(200);
+        leg.ack_waits = true;
         let taken = match sdp {
             Some(sdp) => self.take_answer(no, &sdp),
             // The answer came with an earlier provisional response.
@@ -67,7 +69,13 @@ impl Driver {
             None => Err(Cause::IncompatibleDestination),
         };
         match taken {
-            Ok(()) => self.feed(Input::Answered { leg: no }).await,
+            Ok(()) => {
+                self.feed(Input::Answered { leg: no }).await;
+                if self.answered.is_none() && self.ending.is_none() {
+                    let (legs, dialogs) = (show(&self.legs), self.journal());
+                    self.facts.push_back(Fact::LegAnswered { call: self.setup.call, legs, dialogs });
+                }
+            }
             Err(cause) => {
                 if let Some(leg) = self.leg_mut(no) {
                     if let Some(sip) = &leg.sip {

@@ -6,7 +6,7 @@ use domain::{
     call::{Input, LegNo, Output, Side},
     cause::Cause,
 };
-use sip_proto::{sdp, session::Reason};
+use sip_proto::{dialog::DialogRecord, sdp, session::Reason};
 use uuid::Uuid;
 
 use super::{
@@ -80,6 +80,7 @@ impl Driver {
             agreed: None,
             answer: None,
             dialog: None,
+            ack_waits: false,
             signalled_from: self.pbx.media.address(),
             number,
             extension: None,
@@ -249,21 +250,22 @@ impl Driver {
             self.row.extension.clone_from(&self.row.agent_extension);
         }
         self.row.answered_at = Some(now);
-        let journal: Vec<String> = self
-            .legs
-            .iter()
-            .filter(|leg| leg.state != LegState::Ended)
-            .filter_map(|leg| leg.dialog.as_ref().map(sip_proto::dialog::DialogRecord::encode))
-            .collect();
         let answered = store::calls::Answered {
             at: now,
             extension: self.row.extension.clone(),
             legs: show(&self.legs),
-            dialogs: serde_json::to_string(&journal).expect("strings always serialise"),
+            dialogs: self.journal(),
             recording_path: self.recording.clone(),
         };
         let rang_at = self.rang_at.unwrap_or(self.setup.started_at);
         self.facts.push_back(Fact::Answered { common: self.common(), rang_at, answered: Box::new(answered) });
+    }
+
+    /// Returns the dialogs of the living legs as they are journalled.
+    pub(super) fn journal(&self) -> String {
+        let alive = self.legs.iter().filter(|leg| leg.state != LegState::Ended);
+        let dialogs: Vec<String> = alive.filter_map(|leg| leg.dialog.as_ref().map(DialogRecord::encode)).collect();
+        serde_json::to_string(&dialogs).expect("strings always serialise")
     }
 
     fn media_of(&self, leg: LegNo) -> Option<media::LegNo> {
