@@ -1,5 +1,6 @@
 //! `cargo xtask test`: set-up, checks, every test on SQLite, the database's tests again on PostgreSQL.
 
+mod isolated;
 mod postgres;
 mod runner;
 

@@ -1,14 +1,13 @@
-//! The program that runs the tests: nextest where it is installed, else cargo's own.
+//! What runs the tests: nextest where it is installed, else a small runner of our own.
 
-use std::collections::BTreeMap;
 use std::ops::AddAssign;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Command, ExitStatus};
 
-use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use anyhow::Result;
 
 use super::DATABASE_VARIABLE;
+use super::isolated::Programs;
 use crate::run;
 
 /// How many tests passed and failed; a run that broke off counts as one failure.
@@ -28,7 +27,7 @@ impl AddAssign for Tally {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Runner {
     Nextest,
-    Cargo,
+    Own,
 }
 
 impl Runner {
@@ -36,9 +35,9 @@ impl Runner {
         if run::output(&mut run::cargo(root, &["nextest", "--version"])).is_ok() {
             return Self::Nextest;
         }
-        println!("cargo-nextest is not installed: running with cargo's own test runner.");
+        println!("cargo-nextest is not installed: a small runner of our own takes its place.");
         println!("To get it: cargo install --locked cargo-nextest");
-        Self::Cargo
+        Self::Own
     }
 
     /// Runs every test of the workspace on SQLite, the documentation's examples first.
@@ -47,7 +46,7 @@ impl Runner {
         let mut tally = cargo_tally(watched(run::cargo(root, &examples), None));
         tally += match self {
             Self::Nextest => nextest_tally(watched(run::cargo(root, NEXTEST), None)),
-            Self::Cargo => executables(root, |_| true, None),
+            Self::Own => isolated(root, |_| true, None),
         };
         tally
     }
@@ -62,7 +61,7 @@ impl Runner {
                 command.args(["--filterset", &filter]);
                 nextest_tally(watched(command, Some(database)))
             }
-            Self::Cargo => executables(root, |package| packages.contains(&package), Some(database)),
+            Self::Own => isolated(root, |package| packages.contains(&package), Some(database)),
         }
     }
 }
@@ -78,52 +77,13 @@ fn watched(mut command: Command, database: Option<&str>) -> Result<(ExitStatus, 
     run::watched(&mut command)
 }
 
-/// Builds all test programs once and runs those of the wanted packages, as `cargo test` would.
-fn executables(root: &Path, wanted: impl Fn(&str) -> bool, database: Option<&str>) -> Tally {
-    let programs = match test_programs(root) {
-        Ok(programs) => programs,
-        Err(error) => {
-            println!("{error:#}");
-            return Tally { passed: 0, failed: 1 };
-        }
-    };
-    let mut tally = Tally::default();
-    for (program, package) in programs.iter().filter(|(_, package)| wanted(&package.name)) {
-        println!("Running {}", program.display());
-        let mut command = Command::new(program);
-        command.current_dir(&package.folder).env("CARGO_MANIFEST_DIR", &package.folder);
-        tally += cargo_tally(watched(command, database));
-    }
-    tally
-}
-
-struct Package {
-    name: String,
-    folder: PathBuf,
-}
-
-fn test_programs(root: &Path) -> Result<BTreeMap<PathBuf, Package>> {
-    let mut command =
-        run::cargo(root, &["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"]);
-    let built = command.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
-    if !built.status.success() {
-        bail!("the tests do not compile");
-    }
-    let messages = String::from_utf8(built.stdout).context("cargo's messages are not text")?;
-    Ok(messages.lines().filter_map(|line| test_program(&serde_json::from_str(line).ok()?)).collect())
-}
-
-/// Reads one of cargo's messages: a test program and the package it belongs to, `None` for anything else.
-fn test_program(message: &Value) -> Option<(PathBuf, Package)> {
-    if message["reason"] != "compiler-artifact" || message["profile"]["test"] != true {
-        return None;
-    }
-    let program = PathBuf::from(message["executable"].as_str()?);
-    let folder = PathBuf::from(message["manifest_path"].as_str()?).parent()?.to_path_buf();
-    // `path+file:///folder/name#version` or `path+file:///folder/of-it#name@version`.
-    let (path, fragment) = message["package_id"].as_str()?.rsplit_once('#')?;
-    let name = fragment.split_once('@').map_or_else(|| path.rsplit('/').next().unwrap_or(path), |(name, _)| name);
-    Some((program, Package { name: name.to_owned(), folder }))
+/// Runs the tests of the wanted packages with the runner of our own.
+fn isolated(root: &Path, wanted: impl Fn(&str) -> bool, database: Option<&str>) -> Tally {
+    let ran = Programs::build(root).and_then(|programs| programs.run(wanted, DATABASE_VARIABLE, database));
+    ran.unwrap_or_else(|error| {
+        println!("{error:#}");
+        Tally { passed: 0, failed: 1 }
+    })
 }
 
 fn nextest_tally(ran: Result<(ExitStatus, String)>) -> Tally {
@@ -215,22 +175,5 @@ mod tests {
     fn a_run_that_does_not_compile_is_one_failure() {
         assert_eq!(cargo_tally(ended(101, "error[E0432]: unresolved import")), Tally { passed: 0, failed: 1 });
         assert_eq!(nextest_tally(Err(anyhow::anyhow!("cannot start"))), Tally { passed: 0, failed: 1 });
-    }
-
-    #[test]
-    fn test_programs_are_read_from_the_messages_of_cargo() {
-        let message = serde_json::json!({
-            "reason": "compiler-artifact", "profile": {"test": true}, "executable": "/t/debug/deps/it-1",
-            "package_id": "path+file:///a/server#0.1.0", "manifest_path": "/a/server/Cargo.toml",
-        });
-        let (program, package) = test_program(&message).unwrap();
-        assert_eq!((program, package.name.as_str()), (PathBuf::from("/t/debug/deps/it-1"), "server"));
-        assert_eq!(package.folder, Path::new("/a/server"));
-        let message = serde_json::json!({
-            "reason": "compiler-artifact", "profile": {"test": true}, "executable": "/t/x",
-            "package_id": "path+file:///a/rooms/front#pbx@0.1.0", "manifest_path": "/a/rooms/front/Cargo.toml",
-        });
-        assert_eq!(test_program(&message).unwrap().1.name, "pbx");
-        assert!(test_program(&serde_json::json!({"reason": "build-finished"})).is_none());
     }
 }
