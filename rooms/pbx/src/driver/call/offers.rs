@@ -28,8 +28,10 @@ impl Driver {
             LegEventKind::Answered { sdp, dialog } => self.on_leg_answered(no, sdp, dialog).await,
             LegEventKind::Confirmed { sdp } => {
                 // Late offer: our 200 carried the offer, the ACK carries the answer.
-                if let Some(sdp) = sdp {
-                    let _ = self.take_answer(no, &sdp);
+                let taken = sdp.map(|sdp| self.take_answer(no, &sdp));
+                if self.leg_mut(no).is_some_and(|leg| leg.agreed.is_none()) {
+                    let cause = taken.and_then(Result::err).unwrap_or(Cause::IncompatibleDestination);
+                    self.hang_up_mute(no, cause).await;
                 }
             }
             LegEventKind::Offer { sdp } => self.on_offer(no, &sdp),
@@ -76,16 +78,20 @@ impl Driver {
                     self.facts.push_back(Fact::LegAnswered { call: self.setup.call, legs, dialogs });
                 }
             }
-            Err(cause) => {
-                if let Some(leg) = self.leg_mut(no) {
-                    if let Some(sip) = &leg.sip {
-                        sip.hangup(super::turn::reason(cause));
-                    }
-                    leg.close(now, cause, None);
-                }
-                self.feed(Input::LegEnded { leg: no, cause, sip_status: None }).await;
-            }
+            Err(cause) => self.hang_up_mute(no, cause).await,
         }
+    }
+
+    /// Ends a leg that was answered without a description that both sides can use.
+    async fn hang_up_mute(&mut self, no: LegNo, cause: Cause) {
+        let now = self.pbx.db.now();
+        if let Some(leg) = self.leg_mut(no) {
+            if let Some(sip) = &leg.sip {
+                sip.hangup(super::turn::reason(cause));
+            }
+            leg.close(now, cause, None);
+        }
+        self.feed(Input::LegEnded { leg: no, cause, sip_status: None }).await;
     }
 
     /// Takes the answer to our offer and points the media at it.
