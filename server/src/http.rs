@@ -8,8 +8,13 @@ use std::{
 };
 
 use anyhow::Context;
-use axum::{Router, body::Body, extract::Request};
-use http::HeaderMap;
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode, header};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -19,6 +24,7 @@ use hyper_util::{
     },
 };
 use ipnet::IpNet;
+use serde_json::json;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -28,6 +34,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 use web::ClientAddress;
+
+use crate::opening::Opening;
 
 /// From a connection's start or the last answer to the end of the next request's headers.
 const HEADER_WAIT: Duration = Duration::from_secs(10);
@@ -158,15 +166,19 @@ impl Server {
             async move { Ok::<_, Infallible>(server.answer(request.map(Body::new), peer.ip()).await) }
         });
         let builder = connection_builder();
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let stream = TokioIo::new(Opening::new(stream, HEADER_WAIT));
+        let connection = builder.serve_connection_with_upgrades(stream, service).into_owned();
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%peer, error = %error, "a connection ended early");
         }
     }
 
-    async fn answer(&self, mut request: Request, peer: IpAddr) -> axum::response::Response {
+    async fn answer(&self, mut request: Request, peer: IpAddr) -> Response {
         let address = client_address(peer, request.headers(), &self.inner.trusted_proxies);
         request.extensions_mut().insert(ClientAddress(address));
+        if has_odd_coding(request.headers()) {
+            return refuse_and_close();
+        }
         match self.inner.router.clone().oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
@@ -191,6 +203,20 @@ fn connection_builder() -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(HEADER_WAIT);
     builder
+}
+
+/// Tells a request whose body another program on the way may have ended elsewhere: in other codings than plain chunks.
+fn has_odd_coding(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let first = codings.next();
+    first.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) || codings.next().is_some()
+}
+
+/// What follows such a request on its connection is not looked at.
+fn refuse_and_close() -> Response {
+    let close = [(header::CONNECTION, "close")];
+    (StatusCode::BAD_REQUEST, close, axum::Json(json!({"message": "Malformed request", "code": "malformed"})))
+        .into_response()
 }
 
 /// Returns whom a request comes from: the peer, or, through proxies that are trusted, the last address before them.

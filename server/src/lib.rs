@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod exchange;
 pub mod http;
 pub mod openapi;
+mod opening;
 pub mod router;
 pub mod serve;
 pub mod tasks;
