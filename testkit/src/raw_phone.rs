@@ -80,8 +80,21 @@ impl RawPhone {
         Ok(text)
     }
 
+    /// Fills in a template, changes bytes of it, and sends it.
+    pub async fn send_bytes_of(&mut self, template: &str, change: impl FnOnce(&mut [u8])) -> anyhow::Result<()> {
+        self.sent = self.fill(template)?;
+        let mut bytes = self.sent.clone().into_bytes();
+        change(&mut bytes);
+        self.send_bytes(&bytes).await
+    }
+
     /// Acknowledges the answer to the last request, an INVITE.
     pub async fn acknowledge(&mut self, answer: &Message) -> anyhow::Result<()> {
+        self.acknowledge_with(answer, "").await
+    }
+
+    /// Acknowledges with a description.
+    pub async fn acknowledge_with(&mut self, answer: &Message, sdp: &str) -> anyhow::Result<()> {
         let head = self.sent.split("\r\n\r\n").next().unwrap_or_default();
         let mut ack = String::new();
         for line in head.split("\r\n") {
@@ -98,7 +111,10 @@ impl RawPhone {
             }
             ack.push_str("\r\n");
         }
-        ack.push_str("Content-Length: 0\r\n\r\n");
+        if !sdp.is_empty() {
+            ack.push_str("Content-Type: application/sdp\r\n");
+        }
+        ack.push_str(&format!("Content-Length: {}\r\n\r\n{sdp}", sdp.len()));
         self.send_bytes(ack.as_bytes()).await
     }
 
@@ -164,19 +180,26 @@ impl RawPhone {
     pub async fn request(&mut self, template: &str) -> anyhow::Result<Message> {
         self.send(&template.replace("{login}\n", "")).await?;
         let answer = self.final_response().await?;
+        if !matches!(answer.status(), Some(401 | 407)) {
+            return Ok(answer);
+        }
+        let line = self.login(&answer, template)?;
+        self.send(&template.replace("{login}\n", &line)).await?;
+        self.final_response().await
+    }
+
+    /// Answers the challenge in an answer: returns the header line for the template's request, LF included.
+    pub fn login(&mut self, answer: &Message, template: &str) -> anyhow::Result<String> {
         let (challenge, header) = match answer.status() {
             Some(401) => (answer.header(Name::WwwAuthenticate), "Authorization"),
-            Some(407) => (answer.header(Name::ProxyAuthenticate), "Proxy-Authorization"),
-            _ => return Ok(answer),
+            _ => (answer.header(Name::ProxyAuthenticate), "Proxy-Authorization"),
         };
-        let challenge = Challenge::parse(challenge.context("a challenge without its header")?)?;
+        let challenge = Challenge::parse(challenge.context("an answer without a challenge")?)?;
         let mut words = template.split_whitespace();
         let (method, uri) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let uri = self.fill(uri)?;
         let login = Login { username: &self.user, password: &self.password };
-        let line = format!("{header}: {}\n", challenge.answer(&login, method, &uri, "0a4f113b", 1));
-        self.send(&template.replace("{login}\n", &line)).await?;
-        self.final_response().await
+        Ok(format!("{header}: {}\n", challenge.answer(&login, method, &uri, "0a4f113b", 1)))
     }
 
     /// Registers the phone at `domain` for ten minutes.
