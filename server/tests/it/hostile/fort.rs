@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use testkit::{RawPhone, Server, server::ADMIN};
+use testkit::{RawPhone, Server, server::ADMIN, world::PATIENCE};
 
 use super::ANSWERS_WITHIN;
 use crate::calls::ZORIO;
 
 /// How often a probe is repeated before the server counts as deaf: other tests keep the machine busy too.
 const PROBES: usize = 6;
-/// Resident memory that attacks may add, in KiB. Buffers grow once and stay.
-const MORE_MEMORY: u64 = 64 * 1024;
+/// Resident memory that attacks may add, in KiB. Buffers grow once and stay; each core hashes passwords in 19 MiB.
+const MORE_MEMORY: u64 = 128 * 1024;
 /// Settings under which a table of attacks is not cut short by the limits that other tests are about.
 const PATIENT: [(&str, &str); 10] = [
     ("ZORIO_SIP__STRANGER_RATE", "1000000"),
@@ -79,9 +79,19 @@ impl Fort {
         password
     }
 
+    /// The log must not hold this text.
+    pub(crate) fn keep_secret(&mut self, secret: &str) {
+        self.secrets.push(secret.to_owned());
+    }
+
     /// The standing checks, after the row of that name.
     pub(crate) async fn stands(&mut self, row: &str) {
         assert!(self.answers().await, "after {row}: a valid OPTIONS was not answered in {ANSWERS_WITHIN:?}");
+        let health = tokio::time::timeout(PATIENCE, self.server.crm().get("/healthz")).await;
+        assert!(
+            health.is_ok_and(|reply| reply.is_ok_and(|reply| reply.status == 200)),
+            "after {row}: /healthz is silent"
+        );
         let log = self.server.log();
         let new = &log[self.log_read.min(log.len())..];
         self.log_read = log.len();

@@ -3,9 +3,13 @@
 //! Each file holds tables of one family. A row says what is sent and what may come back; after every row
 //! [`Fort::stands`] looks whether the process lives, answers, keeps quiet about secrets and has not panicked.
 
+mod callee;
 mod fort;
 mod guesses;
 mod requests;
+mod sdp;
+mod tenants;
+mod web;
 
 use std::time::Duration;
 

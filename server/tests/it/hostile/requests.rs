@@ -117,7 +117,7 @@ fn rows() -> Vec<Row> {
         row("S35 BYE of nobody's call", request("BYE", "sip:1001@{server}", ""), Is(481)),
         row(
             "S35 a re-INVITE of nobody's call",
-            { request("INVITE", "sip:1001@{server}", "").replace("To: <sip:1001@{server}>", "To: <sip:a@h>;tag=1") },
+            request("INVITE", "sip:1001@{server}", "").replace("To: <sip:1001@{server}>", "To: <sip:a@h>;tag=1"),
             Is(481),
         ),
         row("S35 CANCEL of nobody's call", request("CANCEL", "sip:1001@{server}", ""), Is(481)),
