@@ -1,9 +1,6 @@
 //! The fuzz targets on the stable toolchain: a seed corpus and its mutations, the same on every run.
 
-use super::{
-    messages::{application, invalid, ipv6, valid},
-    targets,
-};
+use super::{messages, targets};
 
 const MUTATIONS: usize = 20_000;
 
@@ -34,45 +31,8 @@ fn seeds() -> Vec<Vec<u8>> {
         b"\r",
         b":",
     ];
-    let messages = [
-        valid::WSINV,
-        valid::INTMETH,
-        valid::ESC01,
-        valid::ESCNULL,
-        valid::ESC02,
-        valid::LWSDISP,
-        valid::DBLREQ,
-        valid::SEMIURI,
-        valid::TRANSPORTS,
-        valid::UNREASON,
-        valid::NOREASON,
-        invalid::BADINV01,
-        invalid::CLERR,
-        invalid::NCL,
-        invalid::SCALAR02,
-        invalid::SCALARLG,
-        invalid::QUOTBAL,
-        invalid::LTGTRURI,
-        invalid::REGBADCT,
-        invalid::BADASPEC,
-        invalid::BADVERS,
-        invalid::BIGCODE,
-        application::BADBRANCH,
-        application::INSUF,
-        application::UNKSM2,
-        application::BEXT01,
-        application::MULTI01,
-        application::MCL01,
-        application::CPARAM01,
-        application::REGESCRT,
-        application::INV2543,
-        ipv6::MIXED_HEADERS,
-        ipv6::MIXED_SDP,
-        ipv6::MAPPED,
-        ipv6::THREE_COLONS,
-    ];
-    let mut seeds: Vec<Vec<u8>> = texts.iter().chain(&messages).map(|seed| seed.to_vec()).collect();
-    seeds.extend([valid::longreq(), valid::mpart01()]);
+    let mut seeds: Vec<Vec<u8>> = texts.iter().map(|seed| seed.to_vec()).collect();
+    seeds.extend(messages::all().into_iter().map(|(_, message)| message));
     seeds
 }
 
