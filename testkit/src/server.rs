@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     net::SocketAddr,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -68,6 +69,11 @@ impl Server {
     /// Returns the SIP address, UDP and TCP.
     pub fn sip(&self) -> SocketAddr {
         self.ports.address(1)
+    }
+
+    /// Returns the server's ports for media: 200 of them.
+    pub fn media(&self) -> RangeInclusive<u16> {
+        self.ports.media()
     }
 
     /// Returns the `n`th port (0-79) for the test's own listeners.
