@@ -4,11 +4,16 @@
 //! [`Fort::stands`] looks whether the process lives, answers, keeps quiet about secrets and has not panicked.
 
 mod callee;
+mod flood;
 mod fort;
 mod guesses;
+mod identity;
+mod media;
+mod receivers;
 mod requests;
 mod sdp;
 mod tenants;
+mod torture;
 mod web;
 
 use std::time::Duration;
