@@ -20,9 +20,9 @@ async fn from_ringback_to_conversation_to_prompt_the_stream_stays_one() {
     assert!((measure::amplitude_at(425.0, &sound) - 7_218.0).abs() < 200.0);
 
     call.session.connect(a_leg, b_leg);
-    settled(&server).await;
     call.session.stop(a_leg);
-    // Until the stop is obeyed what the other says is not heard; sentinel bytes tell the two apart.
+    // What the other says is heard from the stop on; sentinel bytes tell it from what was played before.
+    settled(&server).await;
     let spoken = loop {
         b.say(b_address, 8, &[0x2a; 80]);
         let heard = a.hear();
