@@ -68,7 +68,7 @@ pub fn check(request: &Message, capabilities: &Capabilities<'_>) -> Result<(), R
     if *method == Method::Invite && !takes_sdp(request) {
         return Err(Rejection::new(406));
     }
-    content(request, capabilities)
+    check_content(request, capabilities.content_types)
 }
 
 /// Tells whether Accept lets us answer with SDP; none at all does (RFC 3261 §20.1).
@@ -78,7 +78,8 @@ fn takes_sdp(request: &Message) -> bool {
     ranges.peek().is_none() || ranges.any(sdp)
 }
 
-fn content(request: &Message, capabilities: &Capabilities<'_>) -> Result<(), Rejection> {
+/// Checks that the body, if there is one, is of a kind that is read, or may be passed over.
+pub(crate) fn check_content(request: &Message, content_types: &[&str]) -> Result<(), Rejection> {
     if request.body().is_empty() {
         return Ok(());
     }
@@ -88,13 +89,13 @@ fn content(request: &Message, capabilities: &Capabilities<'_>) -> Result<(), Rej
     }
     let Some(kind) = request.header(Name::ContentType) else { return Err(Rejection::new(400)) };
     let multipart = kind.get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/"));
-    let known = capabilities.content_types.iter().any(|known| is_type(kind, known));
-    let inside = multipart && capabilities.content_types.iter().any(|known| request.content(known).is_some());
+    let known = content_types.iter().any(|known| is_type(kind, known));
+    let inside = multipart && content_types.iter().any(|known| request.content(known).is_some());
     let optional = request.header(Name::ContentDisposition).is_some_and(may_be_ignored);
     if known || inside || optional {
         return Ok(());
     }
-    Err(Rejection { header: Some((Name::Accept, capabilities.content_types.join(", "))), ..Rejection::new(415) })
+    Err(Rejection { header: Some((Name::Accept, content_types.join(", "))), ..Rejection::new(415) })
 }
 
 /// Tells whether a Content-Disposition lets an unknown body be passed over (RFC 3261 §20.11).

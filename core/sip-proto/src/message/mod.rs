@@ -21,6 +21,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
+pub(crate) use self::check::check_content;
 pub use self::{
     build::{RequestBuilder, ResponseBuilder, reason_phrase},
     check::{Capabilities, Rejection, check},

@@ -17,7 +17,7 @@ use crate::{
         flow::{Destination, Flow},
         ids::Token,
     },
-    message::{Message, Method, Name, NameAddr, ResponseBuilder},
+    message::{Message, Method, Name, NameAddr, ResponseBuilder, check_content},
 };
 
 impl Leg {
@@ -176,6 +176,22 @@ impl Leg {
         let unknown: Vec<&str> = request.require().filter(|tag| !EXTENSIONS.contains(tag)).collect();
         if !unknown.is_empty() {
             core.respond(server, 420, &tag, |r| r.header(Name::Unsupported, unknown.join(", ")), now);
+            return;
+        }
+        if matches!(method, Method::Invite | Method::Update)
+            && let Err(rejection) = check_content(&request, &["application/sdp"])
+        {
+            let status = rejection.status;
+            core.respond(
+                server,
+                status,
+                &tag,
+                |r| match rejection.header {
+                    Some((name, value)) => r.header(name, value),
+                    None => r,
+                },
+                now,
+            );
             return;
         }
         match method {
