@@ -18,10 +18,10 @@ use super::{
 };
 
 /// A call of 1001 with 1002, both with a media socket of their own.
-struct Call {
-    caller: RawPhone,
-    callee: Callee,
-    answer: Message,
+pub(super) struct Call {
+    pub(super) caller: RawPhone,
+    pub(super) callee: Callee,
+    pub(super) answer: Message,
     /// The media socket of each side, and the server's port for it.
     sides: [(UdpSocket, SocketAddr); 2],
     sequence: u16,
@@ -39,7 +39,7 @@ fn packet(payload_type: u8, sequence: u16, ssrc: u32, payload: &[u8]) -> Vec<u8>
 }
 
 impl Call {
-    async fn place(fort: &mut Fort) -> Self {
+    pub(super) async fn place(fort: &mut Fort) -> Self {
         let rtp = [UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap()];
         let ports = rtp.each_ref().map(|socket| socket.local_addr().unwrap().port());
         let answering = sdp(ports[1]);
@@ -64,7 +64,7 @@ impl Call {
     }
 
     /// A packet with a mark that was sent by one side is heard by the other.
-    async fn still_talks(&mut self, row: &str) {
+    pub(super) async fn still_talks(&mut self, row: &str) {
         for (from, to) in [(0, 1), (1, 0)] {
             let began = Instant::now();
             let mut buffer = [0; 2_000];
@@ -83,13 +83,20 @@ impl Call {
         }
     }
 
-    async fn hang_up(&mut self) {
+    /// Returns a request of the caller inside of the call, with these lines and, behind an empty one, a body.
+    pub(super) fn request(&self, method: &str, lines: &str) -> String {
         let to = String::from_utf8_lossy(self.answer.header(sip_proto::message::Name::To).unwrap()).into_owned();
-        let bye = invite("")
-            .replace("INVITE", "BYE")
-            .replace("To: <sip:1002@{server}>", &format!("To: {to}"))
-            .replace("Content-Type: application/sdp\n", "")
-            .replace("{login}\n", "");
+        let (lines, body) = lines.split_once("\n\n").unwrap_or((lines, ""));
+        let lines = if lines.is_empty() { String::new() } else { format!("{lines}\n") };
+        format!(
+            "{method} sip:{{server}} SIP/2.0\nVia: SIP/2.0/UDP {{local}};branch={{branch}};rport\nMax-Forwards: 70\n\
+             From: <sip:{{user}}@{{server}}>;tag={{tag}}\nTo: {to}\nCall-ID: {{call}}\nCSeq: {{cseq}} {method}\n\
+             Contact: <sip:{{user}}@{{local}}>\n{lines}Content-Length: {{length}}\n\n{body}"
+        )
+    }
+
+    pub(super) async fn hang_up(&mut self) {
+        let bye = self.request("BYE", "");
         self.caller.send(&bye).await.unwrap();
         assert_eq!(self.caller.final_response().await.unwrap().status(), Some(200));
         self.callee.next(&SipMethod::Bye).await;

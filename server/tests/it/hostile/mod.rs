@@ -4,6 +4,7 @@
 //! [`Fort::stands`] looks whether the process lives, answers, keeps quiet about secrets and has not panicked.
 
 mod callee;
+mod dialogs;
 mod flood;
 mod fort;
 mod guesses;
