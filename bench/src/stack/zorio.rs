@@ -62,19 +62,16 @@ impl Zorio {
             environment.push(("ZORIO_WEBHOOKS__ALLOW_NETWORKS", "127.0.0.0/8".into()));
         }
         let log = folder.join("zorio.log");
-        let mut command = Command::new(binary);
-        command.arg("serve").envs(environment.iter().map(|(key, value)| (key, value)));
-        let mut program = Program::start("zorio", &mut command, &log)?;
-        let ready = || request(http(), "GET", "/readyz", None, None).is_ok_and(|(status, _)| status == 200);
-        if !wait_until(Duration::from_secs(20), ready) || !program.is_running() {
-            bail!("zorio did not start:\n{}", std::fs::read_to_string(log).unwrap_or_default());
-        }
+        let program = serve(binary, &environment, &log)?;
         let login = json!({"username": "admin", "password": PASSWORD});
         let answer = ask(http(), "POST", "/api/auth/login", None, Some(&login))?;
         let token = answer["token"].as_str().context("the login answers no token")?.to_owned();
         let binary = binary.to_path_buf();
         let mut zorio = Self { program, binary, environment, token, relayed: Vec::new(), recorded: Vec::new() };
         zorio.furnish(scenarios, setup)?;
+        // A fresh process: its memory is that of a server that takes calls, not of one that was being set up.
+        drop(zorio.program);
+        zorio.program = serve(&zorio.binary, &zorio.environment, &log)?;
         Ok(zorio)
     }
 
@@ -134,6 +131,18 @@ impl Zorio {
         }
         scenarios.register(self.sip(), &phones)
     }
+}
+
+/// Starts the server and waits until it takes calls.
+fn serve(binary: &Path, environment: &[(&'static str, String)], log: &Path) -> Result<Program> {
+    let mut command = Command::new(binary);
+    command.arg("serve").envs(environment.iter().map(|(key, value)| (key, value)));
+    let mut program = Program::start("zorio", &mut command, log)?;
+    let ready = || request(http(), "GET", "/readyz", None, None).is_ok_and(|(status, _)| status == 200);
+    if !wait_until(Duration::from_secs(20), ready) || !program.is_running() {
+        bail!("zorio did not start:\n{}", std::fs::read_to_string(log).unwrap_or_default());
+    }
+    Ok(program)
 }
 
 fn http() -> SocketAddr {
