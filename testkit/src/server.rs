@@ -151,6 +151,11 @@ impl Server {
     /// Asks the process to drain and waits for its end.
     pub async fn stop(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
         self.terminate()?;
+        self.ended(patience).await
+    }
+
+    /// Waits for the end of a process that was asked to drain.
+    pub async fn ended(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
         let mut child = self.child.take().context("the server does not run")?;
         let status = tokio::time::timeout(patience, child.wait()).await.with_context(|| self.log_tail())??;
         Ok(status)

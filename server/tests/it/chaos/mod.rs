@@ -1,4 +1,5 @@
 //! What must hold whatever is killed when. The oracle is a ledger that the test keeps itself.
 
+mod drain;
 mod kill;
 mod ledger;
