@@ -85,6 +85,9 @@ fn invite(stage: &Stage, view: &mut View) {
     let base = stage.crm.base();
     let token = stage.crm.token().unwrap_or_default();
     view.fact("API", base);
+    if let Some(https) = stage.app.addresses.https.first() {
+        view.fact("over TLS", format!("https://{https} (self-signed certificate: curl --insecure)"));
+    }
     view.fact("docs", format!("{base}/openapi/"));
     view.fact("sign in", format!("{} / {}", stage.admin(), stage.password));
     view.fact("token", token);

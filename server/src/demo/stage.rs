@@ -25,6 +25,7 @@ use webhooks::NewWebhook;
 use super::plan;
 use crate::{
     config::Config,
+    tls,
     wire::{self, App},
 };
 
@@ -79,7 +80,8 @@ impl Stage {
         let password = password_of(&folder)?;
         let data = folder.join("data");
         let settings = folder.join("zorio.toml");
-        fs::write(&settings, settings_text(&data, &ca_file, &password))?;
+        let certificate = tls::write_self_signed(&folder, &["localhost", "127.0.0.1"])?;
+        fs::write(&settings, settings_text(&data, &ca_file, &password, &certificate))?;
         let app = Box::pin(wire::open(Config::load(Some(&settings))?)).await?;
         let http = *app.addresses.http.first().context("the server has no HTTP address")?;
         let sip = *app.addresses.sip_udp.first().context("the server has no SIP address")?;
@@ -203,11 +205,14 @@ fn password_of(folder: &Path) -> io::Result<String> {
 }
 
 /// Returns the settings of the demo's server: everything on loopback, on free ports, and nobody waits for long.
-fn settings_text(data: &Path, ca_file: &Path, password: &str) -> String {
+fn settings_text(data: &Path, ca_file: &Path, password: &str, certificate: &(PathBuf, PathBuf)) -> String {
+    let (cert_file, key_file) = certificate;
     format!(
         "# Written by `zorio demo`. `zorio --config THIS admin …` works beside it while it runs.\n\
          data_dir = {data:?}\n\n\
          [http]\nlisten = [\"127.0.0.1:0\"]\n\n\
+         [https]\nlisten = [\"127.0.0.1:0\"]\n\n\
+         [tls]\ncert_file = {cert_file:?}\nkey_file = {key_file:?}\n\n\
          [sip]\nudp_listen = [\"127.0.0.1:0\"]\ntcp_listen = [\"127.0.0.1:0\"]\n\n\
          [media]\nbind_address = \"127.0.0.1\"\n\n\
          [calls]\nring_seconds = 7\n\n\
