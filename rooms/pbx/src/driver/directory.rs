@@ -48,14 +48,14 @@ pub(crate) struct Account {
     pub(crate) extensions: HashMap<String, Arc<Line>>,
     pub(crate) trunks: HashMap<TrunkId, Arc<TrunkLine>>,
     pub(crate) routes: Vec<routing::Route>,
-    dids: Vec<Did>,
+    /// By number as dialled and, where it is a public number, by E.164.
+    dids: HashMap<String, Vec<Did>>,
     pub(crate) caller_ids: HashSet<String>,
     region: Option<Region>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Did {
-    number: String,
     extension: String,
     trunk: Option<TrunkId>,
 }
@@ -69,15 +69,13 @@ impl Account {
         self.extensions.get(number).filter(|line| line.is_active())
     }
 
-    /// Returns the extension that calls from outside to `number` ring. Numbers are compared as dialled and by E.164.
+    /// Returns the extension that calls from outside to `number` ring. Numbers are compared as dialled and by E.164;
+    /// a route for one trunk alone goes before a route for all.
     pub(crate) fn did(&self, number: &str, trunk: TrunkId) -> Option<&str> {
-        let region = self.region();
-        let e164 = region.e164(number);
-        let same = |did: &&Did| {
-            did.trunk.is_none_or(|only| only == trunk)
-                && (did.number == number || (e164.is_some() && region.e164(&did.number) == e164))
-        };
-        self.dids.iter().find(same).map(|did| did.extension.as_str())
+        let e164 = self.region().e164(number);
+        let found = self.dids.get(number).or_else(|| self.dids.get(&e164?))?;
+        let fits = |wanted: Option<TrunkId>| found.iter().find(|did| did.trunk == wanted);
+        fits(Some(trunk)).or_else(|| fits(None)).map(|did| did.extension.as_str())
     }
 
     /// Returns the active trunks among `ids`, in that order.
@@ -216,6 +214,44 @@ fn add_route(account: &mut Account, route: Route) {
         RouteKind::Default { trunk } => {
             account.routes.push(routing::Route { prefix: String::new(), trunk, priority });
         }
-        RouteKind::Did { number, extension, trunk } => account.dids.push(Did { number, extension, trunk }),
+        RouteKind::Did { number, extension, trunk } => {
+            let did = Did { extension, trunk };
+            if let Some(e164) = account.region().e164(&number).filter(|e164| *e164 != number) {
+                account.dids.entry(e164).or_default().push(did.clone());
+            }
+            account.dids.entry(number).or_default().push(did);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(number: &str, extension: &str, trunk: Option<i64>) -> Route {
+        let kind =
+            RouteKind::Did { number: number.to_owned(), extension: extension.to_owned(), trunk: trunk.map(TrunkId) };
+        Route { id: 0, tenant: TenantId(1), kind, priority: 0 }
+    }
+
+    #[test]
+    fn a_called_number_is_found_however_the_carrier_writes_it() {
+        let mut account = Account { region: Some(Region::of("VN")), ..Account::default() };
+        for route in
+            [route("02838221234", "1001", None), route("02838221234", "1002", Some(7)), route("1900", "1003", None)]
+        {
+            add_route(&mut account, route);
+        }
+        for (number, trunk, extension) in [
+            ("02838221234", 1, Some("1001")),
+            ("842838221234", 1, Some("1001")),
+            ("+842838221234", 1, Some("1001")),
+            ("+842838221234", 7, Some("1002")),
+            ("1900", 7, Some("1003")),
+            ("1901", 7, None),
+            ("nonsense", 7, None),
+        ] {
+            assert_eq!(account.did(number, TrunkId(trunk)), extension, "{number} by {trunk}");
+        }
     }
 }

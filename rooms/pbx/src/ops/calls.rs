@@ -106,6 +106,7 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
         caller_number: checked.caller_id.clone(),
         caller_name: line.extension.display_name.clone(),
         destination_number: checked.to_phone.clone(),
+        trunk: None,
         extension: Some(own.clone()),
         plan: Plan {
             origin: Origin::Originated(Ring {

@@ -16,6 +16,7 @@ use domain::{
     CallId, LegId, TenantId, Timestamp,
     call::{Call, Input, LegNo, Plan},
     cause::Cause,
+    ids::TrunkId,
 };
 use tokio::{sync::mpsc, time::Instant};
 
@@ -51,6 +52,8 @@ pub(crate) struct Setup {
     pub(crate) caller_number: String,
     pub(crate) caller_name: Option<String>,
     pub(crate) destination_number: String,
+    /// The trunk that it came by.
+    pub(crate) trunk: Option<(TrunkId, String)>,
     /// The extension that the call is filed under.
     pub(crate) extension: Option<String>,
     pub(crate) plan: Plan,
@@ -75,7 +78,9 @@ pub(crate) struct Setup {
 impl Setup {
     /// Returns the call as it is kept for the case of a crash.
     pub(crate) fn row(&self, pbx: &Pbx) -> LiveCall {
-        let trunk = self.callee_targets.first().and_then(Target::trunk);
+        let leaves_by = self.callee_targets.first().and_then(Target::trunk);
+        let (trunk, trunk_name) =
+            self.trunk.clone().or_else(|| leaves_by.map(|trunk| (trunk.id(), trunk.name().to_owned()))).unzip();
         LiveCall {
             call: self.call,
             tenant: self.tenant,
@@ -87,8 +92,8 @@ impl Setup {
             destination_number: self.destination_number.clone(),
             extension: self.extension.clone(),
             agent_extension: None,
-            trunk: trunk.map(|trunk| trunk.id()),
-            trunk_name: trunk.map(|trunk| trunk.name().to_owned()),
+            trunk,
+            trunk_name,
             queue_name: None,
             campaign: None,
             lead: None,
