@@ -208,9 +208,10 @@ async fn a_future_dropped_anywhere_leaves_the_writer_usable() {
 async fn a_transaction_may_be_given_up_while_it_waits_for_its_turn() {
     let db = test_db().await;
     let first = db.begin(TENANT).await.unwrap();
-    let waiting = db.begin(TENANT);
-    assert!(Box::pin(waiting).now_or_never().is_none());
-    drop(first);
+    let given_up = Box::pin(db.begin(TENANT)).now_or_never();
+    // SQLite has one writer; PostgreSQL has a connection for each, and may even answer at once.
+    assert!(given_up.is_none() || db.engine() == Engine::Postgres);
+    drop((first, given_up));
     let mut tx = db.begin(TENANT).await.unwrap();
     add_event(&mut tx, "a").await.unwrap();
     tx.commit().await.unwrap();
