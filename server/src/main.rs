@@ -1,8 +1,6 @@
 //! The one binary.
 
-#![expect(clippy::print_stdout, reason = "the host's commands print their answers")]
-
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -44,10 +42,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// Prints a long answer. A reader that has seen enough (`| head`) is no error.
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Command::Doctor(doctor::Args { defaults: true, .. }) = &arguments.command {
-        print!("{}", server::config::DEFAULTS);
-        return Ok(());
+        return say(server::config::DEFAULTS);
     }
     let config = Config::load(arguments.config.as_deref()).context("settings")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -61,8 +67,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             Command::Migrate => serve::migrate(&config).await,
             Command::Doctor(args) => doctor::run(&config, &args).await,
             Command::Openapi => {
-                println!("{}", openapi::to_pretty_json(&Box::pin(openapi::generate()).await?)?);
-                Ok(())
+                say(&openapi::to_pretty_json(&Box::pin(openapi::generate()).await?)?)
             }
             Command::Admin(args) => admin::run(&config, &args).await,
         }
