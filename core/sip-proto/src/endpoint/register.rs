@@ -13,7 +13,7 @@ use crate::{
     digest::Credentials,
     message::{Message, Name, NameAddr, ResponseBuilder},
     registration::Contact,
-    session::uas::user_of,
+    session::uas::{shown, user_of},
 };
 
 impl Endpoint {
@@ -39,7 +39,7 @@ impl Endpoint {
             source: flow.peer,
             transport: flow.transport,
             flow,
-            user_agent: request.header(Name::UserAgent).map(|agent| text(Some(agent))),
+            user_agent: request.header(Name::UserAgent).map(|agent| shown(&text(Some(agent)))),
             path: request.values(Name::Path).map(|path| text(Some(path))).collect(),
         };
         let slot = self.core.serve(flow, request, ServerUser::Register);

@@ -18,6 +18,7 @@ use crate::{
         ids::Token,
     },
     message::{Message, Method, Name, NameAddr, ResponseBuilder, check_content},
+    uri::Uri,
 };
 
 impl Leg {
@@ -232,25 +233,37 @@ pub(crate) fn with_sdp(response: ResponseBuilder<'_>, sdp: Option<Bytes>) -> Res
     }
 }
 
-/// Returns the user of a URI, escapes decoded.
+/// Most characters of a user or a name that the owner of a call is shown.
+const MAX_SHOWN: usize = 128;
+
+/// Returns the user of a URI, escapes decoded, fit to be shown.
 pub(crate) fn user_of(address: Option<&NameAddr>) -> String {
-    let user = address.and_then(|address| address.uri().user_decoded());
-    user.map_or_else(String::new, |user| String::from_utf8_lossy(&user).into_owned())
+    address.map(|address| user_of_uri(address.uri())).unwrap_or_default()
+}
+
+fn user_of_uri(uri: &Uri) -> String {
+    uri.user_decoded().map(|user| shown(&String::from_utf8_lossy(&user))).unwrap_or_default()
+}
+
+/// Returns a text of the peer without control characters and cut: it goes into records, logs and other calls, and a
+/// database that takes no NUL would take no record. What is replaced cannot be mistaken for a number.
+pub(crate) fn shown(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().take(MAX_SHOWN).map(plain).collect()
 }
 
 fn describe(request: &Message) -> Request {
     let (from, to, uri) = (request.from(), request.to(), request.request_uri());
-    let user = uri.as_ref().and_then(|uri| uri.user_decoded());
     Request {
-        uri_user: user.map_or_else(String::new, |user| String::from_utf8_lossy(&user).into_owned()),
+        uri_user: uri.as_ref().map(user_of_uri).unwrap_or_default(),
         uri_host: uri.as_ref().map_or_else(String::new, |uri| uri.host_str().to_owned()),
         from_user: user_of(from.as_ref()),
         from_host: from.as_ref().map_or_else(String::new, |from| from.uri().host_str().to_owned()),
-        from_display: from.as_ref().and_then(NameAddr::display).map(|display| display.into_owned()),
+        from_display: from.as_ref().and_then(NameAddr::display).map(|display| shown(&display)),
         to_user: user_of(to.as_ref()),
         headers: custom_headers(request),
         max_forwards: request.max_forwards().unwrap_or(70),
-        user_agent: request.header(Name::UserAgent).map(|agent| text(Some(agent))),
+        user_agent: request.header(Name::UserAgent).map(|agent| shown(&text(Some(agent)))),
     }
 }
 
