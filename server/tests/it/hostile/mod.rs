@@ -15,6 +15,7 @@ mod requests;
 mod sdp;
 mod tenants;
 mod torture;
+mod trunks;
 mod web;
 
 use std::time::Duration;
