@@ -245,8 +245,8 @@ fn user_of_uri(uri: &Uri) -> String {
     uri.user_decoded().map(|user| shown(&String::from_utf8_lossy(&user))).unwrap_or_default()
 }
 
-/// Returns a text of the peer without control characters and cut: it goes into records, logs and other calls, and a
-/// database that takes no NUL would take no record. What is replaced cannot be mistaken for a number.
+/// Returns a text of the peer without control characters and cut: it goes into records, events, logs and other calls.
+/// What is replaced cannot be mistaken for a number.
 pub(crate) fn shown(text: &str) -> String {
     let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
     text.chars().take(MAX_SHOWN).map(plain).collect()
