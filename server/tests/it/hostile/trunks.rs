@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sip_proto::message::{Method, parse};
+use sip_proto::message::{Method, Name, ResponseBuilder, parse};
 use testkit::{RawPhone, until, world::NOTICED};
 
 use super::{
@@ -86,4 +86,46 @@ fn check(row: &str, record: &Value) {
         assert!(!text.chars().any(char::is_control), "{row}: {field} is {text:?}");
         assert!(text.chars().count() <= LONGEST, "{row}: {field} has {} characters", text.chars().count());
     }
+}
+
+/// T3: the password of a trunk is proved to its realm alone, whoever asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trunks_login_is_shown_to_its_realm_alone() {
+    let mut fort = Fort::open().await;
+    let phone = RawPhone::open_at("127.6.6.7", "carrier", "", fort.server.sip()).await.unwrap();
+    let port = phone.address().unwrap().port().to_string();
+    let secret = "the trunk's password";
+    fort.keep_secret(secret);
+    let create =
+        ["trunk", "create", "--name", "carrier", "--host", "127.6.6.7", "--port", &port, "--username", "zorio"];
+    let login = ["--password", secret, "--realm", "carrier.example"];
+    let trunk = fort.server.admin(&[&create[..], &login].concat()).await.unwrap()["id"].as_i64().unwrap();
+    fort.server.default_route(trunk).await.unwrap();
+    tokio::time::sleep(NOTICED).await;
+    // Which realm it asks for depends on the number that is dialled.
+    let mut carrier = Callee::start(phone, |invite| {
+        let dialled = String::from_utf8_lossy(invite.raw_request_uri().unwrap_or_default()).into_owned();
+        let realm = ["zorio", "other.example", "carrier.example"][dialled.matches('9').count().min(2)];
+        let challenge = format!("Digest realm=\"{realm}\",nonce=\"n\",qop=\"auth\"");
+        let answer =
+            ResponseBuilder::for_request(invite, 407, "").to_tag("x").header(Name::ProxyAuthenticate, challenge);
+        answer.finish()
+    });
+    let password = fort.extension("1001").await;
+    for (number, logins) in [("84281234567", 0), ("84281234569", 0), ("84281234599", 1)] {
+        let mut caller = RawPhone::open("1001", &password, fort.server.sip()).await.unwrap();
+        let dialled = invite(&sdp(40_000)).replace("1002@", &format!("{number}@"));
+        let answer = caller.request(&dialled).await.unwrap();
+        caller.acknowledge(&answer).await.unwrap();
+        assert!(answer.status().is_some_and(|status| status >= 400 && status != 407), "{:?}", answer.status());
+        let mut shown = 0;
+        for _ in 0..=logins {
+            let call = carrier.next(&Method::Invite).await;
+            shown += usize::from(call.header(Name::ProxyAuthorization).is_some());
+            assert!(!String::from_utf8_lossy(call.bytes()).contains(secret));
+        }
+        assert_eq!((shown, carrier.invites()), (logins, 0), "to {number}");
+        fort.stands(number).await;
+    }
+    fort.is_empty().await;
 }
