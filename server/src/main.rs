@@ -66,9 +66,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             Command::Demo(args) => Box::pin(demo::run(args)).await,
             Command::Migrate => serve::migrate(&config).await,
             Command::Doctor(args) => doctor::run(&config, &args).await,
-            Command::Openapi => {
-                say(&openapi::to_pretty_json(&Box::pin(openapi::generate()).await?)?)
-            }
+            Command::Openapi => say(&openapi::to_pretty_json(&Box::pin(openapi::generate()).await?)?),
             Command::Admin(args) => admin::run(&config, &args).await,
         }
     })
