@@ -105,7 +105,8 @@ async fn a_trunks_login_is_shown_to_its_realm_alone() {
     // Which realm it asks for depends on the number that is dialled.
     let mut carrier = Callee::start(phone, |invite| {
         let dialled = String::from_utf8_lossy(invite.raw_request_uri().unwrap_or_default()).into_owned();
-        let realm = ["zorio", "other.example", "carrier.example"][dialled.matches('9').count().min(2)];
+        let number = dialled.split('@').next().unwrap_or_default();
+        let realm = ["zorio", "other.example", "carrier.example"][number.matches('9').count().min(2)];
         let challenge = format!("Digest realm=\"{realm}\",nonce=\"n\",qop=\"auth\"");
         let answer =
             ResponseBuilder::for_request(invite, 407, "").to_tag("x").header(Name::ProxyAuthenticate, challenge);
