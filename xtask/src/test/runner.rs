@@ -97,7 +97,8 @@ fn nextest_tally(ran: Result<(ExitStatus, String)>) -> Tally {
             let number: usize = number.parse().ok()?;
             match what {
                 _ if what.starts_with("passed") => tally.passed += number,
-                _ if what.starts_with("skipped") => {}
+                // What stands in brackets behind the passed ones: `(1 slow, 1 flaky)`.
+                _ if what.starts_with("skipped") || what.starts_with("flaky") || what.starts_with("slow") => {}
                 _ => tally.failed += number,
             }
         }
@@ -154,6 +155,8 @@ mod tests {
         let said =
             "     Summary [   1.5s] 5 tests run: 2 passed (1 slow), 1 failed, 1 timed out, 1 exec failed, 3 skipped\n";
         assert_eq!(nextest_tally(ended(100, said)), Tally { passed: 2, failed: 3 });
+        let said = "     Summary [   1.5s] 5 tests run: 5 passed (1 slow, 1 flaky), 0 skipped\n";
+        assert_eq!(nextest_tally(ended(0, said)), Tally { passed: 5, failed: 0 });
         let said = "     Summary [   0.005s] 1 test run: 1 passed, 0 skipped\n";
         assert_eq!(nextest_tally(ended(0, said)), Tally { passed: 1, failed: 0 });
     }
