@@ -6,16 +6,17 @@ use uuid::Uuid;
 use crate::{CallId, TenantId, Timestamp};
 
 macro_rules! catalogue {
-    ($($variant:ident = $name:literal),* $(,)?) => {
-        /// Every event name that a webhook may subscribe to.
+    ($($variant:ident = $name:literal),*; $($(#[$doc:meta])* $inner:ident = $inner_name:literal),* $(,)?) => {
+        /// Every event name that a webhook may subscribe to, and those that only the product itself listens to.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum EventName { $($variant),* }
+        pub enum EventName { $($variant,)* $($(#[$doc])* $inner),* }
 
         impl EventName {
+            /// The catalogue: what a webhook may subscribe to.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name),* }
+                match self { $(Self::$variant => $name,)* $(Self::$inner => $inner_name),* }
             }
 
             /// Returns the event of that name, `None` if the catalogue has no such name.
@@ -32,7 +33,10 @@ catalogue! {
     CallAnswered = "pbx.call.answered",
     CallHangup = "pbx.call.hangup",
     CdrCreated = "pbx.cdr.created",
-    WebhookTest = "webhook.test",
+    WebhookTest = "webhook.test";
+    /// A call from outside reached one of the account's numbers: what the incoming-call webhook is told of.
+    /// Its `data` is call_uuid, caller_id_name, caller_id_number and destination_number.
+    CallIncoming = "pbx.call.incoming",
 }
 
 impl Serialize for EventName {
@@ -86,6 +90,7 @@ mod tests {
             assert_eq!(EventName::parse(name.as_str()), Some(*name));
         }
         assert_eq!(EventName::parse("pbx.call.sang"), None);
+        assert_eq!(EventName::parse(EventName::CallIncoming.as_str()), None, "nobody can subscribe to it");
     }
 
     #[test]
