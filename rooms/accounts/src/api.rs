@@ -101,7 +101,7 @@ async fn login(
         Attempt { username, password, device: &device, host: host.as_deref(), address, request_id: &request_id.0 };
     let (headers, counted) = accounts.inner.limits.count_login(address, username);
     let answer = match counted {
-        Ok(()) => accounts.sign_in(attempt).await.map(LoginAnswer::from).map(axum::Json).map_err(web::Error::from),
+        Ok(()) => accounts.login(attempt).await.map(LoginAnswer::from).map(axum::Json).map_err(web::Error::from),
         Err(refused) => Err(refused),
     };
     let mut response = answer.into_response();
@@ -109,9 +109,9 @@ async fn login(
     Ok(response)
 }
 
-impl From<crate::ops::SignedIn> for LoginAnswer {
-    fn from(signed_in: crate::ops::SignedIn) -> Self {
-        Self { data: LoginUser { user: UserBody::from(&signed_in.user) }, token: signed_in.token }
+impl From<crate::ops::LoggedIn> for LoginAnswer {
+    fn from(logged_in: crate::ops::LoggedIn) -> Self {
+        Self { data: LoginUser { user: UserBody::from(&logged_in.user) }, token: logged_in.token }
     }
 }
 
@@ -124,7 +124,7 @@ struct LoggedOut {
 /// Ends the token that the request bears. A machine token cannot end itself: 403.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "accounts", responses((status = 200, body = Data<LoggedOut>)))]
 async fn logout(State(accounts): State<Accounts>, Caller(who): Caller) -> web::Result<Data<LoggedOut>> {
-    accounts.sign_out(&who).await?;
+    accounts.logout(&who).await?;
     Ok(Data(LoggedOut { message: "Logged out." }))
 }
 

@@ -16,6 +16,21 @@ pub enum Error {
     /// Wrong username or password, or a disabled user: the caller is not told which.
     #[error("invalid username or password")]
     SignIn,
+    /// Wrong code, or one that was used before.
+    #[error("invalid code")]
+    Code,
+    /// The password has to be confirmed once more.
+    #[error("the password has to be confirmed")]
+    Stale,
+    /// Nobody would be admin of the account any more.
+    #[error("the last admin")]
+    LastAdmin,
+    /// The link is unknown, used or too old.
+    #[error("the link is not good any more")]
+    Link,
+    /// Too many tries; seconds to wait.
+    #[error("too many tries, wait {0} s")]
+    TooMany(u64),
     /// Too many passwords wait to be checked.
     #[error("too many sign-ins at once")]
     Busy,
@@ -46,6 +61,13 @@ impl From<Error> for web::Error {
             Error::SignIn => {
                 Self::new(StatusCode::UNAUTHORIZED, "auth.invalid_credentials", "Invalid username or password.")
             }
+            Error::Code => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "auth.invalid_code", "The code is invalid."),
+            Error::Stale => {
+                Self::new(StatusCode::FORBIDDEN, "auth.confirm_password", "Confirm your password to go on.")
+            }
+            Error::LastAdmin => Self::conflict("auth.last_admin", "The account needs at least one admin."),
+            Error::Link => Self::new(StatusCode::GONE, "auth.link_used", "The link was used or is too old."),
+            Error::TooMany(seconds) => Self::too_many(seconds),
             Error::Busy => Self::too_many(1),
             Error::Store(error) => error.into(),
             Error::Hash(_) => Self::internal(&error),

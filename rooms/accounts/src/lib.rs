@@ -15,8 +15,21 @@ use web::{Limits, OpenApiRouter};
 
 pub use authenticate::authenticate;
 pub use error::Error;
-pub use model::{Account, Scopes, Token, TokenKind, User};
-pub use ops::{Bootstrap, Bootstrapped, NewAccount, NewToken, NewUser};
+pub use model::{
+    Account, Networks, Scopes, Token, TokenKind, User,
+    session::{FRESH, NewSession, Session, SessionId, SessionInfo, SignIn, SignedIn, Stage, Visit},
+    settings::{AccountSettings, ChangeSettings},
+};
+pub use ops::{
+    Bootstrap, Bootstrapped, NewAccount, NewToken, NewUser,
+    audit::{AuditFilter, AuditLine},
+    links::{Link, LinkInfo, LinkKind},
+    origins::Origin,
+    second_factor::{RecoveryCodes, TotpOffer},
+    teams::Team,
+    tokens::{Scope, TokenFilter, TokenLine},
+    users::{ChangeUser, UserFilter},
+};
 
 /// How often the times of tokens' last use are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(30);

@@ -1,5 +1,8 @@
 //! The nouns as stored.
 
+pub(crate) mod session;
+pub(crate) mod settings;
+
 use std::net::IpAddr;
 
 use ::store::{Bind, Cell, Column, FromRow, Kind, Value};

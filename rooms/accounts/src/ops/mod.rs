@@ -1,5 +1,15 @@
 //! What the room can do. Permission, transaction, store, audit, commit.
 
+pub(crate) mod audit;
+pub(crate) mod links;
+pub(crate) mod origins;
+pub(crate) mod second_factor;
+pub(crate) mod sessions;
+pub(crate) mod settings;
+pub(crate) mod teams;
+pub(crate) mod tokens;
+pub(crate) mod users;
+
 use std::net::IpAddr;
 
 use domain::{
@@ -84,8 +94,8 @@ pub struct Bootstrapped {
     pub password: Option<String>,
 }
 
-/// What sign-in gives.
-pub(crate) struct SignedIn {
+/// What a login gives.
+pub(crate) struct LoggedIn {
     pub(crate) user: User,
     pub(crate) token: String,
 }
@@ -309,7 +319,7 @@ impl Accounts {
     }
 
     /// Ends the caller's own token. A machine's is not ended this way.
-    pub(crate) async fn sign_out(&self, who: &Principal) -> Result<(), Error> {
+    pub(crate) async fn logout(&self, who: &Principal) -> Result<(), Error> {
         match (&who.actor, who.token) {
             (Actor::User { .. }, Some(id)) => self.end_token(who, id, "auth.logout").await,
             _ => Err(Error::Denied),
@@ -328,7 +338,7 @@ impl Accounts {
     }
 
     /// Checks a password and makes a token. Every refusal is the same and takes as long, whether or not the user exists.
-    pub(crate) async fn sign_in(&self, attempt: Attempt<'_>) -> Result<SignedIn, Error> {
+    pub(crate) async fn login(&self, attempt: Attempt<'_>) -> Result<LoggedIn, Error> {
         let login = login_name(attempt.username);
         let found = self.find_login(attempt.host, &login).await?;
         let hash = found.as_ref().map(|user| user.password_hash.clone());
@@ -366,7 +376,7 @@ impl Accounts {
             self.inner.bearers.forget();
         }
         metrics::counter!("auth_logins_total", "result" => "ok").increment(1);
-        Ok(SignedIn { user, token: format!("{id}|{secret}") })
+        Ok(LoggedIn { user, token: format!("{id}|{secret}") })
     }
 
     /// Finds a user by name: in the host's account, or, on a host that is nobody's, the only one of that name.
