@@ -154,6 +154,11 @@ impl Error {
         &self.fields
     }
 
+    /// Returns the message in `language`, for pages.
+    pub fn text(&self, language: Language) -> &str {
+        language::message(language, self.code).unwrap_or(&self.message)
+    }
+
     /// Returns the answer in `language`. Only the English message may carry figures; a translation names none.
     pub(crate) fn render(&self, language: Language, request_id: &str) -> Response {
         let translated = language::message(language, self.code).map(Cow::Borrowed);

@@ -108,6 +108,17 @@ impl Fields {
         self.list.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Returns each field with its first message in `language`, for pages.
+    pub fn messages(&self, language: Language) -> Vec<(&str, String)> {
+        let mut messages: Vec<(&str, String)> = Vec::new();
+        for (field, rule) in &self.list {
+            if messages.iter().all(|(other, _)| other != field) {
+                messages.push((field, crate::language::rule(language, field, rule)));
+            }
+        }
+        messages
+    }
+
     pub(crate) fn to_json(&self, language: Language) -> Map<String, Value> {
         let mut map = Map::new();
         for (field, rule) in &self.list {
