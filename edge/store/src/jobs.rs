@@ -115,6 +115,16 @@ pub async fn give_up(tx: &mut Tx, job: &Job, reason: &str) -> Result<bool, Error
     Ok(changed == 1)
 }
 
+/// Counts the jobs of a kind that the transaction's account has waiting.
+pub async fn waiting(tx: &mut Tx, kind: &'static str) -> Result<i64, Error> {
+    let (count,) = sql("select count(*) from job where kind = $1 and state = 'ready' and tenant_id = $2")
+        .bind(kind)
+        .bind(tx.tenant().unwrap_or(TenantId(0)))
+        .one::<(i64,)>(tx)
+        .await?;
+    Ok(count)
+}
+
 type Handler = Arc<dyn Fn(Job) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
 /// Runs the jobs of the kinds it was told about.
