@@ -9,19 +9,18 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::sync::Notify;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::{
     Clock, Error, Tx,
+    sqlite::Writer,
     tx::{Background, Connection},
-    writer::Writer,
 };
 
 /// How long a statement may run and a connection may be waited for.
 pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection.
-const STATEMENT_CACHE: usize = 512;
+pub(crate) const STATEMENT_CACHE: usize = 512;
 
 /// An open database. Cheap to clone.
 #[derive(Clone)]
@@ -103,7 +102,7 @@ impl Db {
     pub async fn open(url: &DatabaseUrl, options: Options) -> Result<Self, Error> {
         let background = Background::default();
         let backend = match url {
-            DatabaseUrl::Sqlite(path) => open_sqlite(path, &options, &background.tracker).await?,
+            DatabaseUrl::Sqlite(path) => open_sqlite(path, &options)?,
             DatabaseUrl::Postgres(url) => open_postgres(url, &options).await?,
         };
         let node = Uuid::new_v4().to_string();
@@ -213,7 +212,7 @@ fn scope(tenant: Option<TenantId>) -> String {
     tenant.map_or_else(|| "*".to_owned(), |tenant| tenant.to_string())
 }
 
-async fn open_sqlite(path: &PathBuf, options: &Options, tracker: &TaskTracker) -> Result<Backend, Error> {
+fn open_sqlite(path: &PathBuf, options: &Options) -> Result<Backend, Error> {
     let base = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -228,7 +227,7 @@ async fn open_sqlite(path: &PathBuf, options: &Options, tracker: &TaskTracker) -
         .pragma("temp_store", "memory")
         .statement_cache_capacity(STATEMENT_CACHE)
         .disable_statement_logging();
-    let writer = Writer::open(base.clone(), tracker).await?;
+    let writer = Writer::open(path, base.clone())?;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.readers.max(1))
         .acquire_timeout(STATEMENT_TIMEOUT)

@@ -22,13 +22,13 @@ pub enum Error {
     Busy(&'static str),
     /// The database cannot be reached or refuses to write (disk full, gone, shutting down).
     #[error("the database is unavailable")]
-    Unavailable(#[source] Arc<sqlx::Error>),
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// A column is missing or holds what its field cannot.
     #[error("column {column}: {reason}")]
     Column { column: String, reason: String },
     /// The statement itself is wrong.
     #[error("database error")]
-    Database(#[source] Arc<sqlx::Error>),
+    Database(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The group that this transaction was committed with could not be committed. Nothing of it is stored.
     #[error("commit failed: {0}")]
     Commit(String),
@@ -91,6 +91,33 @@ impl From<sqlx::Error> for Error {
                 }
             }
             _ => {}
+        }
+        Self::Database(Arc::new(error))
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::{ErrorCode, ffi};
+        if let rusqlite::Error::SqliteFailure(failure, message) = &error {
+            let named = || message.clone().unwrap_or_else(|| failure.to_string());
+            match (failure.code, failure.extended_code) {
+                (
+                    _,
+                    ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID,
+                ) => {
+                    return Self::Unique(named());
+                }
+                (_, ffi::SQLITE_CONSTRAINT_FOREIGNKEY | ffi::SQLITE_CONSTRAINT_TRIGGER) => {
+                    return Self::ForeignKey(named());
+                }
+                (ErrorCode::ConstraintViolation, _) => return Self::Check(named()),
+                (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => return Self::Busy("a lock was not free"),
+                (ErrorCode::SystemIoFailure | ErrorCode::DiskFull | ErrorCode::CannotOpen | ErrorCode::ReadOnly, _) => {
+                    return Self::Unavailable(Arc::new(error));
+                }
+                _ => {}
+            }
         }
         Self::Database(Arc::new(error))
     }

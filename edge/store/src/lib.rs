@@ -11,10 +11,10 @@ mod migrate;
 mod query;
 mod row;
 pub mod secrets;
+mod sqlite;
 pub mod testing;
 mod tx;
 mod value;
-mod writer;
 
 pub use audit::audit;
 pub use clock::{Clock, ManualClock};

@@ -61,7 +61,7 @@ impl Query {
     pub async fn run(self, tx: &mut Tx) -> Result<u64, Error> {
         tx.check()?;
         let result = match &mut tx.connection {
-            Connection::SqliteWriter(lease) => self.run_sqlite(lease.connection()).await,
+            Connection::SqliteWriter(lease) => lease.run(self.sqlite.as_str(), &self.values).await,
             Connection::SqliteReader(connection) => self.run_sqlite(connection).await,
             Connection::PostgresWriter(connection) => self.run_postgres(connection).await,
             Connection::PostgresReader(connection) => self.run_postgres(connection).await,
@@ -73,7 +73,10 @@ impl Query {
     async fn rows(self, tx: &mut Tx) -> Result<Vec<Row>, Error> {
         tx.check()?;
         let result = match &mut tx.connection {
-            Connection::SqliteWriter(lease) => self.rows_sqlite(lease.connection()).await,
+            Connection::SqliteWriter(lease) => {
+                let rows = lease.rows(self.sqlite.as_str(), &self.values).await;
+                rows.map(|rows| rows.into_iter().map(|row| Row(Inner::Local(row))).collect())
+            }
             Connection::SqliteReader(connection) => {
                 // PostgreSQL has a timeout of its own.
                 match tokio::time::timeout(STATEMENT_TIMEOUT, self.rows_sqlite(connection)).await {

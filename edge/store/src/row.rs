@@ -6,6 +6,7 @@ use domain::{
     CallId, LegId, TenantId, Timestamp, UserId,
     ids::{TokenId, TrunkId, WebhookId},
 };
+use rusqlite::types::Value as Stored;
 use sqlx::{
     Decode, Postgres, Row as _, Sqlite, TypeInfo, ValueRef,
     postgres::{PgRow, PgValueRef},
@@ -13,12 +14,13 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use crate::Error;
+use crate::{Error, sqlite::LocalRow};
 
 /// One row of an answer.
 pub struct Row(pub(crate) Inner);
 
 pub(crate) enum Inner {
+    Local(LocalRow),
     Sqlite(SqliteRow),
     Postgres(PgRow),
 }
@@ -38,6 +40,7 @@ pub trait Column: Sized {
 pub struct Cell<'r>(CellInner<'r>);
 
 enum CellInner<'r> {
+    Local(&'r Stored),
     Sqlite(SqliteValueRef<'r>),
     Postgres(PgValueRef<'r>),
 }
@@ -46,6 +49,9 @@ impl Row {
     /// Returns the column of that name.
     pub fn get<T: Column>(&self, name: &str) -> Result<T, Error> {
         let cell = match &self.0 {
+            Inner::Local(row) => {
+                row.get(name).map(CellInner::Local).ok_or_else(|| sqlx::Error::ColumnNotFound(name.to_owned()))
+            }
             Inner::Sqlite(row) => row.try_get_raw(name).map(CellInner::Sqlite),
             Inner::Postgres(row) => row.try_get_raw(name).map(CellInner::Postgres),
         };
@@ -55,6 +61,9 @@ impl Row {
     /// Returns the column at that place, counted from 0.
     pub fn at<T: Column>(&self, index: usize) -> Result<T, Error> {
         let cell = match &self.0 {
+            Inner::Local(row) => {
+                row.at(index).map(CellInner::Local).ok_or_else(|| sqlx::Error::ColumnNotFound(format!("#{index}")))
+            }
             Inner::Sqlite(row) => row.try_get_raw(index).map(CellInner::Sqlite),
             Inner::Postgres(row) => row.try_get_raw(index).map(CellInner::Postgres),
         };
@@ -70,6 +79,7 @@ impl Row {
 impl<'r> Cell<'r> {
     pub fn is_null(&self) -> bool {
         match &self.0 {
+            CellInner::Local(value) => matches!(value, Stored::Null),
             CellInner::Sqlite(value) => value.is_null(),
             CellInner::Postgres(value) => value.is_null(),
         }
@@ -78,6 +88,8 @@ impl<'r> Cell<'r> {
     /// Reads an integer of any width.
     pub fn int(self) -> Result<i64, String> {
         match self.not_null()?.0 {
+            CellInner::Local(Stored::Integer(value)) => return Ok(*value),
+            CellInner::Local(other) => return Err(odd(other, "an integer")),
             CellInner::Sqlite(value) => <i64 as Decode<Sqlite>>::decode(value),
             CellInner::Postgres(value) => {
                 let kind = value.type_info().name().to_owned();
@@ -94,6 +106,9 @@ impl<'r> Cell<'r> {
 
     pub fn float(self) -> Result<f64, String> {
         match self.not_null()?.0 {
+            CellInner::Local(Stored::Real(value)) => return Ok(*value),
+            CellInner::Local(Stored::Integer(value)) => return Ok(*value as f64),
+            CellInner::Local(other) => return Err(odd(other, "a number")),
             CellInner::Sqlite(value) => <f64 as Decode<Sqlite>>::decode(value),
             CellInner::Postgres(value) => match value.type_info().name() {
                 "FLOAT8" => <f64 as Decode<Postgres>>::decode(value),
@@ -105,6 +120,8 @@ impl<'r> Cell<'r> {
 
     pub fn bool(self) -> Result<bool, String> {
         match self.not_null()?.0 {
+            CellInner::Local(Stored::Integer(value)) => return Ok(*value != 0),
+            CellInner::Local(other) => return Err(odd(other, "a boolean")),
             CellInner::Sqlite(value) => <i64 as Decode<Sqlite>>::decode(value).map(|v| v != 0),
             CellInner::Postgres(value) => <bool as Decode<Postgres>>::decode(value),
         }
@@ -113,6 +130,8 @@ impl<'r> Cell<'r> {
 
     pub fn text(self) -> Result<&'r str, String> {
         match self.not_null()?.0 {
+            CellInner::Local(Stored::Text(value)) => return Ok(value),
+            CellInner::Local(other) => return Err(odd(other, "a text")),
             CellInner::Sqlite(value) => <&str as Decode<Sqlite>>::decode(value),
             CellInner::Postgres(value) => <&str as Decode<Postgres>>::decode(value),
         }
@@ -121,6 +140,9 @@ impl<'r> Cell<'r> {
 
     pub fn bytes(self) -> Result<&'r [u8], String> {
         match self.not_null()?.0 {
+            CellInner::Local(Stored::Blob(value)) => return Ok(value),
+            CellInner::Local(Stored::Text(value)) => return Ok(value.as_bytes()),
+            CellInner::Local(other) => return Err(odd(other, "bytes")),
             CellInner::Sqlite(value) => <&[u8] as Decode<Sqlite>>::decode(value),
             CellInner::Postgres(value) => <&[u8] as Decode<Postgres>>::decode(value),
         }
@@ -130,6 +152,10 @@ impl<'r> Cell<'r> {
     fn not_null(self) -> Result<Self, String> {
         if self.is_null() { Err("unexpected null".to_owned()) } else { Ok(self) }
     }
+}
+
+fn odd(value: &Stored, wanted: &str) -> String {
+    format!("{} is not {wanted}", value.data_type())
 }
 
 impl<T: Column> Column for Option<T> {

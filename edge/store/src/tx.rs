@@ -7,7 +7,7 @@ use sqlx::{Postgres, Sqlite, pool::PoolConnection};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::{Engine, Error, writer::Lease};
+use crate::{Engine, Error, sqlite::Lease};
 
 /// What runs once the transaction is on disk.
 pub(crate) type Hook = Box<dyn FnOnce() + Send>;

@@ -1,0 +1,116 @@
+//! Makes commits last: one `fdatasync` of the WAL for all that wait.
+
+use std::{
+    fs::File,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, Sender},
+    },
+    thread,
+};
+
+use tokio::sync::oneshot;
+
+use crate::{Error, tx::Hook};
+
+type Reply = oneshot::Sender<Result<(), Error>>;
+
+/// The thread that syncs.
+pub(super) struct Syncer {
+    members: Sender<Member>,
+    failed: Arc<AtomicBool>,
+}
+
+/// A committed transaction that is not yet known to be on disk.
+struct Member {
+    hooks: Vec<Hook>,
+    reply: Reply,
+}
+
+impl Syncer {
+    pub(super) fn start(database: &Path) -> Result<Self, Error> {
+        let mut wal = database.as_os_str().to_owned();
+        wal.push("-wal");
+        let (members, waiting) = mpsc::channel();
+        let failed = Arc::new(AtomicBool::new(false));
+        let (wal, flag) = (PathBuf::from(wal), Arc::clone(&failed));
+        thread::Builder::new()
+            .name("store-sync".to_owned())
+            .spawn(move || run(&wal, &waiting, &flag))
+            .map_err(|error| Error::Config(error.to_string()))?;
+        Ok(Self { members, failed })
+    }
+
+    /// Fails once a sync has failed: what the disk then holds is unknown, and only a restart reads it again.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.failed.load(Ordering::Acquire) { Err(lost()) } else { Ok(()) }
+    }
+
+    /// Registers a commit. The answer comes when it is on disk.
+    pub(super) fn wait(&self, hooks: Vec<Hook>) -> oneshot::Receiver<Result<(), Error>> {
+        let (reply, result) = oneshot::channel();
+        self.members.send(Member { hooks, reply }).ok();
+        result
+    }
+
+    /// Comes back when everything registered is on disk.
+    pub(super) async fn flush(&self) {
+        self.wait(Vec::new()).await.ok();
+    }
+}
+
+fn lost() -> Error {
+    Error::Commit("the disk did not take an earlier commit; the server must be restarted".to_owned())
+}
+
+fn run(wal: &Path, waiting: &Receiver<Member>, failed: &AtomicBool) {
+    let mut file = None;
+    while let Ok(first) = waiting.recv() {
+        let mut group = vec![first];
+        group.extend(waiting.try_iter());
+        metrics::histogram!("store_group_size").record(group.len() as f64);
+        let result = match sync(&mut file, wal) {
+            _ if failed.load(Ordering::Acquire) => Err(lost()),
+            Ok(()) => Ok(()),
+            Err(error) => {
+                failed.store(true, Ordering::Release);
+                tracing::error!(%error, "the database cannot be synced to disk; no write is accepted until a restart");
+                Err(lost())
+            }
+        };
+        for member in group {
+            if result.is_ok() {
+                member.hooks.into_iter().for_each(call);
+            }
+            member.reply.send(result.clone()).ok();
+        }
+    }
+}
+
+/// A hook that panics ends alone: this thread is everybody's.
+fn call(hook: Hook) {
+    if catch_unwind(AssertUnwindSafe(hook)).is_err() {
+        tracing::error!("what follows a commit panicked");
+    }
+}
+
+fn sync(file: &mut Option<File>, wal: &Path) -> io::Result<()> {
+    match file {
+        Some(file) => file.sync_data(),
+        None => {
+            // It exists as long as a connection is open, so it is opened once. Its name must last too.
+            let opened = File::open(wal)?;
+            opened.sync_all()?;
+            if let Some(folder) = wal.parent() {
+                let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+                File::open(folder)?.sync_all()?;
+            }
+            *file = Some(opened);
+            Ok(())
+        }
+    }
+}
