@@ -25,9 +25,10 @@ impl Authority {
         std::fs::write(path, self.issuer.pem())
     }
 
-    /// Issues a certificate for `localhost` and `address` and returns a server's TLS settings with it.
-    pub(crate) fn server(&self, address: IpAddr) -> io::Result<Arc<rustls::ServerConfig>> {
-        let names = vec!["localhost".to_owned(), address.to_string()];
+    /// Issues a certificate for `localhost` and the addresses and returns a server's TLS settings with it.
+    pub(crate) fn server(&self, addresses: &[IpAddr]) -> io::Result<Arc<rustls::ServerConfig>> {
+        let names: Vec<_> =
+            std::iter::once("localhost".to_owned()).chain(addresses.iter().map(IpAddr::to_string)).collect();
         let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
         params.distinguished_name.push(DnType::CommonName, "Zorio sandbox receiver");
         let key = KeyPair::generate().map_err(io::Error::other)?;

@@ -1,6 +1,6 @@
 //! How the receiver behaves, well or badly.
 
-use std::{convert::Infallible, pin::Pin, task, task::Poll, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, pin::Pin, task, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
@@ -24,6 +24,13 @@ pub enum Manners {
     Redirects(String),
     /// Answers 200 with a body of that many bytes.
     Talks(usize),
+    /// Is polite, but takes that long.
+    Dawdles(Duration),
+    /// Reads the request and resets the connection.
+    Resets,
+    /// Hands the request as it came to the program that listens there, by plain HTTP, and answers what that answers:
+    /// a proxy that takes the TLS off.
+    Passes(SocketAddr),
 }
 
 /// For how long bad manners last.
@@ -75,6 +82,12 @@ pub(crate) async fn misbehave(manners: &Manners) -> Option<Response<Answer>> {
     let mut answer = Response::new(Answer::text(""));
     let status = match manners {
         Manners::Polite => return None,
+        Manners::Dawdles(time) => {
+            tokio::time::sleep(*time).await;
+            return None;
+        }
+        // Not answers: the receiver sees to them.
+        Manners::Resets | Manners::Passes(_) => return None,
         Manners::Hangs => std::future::pending().await,
         Manners::Fails(status) => *status,
         Manners::RetryAfter(status, value) => {

@@ -2,12 +2,14 @@
 
 mod authority;
 mod manners;
+mod proxy;
 pub mod verify;
 
 use std::{
     collections::{HashMap, HashSet},
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -28,6 +30,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{
     authority::Authority,
     manners::{Answer, misbehave},
+    proxy::Proxy,
     verify::Signed,
 };
 pub use self::{
@@ -115,6 +118,7 @@ struct Inner {
     state: Mutex<State>,
     arrivals: watch::Sender<usize>,
     tracker: TaskTracker,
+    proxy: Proxy,
 }
 
 #[derive(Default)]
@@ -134,11 +138,18 @@ struct Rules {
 impl Receiver {
     /// Makes an authority, writes its certificate to `config.ca_file`, and listens.
     pub async fn open(config: Config) -> io::Result<Self> {
+        Self::open_on(config, &[]).await
+    }
+
+    /// The same with a certificate that is good for further addresses of the host: listening on `0.0.0.0`, one receiver
+    /// is as many as there are addresses.
+    pub async fn open_on(config: Config, addresses: &[IpAddr]) -> io::Result<Self> {
         let authority = Authority::new()?;
         authority.write(&config.ca_file)?;
         let listener = TcpListener::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        let acceptor = TlsAcceptor::from(authority.server(address.ip())?);
+        let addresses: Vec<_> = std::iter::once(address.ip()).chain(addresses.iter().copied()).collect();
+        let acceptor = TlsAcceptor::from(authority.server(&addresses)?);
         let stop = CancellationToken::new();
         let inner = Arc::new(Inner {
             address,
@@ -146,6 +157,7 @@ impl Receiver {
             state: Mutex::default(),
             arrivals: watch::channel(0).0,
             tracker: TaskTracker::new(),
+            proxy: Proxy::default(),
         });
         inner.tracker.spawn(accept(listener, acceptor, Arc::clone(&inner), stop.clone()));
         Ok(Self { inner, _stop: Arc::new(stop.drop_guard()) })
@@ -163,6 +175,11 @@ impl Receiver {
     /// Returns the URL of a path, which begins with `/`.
     pub fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.inner.address)
+    }
+
+    /// Returns the URL of a path at another of the host's addresses.
+    pub fn url_at(&self, address: IpAddr, path: &str) -> String {
+        format!("https://{}{path}", SocketAddr::new(address, self.inner.address.port()))
     }
 
     /// Tells the secret that deliveries to this path are signed with.
@@ -240,21 +257,31 @@ impl Inner {
         (delivery, manners)
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Answer> {
+    /// Returns the answer; the error ends the connection without one.
+    async fn answer(&self, request: Request<Incoming>, socket: Option<&OwnedFd>) -> io::Result<Response<Answer>> {
         let (parts, body) = request.into_parts();
         let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
-            return status(StatusCode::PAYLOAD_TOO_LARGE, "Too large");
+            return Ok(status(StatusCode::PAYLOAD_TOO_LARGE, "Too large"));
         };
         let (delivery, manners) = self.record(parts.uri.path().to_owned(), parts.headers, body.to_bytes());
-        if let Some(answer) = misbehave(&manners).await {
-            return answer;
+        match manners {
+            Manners::Resets => {
+                socket.map(proxy::reset_on_close);
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
+            Manners::Passes(program) => return self.proxy.pass(program, &delivery).await,
+            manners => {
+                if let Some(answer) = misbehave(&manners).await {
+                    return Ok(answer);
+                }
+            }
         }
-        match (&delivery.zorio, &delivery.standard) {
+        Ok(match (&delivery.zorio, &delivery.standard) {
             (Ok(()), Ok(())) if delivery.duplicate => status(StatusCode::OK, "Duplicate"),
             (Ok(()), Ok(())) => status(StatusCode::OK, "OK"),
             (Err(Flaw::Stale(_)), _) | (_, Err(Flaw::Stale(_))) => status(StatusCode::BAD_REQUEST, "Stale timestamp"),
             _ => status(StatusCode::UNAUTHORIZED, "Invalid signature"),
-        }
+        })
     }
 }
 
@@ -301,10 +328,11 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, inner: Arc<Inner>,
 
 async fn serve(stream: TcpStream, acceptor: TlsAcceptor, inner: Arc<Inner>) {
     let _ = stream.set_nodelay(true);
+    let socket = stream.as_fd().try_clone_to_owned().ok();
     let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await else {
         return;
     };
-    let service = service_fn(|request| async { Ok::<_, std::convert::Infallible>(inner.answer(request).await) });
+    let service = service_fn(|request| inner.answer(request, socket.as_ref()));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service);

@@ -39,6 +39,15 @@ impl Sender {
     }
 
     async fn send(&self, path: &str, id: &str, age: i64) -> Response<Incoming> {
+        self.try_send(path, id, age).await.unwrap()
+    }
+
+    async fn try_send(
+        &self,
+        path: &str,
+        id: &str,
+        age: i64,
+    ) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
         let body = br#"{"event":"webhook.test","data":{"call_uuid":"c-1"}}"#;
         let timestamp = clock::epoch_millis() / 1000 - age;
         let mut plain = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
@@ -56,7 +65,7 @@ impl Sender {
             .header("webhook-signature", format!("v1,{}", STANDARD.encode(full.finalize().into_bytes())))
             .body(Full::from(&body[..]))
             .unwrap();
-        self.client.request(request).await.unwrap()
+        self.client.request(request).await
     }
 
     async fn text(&self, path: &str, id: &str, age: i64) -> (u16, String) {
@@ -112,4 +121,32 @@ async fn a_dripping_answer_comes_byte_by_byte_and_a_hanging_one_never() {
     let hanging = tokio::time::timeout(Duration::from_millis(200), sender.send("/crm", "d-2", 0)).await;
     assert!(hanging.is_err());
     assert_eq!(sender.receiver.deliveries().len(), 2);
+}
+
+#[tokio::test]
+async fn a_reset_is_no_answer_and_a_slow_one_is_a_good_one() {
+    let sender = Sender::new().await;
+    sender.receiver.set_manners("/crm", Manners::Resets, Times::Next(1));
+    assert!(sender.try_send("/crm", "d-1", 0).await.is_err());
+    sender.receiver.set_manners("/crm", Manners::Dawdles(Duration::from_millis(20)), Times::Next(1));
+    assert_eq!(sender.text("/crm", "d-2", 0).await, (200, "OK".to_owned()));
+    assert_eq!(sender.receiver.deliveries().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_passed_on_reaches_the_program_as_it_came() {
+    let sender = Sender::new().await;
+    let program = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    sender.receiver.set_manners("/crm", Manners::Passes(program.local_addr().unwrap()), Times::Always);
+    let answering = async {
+        let (mut stream, _) = program.accept().await.unwrap();
+        let mut read = vec![0; 4096];
+        let length = tokio::io::AsyncReadExt::read(&mut stream, &mut read).await.unwrap();
+        let answer = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\nOK";
+        tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.unwrap();
+        String::from_utf8_lossy(&read[..length]).into_owned()
+    };
+    let (answer, read) = tokio::join!(sender.text("/crm", "d-1", 0), answering);
+    assert_eq!(answer, (202, "OK".to_owned()));
+    assert!(read.starts_with("POST /crm ") && read.contains("x-zorio-delivery: d-1"), "{read}");
 }
