@@ -33,7 +33,9 @@ catalogue! {
     CallAnswered = "pbx.call.answered",
     CallHangup = "pbx.call.hangup",
     CdrCreated = "pbx.cdr.created",
-    WebhookTest = "webhook.test";
+    WebhookTest = "webhook.test",
+    AlertRaised = "alert.raised",
+    AlertResolved = "alert.resolved";
     /// A call from outside reached one of the account's numbers: what the incoming-call webhook is told of.
     /// Its `data` is call_uuid, caller_id_name, caller_id_number and destination_number.
     CallIncoming = "pbx.call.incoming",
