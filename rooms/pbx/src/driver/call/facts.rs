@@ -20,7 +20,10 @@ const FINISH_AFTER_MS: u64 = 30_000;
 /// Something that has to be on disk.
 #[derive(Debug)]
 pub(crate) enum Fact {
-    Started(Box<LiveCall>),
+    Started {
+        call: Box<LiveCall>,
+        caller_name: Option<String>,
+    },
     /// An extension rings.
     Ringing {
         common: Common,
@@ -65,6 +68,14 @@ struct RingingData<'a> {
     timestamp: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     answered_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct IncomingData<'a> {
+    call_uuid: CallId,
+    caller_id_name: &'a str,
+    caller_id_number: String,
+    destination_number: String,
 }
 
 #[derive(Serialize)]
@@ -118,7 +129,12 @@ pub(crate) async fn commit(pbx: &Pbx, tenant: TenantId, facts: &[Fact]) -> Resul
     let mut events = Vec::with_capacity(facts.len() + 1);
     for fact in facts {
         match fact {
-            Fact::Started(call) => store::calls::insert(&mut tx, tenant, call).await?,
+            Fact::Started { call, caller_name } => {
+                store::calls::insert(&mut tx, tenant, call).await?;
+                if call.direction == Direction::Inbound {
+                    events.push(incoming(tenant, call, caller_name.as_deref(), region));
+                }
+            }
             Fact::Ringing { common, at } => events.push(ringing(tenant, common, *at)),
             Fact::Answered { common, rang_at, answered: found } => {
                 store::calls::mark_answered(&mut tx, tenant, common.call_uuid, found).await?;
@@ -176,6 +192,18 @@ pub(crate) fn hangup(tenant: TenantId, common: &Common, cdr: &Cdr) -> Event {
         source_type: common.source_type,
     };
     event(EventName::CallHangup, tenant, cdr.uuid, cdr.end_time, json(&data))
+}
+
+/// Returns what the incoming-call webhook is told; numbers as E.164 with the plus where they can be read so.
+fn incoming(tenant: TenantId, call: &LiveCall, caller_name: Option<&str>, region: Region) -> Event {
+    let shown = |number: &str| region.e164(number).map_or_else(|| number.to_owned(), |digits| format!("+{digits}"));
+    let data = IncomingData {
+        call_uuid: call.call,
+        caller_id_name: caller_name.unwrap_or_default(),
+        caller_id_number: shown(&call.caller_number),
+        destination_number: shown(&call.destination_number),
+    };
+    event(EventName::CallIncoming, tenant, call.call, call.started_at, json(&data))
 }
 
 fn ringing(tenant: TenantId, common: &Common, at: Timestamp) -> Event {

@@ -158,7 +158,7 @@ impl Driver {
         let is_on_disk = setup.is_on_disk;
         let mut facts = VecDeque::new();
         if !is_on_disk {
-            facts.push_back(Fact::Started(Box::new(row.clone())));
+            facts.push_back(Fact::Started { call: Box::new(row.clone()), caller_name: setup.caller_name.clone() });
         }
         let incoming = setup.incoming.take();
         let mut driver = Self {
@@ -188,8 +188,8 @@ impl Driver {
             driver.accept_caller(&incoming);
             // What is answered later can be ended after a crash: the caller's dialog is known now.
             let dialogs = driver.journal();
-            if let Some(Fact::Started(row)) = driver.facts.front_mut() {
-                row.dialogs = Some(dialogs);
+            if let Some(Fact::Started { call, .. }) = driver.facts.front_mut() {
+                call.dialogs = Some(dialogs);
             }
         }
         driver
