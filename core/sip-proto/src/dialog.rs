@@ -1,6 +1,6 @@
 //! Dialogs (RFC 3261 §12).
 
-use std::{fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use crate::{
     endpoint::{
@@ -105,7 +105,7 @@ impl fmt::Display for Line<'_> {
 #[derive(Clone, Debug)]
 pub(crate) struct Dialog {
     pub(crate) call_id: String,
-    pub(crate) local_tag: String,
+    pub(crate) local_tag: Arc<str>,
     /// Empty until the peer named it.
     pub(crate) remote_tag: String,
     /// Our From (or To) value, tag included.
@@ -115,15 +115,14 @@ pub(crate) struct Dialog {
     pub(crate) local_cseq: u32,
     pub(crate) remote_cseq: Option<u32>,
     pub(crate) target: String,
-    /// Route values in the order of sending.
-    pub(crate) routes: Vec<String>,
+    pub(crate) routes: Routes,
     /// Where requests go, whatever target and routes say: nobody but our own tables routes us.
     pub(crate) to: Destination,
 }
 
 impl Dialog {
     /// Returns the dialog of an incoming request (RFC 3261 §12.1.1).
-    pub(crate) fn incoming(request: &Message, local_tag: String, to: Destination) -> Self {
+    pub(crate) fn incoming(request: &Message, local_tag: Arc<str>, to: Destination) -> Self {
         let local = format!("{};tag={local_tag}", text(request.header(Name::To)));
         Self {
             call_id: request.call_id().to_owned(),
@@ -134,7 +133,7 @@ impl Dialog {
             local_cseq: 0,
             remote_cseq: Some(request.cseq().0),
             target: target_of(request).unwrap_or_default(),
-            routes: request.record_routes().map(|route| route.to_string()).collect(),
+            routes: Routes::new(request.record_routes().map(|route| route.to_string()).collect()),
             to,
         }
     }
@@ -143,14 +142,14 @@ impl Dialog {
     pub(crate) fn outgoing(response: &Message, to: Destination) -> Self {
         let mut dialog = Self {
             call_id: response.call_id().to_owned(),
-            local_tag: response.from_tag().unwrap_or_default().to_owned(),
+            local_tag: response.from_tag().unwrap_or_default().into(),
             remote_tag: String::new(),
             local: text(response.header(Name::From)),
             remote: String::new(),
             local_cseq: response.cseq().0,
             remote_cseq: None,
             target: String::new(),
-            routes: Vec::new(),
+            routes: Routes::default(),
             to,
         };
         dialog.confirm(response);
@@ -162,8 +161,9 @@ impl Dialog {
         self.remote = text(response.header(Name::To));
         response.to_tag().unwrap_or_default().clone_into(&mut self.remote_tag);
         self.refresh_target(response);
-        self.routes = response.record_routes().map(|route| route.to_string()).collect();
-        self.routes.reverse();
+        let mut routes: Vec<String> = response.record_routes().map(|route| route.to_string()).collect();
+        routes.reverse();
+        self.routes = Routes::new(routes);
     }
 
     /// Takes the Contact of a message that may move the peer: INVITE, UPDATE and their 2xx (RFC 3261 §12.2).
@@ -197,13 +197,13 @@ impl Dialog {
         };
         DialogRecord {
             call_id: self.call_id.clone(),
-            local_tag: self.local_tag.clone(),
+            local_tag: self.local_tag.as_ref().to_owned(),
             remote_tag: self.remote_tag.clone(),
             local_uri: uri(&self.local),
             remote_uri: uri(&self.remote),
             local_cseq: self.local_cseq,
             remote_target: self.target.clone(),
-            route_set: self.routes.clone(),
+            route_set: self.routes.list.clone(),
             addr: self.to.addr,
             transport: self.to.transport,
         }
@@ -213,26 +213,26 @@ impl Dialog {
     pub(crate) fn restored(record: &DialogRecord) -> Self {
         Self {
             call_id: record.call_id.clone(),
-            local_tag: record.local_tag.clone(),
+            local_tag: record.local_tag.as_str().into(),
             remote_tag: record.remote_tag.clone(),
             local: format!("<{}>;tag={}", record.local_uri, record.local_tag),
             remote: format!("<{}>;tag={}", record.remote_uri, record.remote_tag),
             local_cseq: record.local_cseq.saturating_add(RESTART_GAP),
             remote_cseq: None,
             target: record.remote_target.clone(),
-            routes: record.route_set.clone(),
+            routes: Routes::new(record.route_set.clone()),
             to: record.destination(),
         }
     }
 
     fn begin(&self, core: &Core, method: &Method, token: Token, cseq: u32) -> RequestBuilder {
-        // A first route without `lr` is a strict router: it takes the Request-URI's place (RFC 3261 §12.2.1.1).
-        let strict = self.routes.first().filter(|route| !is_loose(route));
+        // A strict router takes the Request-URI's place (RFC 3261 §12.2.1.1).
+        let strict = self.routes.list.first().filter(|_| self.routes.strict);
         let bare =
             |route: &str| route.split_once('<').and_then(|(_, uri)| uri.split_once('>')).map(|(uri, _)| uri.to_owned());
         let uri = strict.and_then(|route| bare(route));
         let mut request = core.begin(method, uri.as_deref().unwrap_or(&self.target), token, self.to, MAX_FORWARDS);
-        for route in self.routes.iter().skip(usize::from(strict.is_some())) {
+        for route in self.routes.list.iter().skip(usize::from(strict.is_some())) {
             request = request.header(Name::Route, route);
         }
         if strict.is_some() {
@@ -243,6 +243,21 @@ impl Dialog {
             .header(Name::To, &self.remote)
             .header(Name::CallId, &self.call_id)
             .header(Name::CSeq, format_args!("{cseq} {method}"))
+    }
+}
+
+/// Route values in the order of sending.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Routes {
+    list: Vec<String>,
+    /// The first one has no `lr`.
+    strict: bool,
+}
+
+impl Routes {
+    fn new(list: Vec<String>) -> Self {
+        let strict = list.first().is_some_and(|route| !is_loose(route));
+        Self { list, strict }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, io, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
+use sip_proto::message::Wire;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -98,7 +99,7 @@ impl Connections {
     }
 
     /// Queues a message on its flow, or on a connection to the address, which is made if there is none.
-    pub(crate) fn send(&mut self, to: Destination, bytes: Bytes) -> io::Result<()> {
+    pub(crate) fn send(&mut self, to: Destination, bytes: Wire) -> io::Result<()> {
         let id = match to.flow {
             Some(flow) => flow.id,
             None => match self.by_address.get(&to.addr) {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     dialog::text,
     digest::{self, Algorithm, Challenge, Credentials, Login, Nonce},
-    message::{Message, Method, Name, ResponseBuilder},
+    message::{Message, Method, Name, ResponseBuilder, Wire},
     session::TrunkCredentials,
 };
 
@@ -125,13 +125,13 @@ pub(crate) fn challenge(
 }
 
 /// Builds a challenge that needs no memory. It is kept short: strangers must not gain bytes by us.
-pub(crate) fn stateless_challenge(core: &mut Core, flow: Flow, request: &Message, stale: bool, now: u64) -> Message {
+pub(crate) fn stateless_challenge(core: &mut Core, flow: Flow, request: &Message, stale: bool, now: u64) -> Wire {
     let (status, name, challenge) = challenge(core, flow, request, stale, now);
     ResponseBuilder::for_request(request, status, "Unauthorized")
         .source(flow.peer)
         .to_tag(&core.stateless_tag(request))
         .header(name, challenge)
-        .finish()
+        .wire()
 }
 
 /// Answers the challenge in a response to a request of ours, if its realm is the pinned one and it is the first one

@@ -3,7 +3,12 @@
 //! A token is 128 random bits and a slot number hidden by a keyed hash of them.
 //! What we find behind the slot must carry the same random bits, so a forged token leads nowhere.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hasher},
+    ops::Deref,
+    sync::Arc,
+};
 
 use sha2::{Digest, Sha256};
 
@@ -71,15 +76,9 @@ impl Ids {
     }
 
     /// Prints a token as 40 hexadecimal digits.
-    pub(crate) fn print(&self, token: Token) -> String {
-        let mut text = String::with_capacity(40);
-        self.print_into(token, &mut text);
-        text
-    }
-
-    fn print_into(&self, token: Token, text: &mut String) {
-        push_hex(text, &(token.slot ^ self.mask(token.random)).to_be_bytes());
-        push_hex(text, &token.random.to_be_bytes());
+    pub(crate) fn print(&self, token: Token) -> Arc<str> {
+        let Branch { masked, random } = self.branch(token);
+        format!("{masked:08x}{random:032x}").into()
     }
 
     /// Reads a token; any 40 hexadecimal digits give one.
@@ -92,12 +91,9 @@ impl Ids {
         Some(Token { random, slot: masked ^ self.mask(random) })
     }
 
-    /// Prints a token as a branch.
-    pub(crate) fn branch(&self, token: Token) -> String {
-        let mut text = String::with_capacity(COOKIE.len() + 40);
-        text.push_str(COOKIE);
-        self.print_into(token, &mut text);
-        text
+    /// Returns a token as a branch, to be printed.
+    pub(crate) fn branch(&self, token: Token) -> Branch {
+        Branch { masked: token.slot ^ self.mask(token.random), random: token.random }
     }
 
     /// Reads a branch that [`Ids::branch`] printed.
@@ -113,11 +109,34 @@ impl Ids {
     }
 }
 
-fn push_hex(text: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+/// A branch of ours. It prints itself without a text of its own.
+pub(crate) struct Branch {
+    masked: u32,
+    random: u128,
+}
+
+impl fmt::Display for Branch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{COOKIE}{:08x}{:032x}", self.masked, self.random)
+    }
+}
+
+/// A tag of eight hexadecimal digits, for what begins no dialog.
+pub(crate) struct ShortTag([u8; 8]);
+
+impl ShortTag {
+    /// Returns the tag of the upper half of a hash.
+    pub(crate) fn of(hash: u64) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        Self(std::array::from_fn(|at| DIGITS[(hash >> (60 - 4 * at)) as usize & 15]))
+    }
+}
+
+impl Deref for ShortTag {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
@@ -131,10 +150,15 @@ mod tests {
         for slot in [0, 1, 77, u32::MAX] {
             let token = Token { random: ids.random128(), slot };
             assert_eq!(ids.parse(&ids.print(token)), Some(token));
-            assert_eq!(ids.parse_branch(&ids.branch(token)), Some(token));
+            assert_eq!(ids.parse_branch(&ids.branch(token).to_string()), Some(token));
         }
         assert_eq!(ids.parse("xyz"), None);
         assert_eq!(ids.parse(&"é".repeat(20)), None);
+    }
+
+    #[test]
+    fn a_short_tag_is_the_upper_half_of_the_hash() {
+        assert_eq!(&*ShortTag::of(0x0123_abcd_ffff_ffff), "0123abcd");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::flow::{Destination, Flow, Transport};
 use crate::{
     dialog::DialogRecord,
     digest::Credentials,
-    message::Message,
+    message::{Message, Wire},
     registration::Contact,
     session::{IncomingInvite, Invite, LegCommand, LegEvent, LegKey, Reason, TrunkCredentials, TrustedSource},
 };
@@ -68,7 +68,7 @@ pub enum Command {
 /// Something for the driver to do.
 #[derive(Clone, Debug)]
 pub enum Output {
-    Send { to: Destination, bytes: Bytes },
+    Send { to: Destination, bytes: Wire },
     Event(Event),
 }
 

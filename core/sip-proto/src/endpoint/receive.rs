@@ -1,6 +1,6 @@
 //! What becomes of a received message.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
@@ -108,8 +108,8 @@ impl Endpoint {
             _ => None,
         };
         let tag = slot.and_then(|slot| self.legs.get(slot.index as usize)).map(|leg| leg.dialog.local_tag.clone());
-        let tag = tag.unwrap_or_else(|| self.core.stateless_tag(cancel));
-        let ok = ResponseBuilder::for_request(cancel, 200, "").source(flow.peer).to_tag(&tag).finish();
+        let tag = tag.unwrap_or_else(|| Arc::from(&*self.core.stateless_tag(cancel)));
+        let ok = ResponseBuilder::for_request(cancel, 200, "").source(flow.peer).to_tag(&tag).wire();
         self.core.respond_statelessly(flow, cancel, &ok, usize::MAX);
         if let Some(slot) = slot {
             self.with_leg(slot, now, |leg, core| leg.on_cancel(core, cancel, now));
@@ -160,7 +160,7 @@ impl Endpoint {
                 Some((name, value)) => answer = answer.header(name, value),
                 None => {}
             }
-            return self.core.respond_statelessly(flow, &request, &answer.finish(), bound(flow, size));
+            return self.core.respond_statelessly(flow, &request, &answer.wire(), bound(flow, size));
         }
         match request.method() {
             Method::Options => self.on_options(flow, &request, size),
@@ -214,7 +214,7 @@ impl Endpoint {
             .source(flow.peer)
             .to_tag(&tag)
             .header(Name::Allow, ALLOW)
-            .finish();
+            .wire();
         self.core.respond_statelessly(flow, request, &ok, bound(flow, size));
     }
 
@@ -259,7 +259,7 @@ impl Endpoint {
             405 | 501 => answer.header(Name::Allow, ALLOW),
             _ => answer,
         };
-        self.core.respond_statelessly(flow, request, &answer.finish(), bound(flow, size));
+        self.core.respond_statelessly(flow, request, &answer.wire(), bound(flow, size));
     }
 }
 

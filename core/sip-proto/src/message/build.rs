@@ -5,74 +5,78 @@ use std::{
     net::SocketAddr,
 };
 
-use bytes::Bytes;
-
-use super::{Message, Method, Name, NameAddr, Via, parse::scan};
+use super::{
+    Message, Method, Name, Via,
+    wire::{Sheet, Wire},
+};
 use crate::text::{List, Params, is_token};
 
-const ROOM: usize = 1024;
-
-/// Writes a request into one buffer.
+/// Writes a request.
 ///
 /// CR, LF and NUL are left out of every value, so that no value can become a header field.
 #[derive(Debug)]
 pub struct RequestBuilder {
-    out: Vec<u8>,
-    content: Content,
+    sheet: Sheet,
 }
 
 impl RequestBuilder {
     /// Starts a request.
     pub fn new(method: &Method, request_uri: &str) -> Self {
-        let mut out = Vec::with_capacity(ROOM);
-        put(&mut out, method.as_str().as_bytes());
-        out.push(b' ');
-        put(&mut out, request_uri.as_bytes());
-        out.extend_from_slice(b" SIP/2.0\r\n");
-        Self { out, content: Content::default() }
+        let mut sheet = Sheet::take();
+        put(&mut sheet.head, method.as_str().as_bytes());
+        sheet.head.push(b' ');
+        put(&mut sheet.head, request_uri.as_bytes());
+        sheet.head.extend_from_slice(b" SIP/2.0\r\n");
+        Self { sheet }
     }
 
     /// Adds a Via of ours that asks for `rport` (RFC 3581); call it before the other header fields.
     #[must_use]
-    pub fn via(self, transport: &str, sent_by: impl fmt::Display, branch: &str) -> Self {
+    pub fn via(self, transport: &str, sent_by: impl fmt::Display, branch: impl fmt::Display) -> Self {
         self.header(Name::Via, format_args!("SIP/2.0/{transport} {sent_by};rport;branch={branch}"))
     }
 
     /// Adds a header field; `Content-Length` and `Content-Type` are written by [`body`](Self::body) alone.
     #[must_use]
     pub fn header(mut self, name: Name, value: impl fmt::Display) -> Self {
-        write_header(&mut self.out, name, value);
+        write_header(&mut self.sheet.head, name, value);
         self
     }
 
     /// Adds a header field of any bytes.
     #[must_use]
     pub fn header_bytes(mut self, name: Name, value: &[u8]) -> Self {
-        write_bytes(&mut self.out, name.as_str(), value);
+        write_bytes(&mut self.sheet.head, name.as_str(), value);
         self
     }
 
     /// Adds a header field by its name; one that is no token is left out.
     #[must_use]
     pub fn custom(mut self, name: &str, value: impl fmt::Display) -> Self {
-        write_custom(&mut self.out, name, value);
+        write_custom(&mut self.sheet.head, name, value);
         self
     }
 
     /// Sets the body; it is written by [`finish`](Self::finish).
     #[must_use]
     pub fn body(mut self, content_type: &str, body: &[u8]) -> Self {
-        self.content.set(&mut self.out, content_type, body);
+        self.sheet.set_body(content_type, body);
         self
     }
 
-    /// Ends the message.
+    /// Ends the message for sending.
+    pub fn wire(mut self) -> Wire {
+        self.sheet.close();
+        self.sheet.wire()
+    }
+
+    /// Ends the message for reading.
     pub fn finish(self) -> Message {
-        self.content.finish(self.out)
+        self.wire().message()
     }
 }
 
-/// Writes a response into one buffer.
+/// Writes a response.
 ///
 /// Via, From, To, Call-ID and CSeq are those of the request (RFC 3261 §8.2.6.2).
 #[derive(Debug)]
@@ -82,18 +86,16 @@ pub struct ResponseBuilder<'a> {
     reason: &'a str,
     source: Option<SocketAddr>,
     to_tag: Option<&'a str>,
-    out: Vec<u8>,
-    /// Bytes of `out` that come from the request; 0 until they are written.
-    head: usize,
-    content: Content,
+    sheet: Sheet,
+    /// Bytes of the sheet that come from the request; 0 until they are written.
+    begun: usize,
 }
 
 impl<'a> ResponseBuilder<'a> {
     /// Starts a response; an empty reason stands for the usual one.
     pub fn for_request(request: &'a Message, status: u16, reason: &'a str) -> Self {
         let reason = if reason.is_empty() { reason_phrase(status) } else { reason };
-        let content = Content::default();
-        Self { request, status, reason, source: None, to_tag: None, out: Vec::new(), head: 0, content }
+        Self { request, status, reason, source: None, to_tag: None, sheet: Sheet::take(), begun: 0 }
     }
 
     /// Notes where the request came from: `received` and `rport` are set by it (RFC 3261 §18.2.1, RFC 3581 §4).
@@ -115,7 +117,7 @@ impl<'a> ResponseBuilder<'a> {
     pub fn record_routes(mut self) -> Self {
         self.begin();
         for value in self.request.headers(Name::RecordRoute) {
-            write_bytes(&mut self.out, "Record-Route", value);
+            write_bytes(&mut self.sheet.head, "Record-Route", value);
         }
         self
     }
@@ -124,7 +126,7 @@ impl<'a> ResponseBuilder<'a> {
     #[must_use]
     pub fn header(mut self, name: Name, value: impl fmt::Display) -> Self {
         self.begin();
-        write_header(&mut self.out, name, value);
+        write_header(&mut self.sheet.head, name, value);
         self
     }
 
@@ -132,7 +134,7 @@ impl<'a> ResponseBuilder<'a> {
     #[must_use]
     pub fn header_bytes(mut self, name: Name, value: &[u8]) -> Self {
         self.begin();
-        write_bytes(&mut self.out, name.as_str(), value);
+        write_bytes(&mut self.sheet.head, name.as_str(), value);
         self
     }
 
@@ -140,7 +142,7 @@ impl<'a> ResponseBuilder<'a> {
     #[must_use]
     pub fn custom(mut self, name: &str, value: impl fmt::Display) -> Self {
         self.begin();
-        write_custom(&mut self.out, name, value);
+        write_custom(&mut self.sheet.head, name, value);
         self
     }
 
@@ -148,90 +150,92 @@ impl<'a> ResponseBuilder<'a> {
     #[must_use]
     pub fn body(mut self, content_type: &str, body: &[u8]) -> Self {
         self.begin();
-        self.content.set(&mut self.out, content_type, body);
+        self.sheet.set_body(content_type, body);
         self
     }
 
-    /// Ends the message.
-    pub fn finish(mut self) -> Message {
+    /// Ends the message for sending.
+    pub fn wire(mut self) -> Wire {
         self.begin();
-        self.content.finish(self.out)
+        self.sheet.close();
+        self.sheet.wire()
+    }
+
+    /// Ends the message for reading.
+    pub fn finish(self) -> Message {
+        self.wire().message()
     }
 
     fn begin(&mut self) {
-        if self.head > 0 {
+        if self.begun > 0 {
             return;
         }
-        let mut out = Vec::with_capacity(ROOM);
+        let out = &mut self.sheet.head;
         out.extend_from_slice(b"SIP/2.0 ");
-        _ = write!(Clean(&mut out), "{:03} {}", self.status, self.reason);
+        _ = write!(Clean(out), "{:03} {}", self.status, self.reason);
         out.extend_from_slice(b"\r\n");
         let mut vias = self.request.headers(Name::Via).flat_map(List::new);
         if let Some(top) = vias.next() {
             out.extend_from_slice(b"Via: ");
             match (self.source, Via::from_bytes(self.request.bytes().slice_ref(top))) {
-                (Some(source), Some(via)) => write_top_via(&mut out, &via, source),
-                _ => put(&mut out, top),
+                (Some(source), Some(via)) => write_top_via(out, &via, source),
+                _ => put(out, top),
             }
             out.extend_from_slice(b"\r\n");
         }
         for via in vias {
-            write_bytes(&mut out, "Via", via);
+            write_bytes(out, "Via", via);
         }
         if let Some(from) = self.request.header(Name::From) {
-            write_bytes(&mut out, "From", from);
+            write_bytes(out, "From", from);
         }
         if let Some(to) = self.request.header(Name::To) {
             out.extend_from_slice(b"To: ");
-            put(&mut out, to);
-            let untagged =
-                || NameAddr::from_bytes(self.request.bytes().slice_ref(to)).is_ok_and(|to| to.tag().is_none());
-            if let Some(tag) = self.to_tag.filter(|_| untagged()) {
+            put(out, to);
+            if let Some(tag) = self.to_tag.filter(|_| self.request.to_tag().is_none()) {
                 out.extend_from_slice(b";tag=");
-                put(&mut out, tag.as_bytes());
+                put(out, tag.as_bytes());
             }
             out.extend_from_slice(b"\r\n");
         }
         for name in [Name::CallId, Name::CSeq] {
             if let Some(value) = self.request.header(name) {
-                write_bytes(&mut out, name.as_str(), value);
+                write_bytes(out, name.as_str(), value);
             }
         }
         // A 100 echoes the sender's time (RFC 3261 §8.2.6.1).
         if let (100, Some(value)) = (self.status, self.request.header(Name::Timestamp)) {
-            write_bytes(&mut out, "Timestamp", value);
+            write_bytes(out, "Timestamp", value);
         }
-        self.head = out.len();
-        self.out = out;
+        self.begun = out.len();
     }
 
     /// Writes the head anew when it changes behind header fields that are there already.
     fn rewrite(mut self) -> Self {
-        if self.head > 0 {
-            let added = self.out.split_off(self.head);
-            self.head = 0;
+        if self.begun > 0 {
+            let added = self.sheet.head.split_off(self.begun);
+            self.sheet.head.clear();
+            self.begun = 0;
             self.begin();
-            self.out.extend_from_slice(&added);
+            self.sheet.head.extend_from_slice(&added);
         }
         self
     }
 }
 
-/// Body that waits for the end of the header fields.
-#[derive(Debug, Default)]
-struct Content(Vec<u8>);
-
-impl Content {
-    fn set(&mut self, out: &mut Vec<u8>, content_type: &str, body: &[u8]) {
-        write_bytes(out, "Content-Type", content_type.as_bytes());
-        self.0 = body.to_vec();
+impl Sheet {
+    /// Names the body; it is written by [`close`](Self::close).
+    fn set_body(&mut self, content_type: &str, body: &[u8]) {
+        write_bytes(&mut self.head, "Content-Type", content_type.as_bytes());
+        self.body.clear();
+        self.body.extend_from_slice(body);
     }
 
-    fn finish(self, mut out: Vec<u8>) -> Message {
-        _ = write!(Clean(&mut out), "Content-Length: {}", self.0.len());
-        out.extend_from_slice(b"\r\n\r\n");
-        out.extend_from_slice(&self.0);
-        scan(Bytes::from(out)).0
+    /// Writes the end of the head and the body.
+    fn close(&mut self) {
+        _ = write!(Clean(&mut self.head), "Content-Length: {}", self.body.len());
+        self.head.extend_from_slice(b"\r\n\r\n");
+        self.head.extend_from_slice(&self.body);
     }
 }
 

@@ -16,6 +16,7 @@ mod name;
 mod name_addr;
 mod parse;
 mod via;
+mod wire;
 
 use std::{fmt, sync::Arc};
 
@@ -31,6 +32,7 @@ pub use self::{
     name_addr::{AddressError, NameAddr, readable},
     parse::{ParseError, parse},
     via::{BRANCH_COOKIE, Via},
+    wire::Wire,
 };
 use crate::{
     text::{List, Span, ascii, decimal},

@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    BRANCH_COOKIE, Entry, Message, Method, Name, NameAddr, ResponseBuilder, Start, Status, Via,
+    BRANCH_COOKIE, Entry, Message, Method, Name, NameAddr, ResponseBuilder, Start, Status, Via, Wire,
     head::{BodyLength, Lines, head_end},
 };
 use crate::{
@@ -27,9 +27,9 @@ pub struct ParseError {
 
 impl ParseError {
     /// Builds the stateless answer; `None` means that the message is dropped.
-    pub fn answer(&self, source: SocketAddr, to_tag: &str) -> Option<Message> {
+    pub fn answer(&self, source: SocketAddr, to_tag: &str) -> Option<Wire> {
         let request = self.salvage.as_deref()?;
-        Some(ResponseBuilder::for_request(request, self.status, self.reason).source(source).to_tag(to_tag).finish())
+        Some(ResponseBuilder::for_request(request, self.status, self.reason).source(source).to_tag(to_tag).wire())
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
         core::{Core, LegRequest, Outgoing, Slot, User},
         flow::Destination,
     },
-    message::{Message, Method, Name},
+    message::{Message, Method, Name, Wire},
     timers::Timer,
 };
 
@@ -47,7 +47,7 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct Unacknowledged {
     pub(crate) cseq: u32,
-    pub(crate) bytes: Bytes,
+    pub(crate) bytes: Wire,
     pub(crate) to: Destination,
     pub(crate) again: Instant,
     pub(crate) wait: Duration,
@@ -202,7 +202,7 @@ impl Leg {
             return;
         }
         let token = core.client_token();
-        let request = self.dialog.request(core, &Method::Info, token).body(content_type, body).finish();
+        let request = self.dialog.request(core, &Method::Info, token).body(content_type, body).wire();
         let user = User::Leg(self.slot, LegRequest::Info);
         self.start(core, token, Method::Info, request, user, now);
     }
@@ -212,7 +212,7 @@ impl Leg {
         core: &mut Core,
         token: crate::endpoint::ids::Token,
         method: Method,
-        message: Message,
+        message: Wire,
         user: User,
         now: Instant,
     ) -> u32 {
@@ -302,7 +302,7 @@ impl Leg {
     }
 
     /// Starts to repeat a 2xx until its ACK comes.
-    pub(crate) fn await_ack(&mut self, core: &Core, cseq: u32, bytes: Bytes, to: Destination, now: Instant) {
+    pub(crate) fn await_ack(&mut self, core: &Core, cseq: u32, bytes: Wire, to: Destination, now: Instant) {
         let timings = &core.config.timings;
         let (again, wait, end) = (now + timings.t1, timings.t1, now + timings.t1x64());
         self.unacknowledged = Some(Unacknowledged { cseq, bytes, to, again, wait, end });
@@ -322,7 +322,7 @@ pub(crate) fn bye(
     if let Some(reason) = reason {
         request = request.header(Name::Reason, reason);
     }
-    let message = request.finish();
+    let message = request.wire();
     core.start(Outgoing { token, method: Method::Bye, message, to: dialog.to, user: User::Nobody, credentials }, now);
 }
 

@@ -1,6 +1,9 @@
 //! Offers after the first one: re-INVITE and UPDATE in both directions (RFC 3261 §14, RFC 3311).
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 
@@ -22,7 +25,7 @@ use crate::{
 impl Leg {
     /// Takes the peer's re-INVITE or UPDATE.
     pub(crate) fn on_offer(&mut self, core: &mut Core, server: Slot, flow: Flow, request: &Message, now: Instant) {
-        let tag = self.dialog.local_tag.clone();
+        let tag = Arc::clone(&self.dialog.local_tag);
         let sdp = sdp_of(request);
         let is_invite = *request.method() == Method::Invite;
         let refusal = match (&self.state, &self.offer) {
@@ -67,7 +70,7 @@ impl Leg {
             return;
         };
         let to = core.server_slot(server).map(|slot| reply_to(slot.flow, &request));
-        let (contact, tag) = (core.contact(self.dialog.to.transport), self.dialog.local_tag.clone());
+        let (contact, tag) = (core.contact(self.dialog.to.transport), Arc::clone(&self.dialog.local_tag));
         let sent = core.respond(
             server,
             200,
@@ -110,7 +113,7 @@ impl Leg {
             .header(Name::Contact, contact)
             .header(Name::Allow, ALLOW)
             .body("application/sdp", &sdp)
-            .finish();
+            .wire();
         self.offer = Offer::Ours { sdp, tries };
         self.start(core, token, Method::Invite, request, User::Leg(self.slot, LegRequest::Reinvite), now);
     }

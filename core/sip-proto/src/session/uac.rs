@@ -2,14 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
-use bytes::Bytes;
-
 use super::{
     EndedBy, Invite, LegEventKind, LegKey,
     leg::{Leg, State, bye, reason_of, sdp_of},
 };
 use crate::{
-    dialog::Dialog,
+    dialog::{Dialog, Routes},
     endpoint::{
         config::{ALLOW, MAX_FORKS, MAX_FORWARDS, MAX_PROGRESS},
         core::{Core, LegRequest, Outgoing, Slot, User},
@@ -37,7 +35,7 @@ impl Leg {
             local_cseq: u32::try_from(core.ids.below(10_000)).unwrap_or_default(),
             remote_cseq: None,
             target: invite.target_uri,
-            routes: Vec::new(),
+            routes: Routes::default(),
             to,
         };
         let mut leg = Self::new(key, slot, random, State::Calling, dialog);
@@ -64,7 +62,7 @@ impl Leg {
             request = request.body("application/sdp", sdp);
         }
         let user = User::Leg(slot, LegRequest::Invite);
-        leg.client = Some(leg.start(core, token, Method::Invite, request.finish(), user, now));
+        leg.client = Some(leg.start(core, token, Method::Invite, request.wire(), user, now));
         leg
     }
 
@@ -123,8 +121,9 @@ impl Leg {
         // Gone after 32 s, when the peer has given up too.
         let Some(slot) = core.client(client).filter(|slot| slot.ack_held) else { return };
         slot.ack_held = false;
-        let bytes = slot.bytes.clone();
-        core.send(to, bytes);
+        if let Some(ack) = slot.kept.clone() {
+            core.send(to, ack);
+        }
     }
 
     /// The first 2xx: it is acknowledged at once unless the owner asked to wait, and it is the call unless he hung up.
@@ -155,16 +154,15 @@ impl Leg {
 /// Sends the ACK of a 2xx, or holds it, and leaves it with the transaction, which repeats it.
 pub(crate) fn acknowledge(core: &mut Core, client: u32, dialog: &Dialog, response: &Message, holds: bool) {
     let token = Token { random: core.ids.random128(), slot: u32::MAX };
-    let ack = dialog.ack(core, token, response.cseq().0).finish();
+    let ack = dialog.ack(core, token, response.cseq().0).wire();
     let tag = core.ids.hash(&[response.to_tag().unwrap_or_default().as_bytes()]);
     if !holds {
-        core.send(dialog.to, ack.bytes().clone());
+        core.send(dialog.to, ack.clone());
     }
     if let Some(slot) = core.client(client) {
         slot.ack_held = holds;
         if slot.accepted.is_empty() {
-            // Kept for half a minute: without the room that its builder left.
-            slot.bytes = Bytes::copy_from_slice(ack.bytes());
+            slot.kept = Some(ack);
         }
         if slot.accepted.len() < MAX_FORKS {
             slot.accepted.push(tag);
@@ -183,14 +181,15 @@ pub(crate) fn on_late_answer(core: &mut Core, client: u32, response: &Message, n
     match slot.accepted.iter().position(|known| *known == tag) {
         Some(0) if slot.ack_held => {}
         Some(0) => {
-            let bytes = slot.bytes.clone();
-            core.send(to, bytes);
+            if let Some(ack) = slot.kept.clone() {
+                core.send(to, ack);
+            }
         }
         Some(_) => {
             let dialog = Dialog::outgoing(response, to);
             let token = Token { random: core.ids.random128(), slot: u32::MAX };
-            let ack = dialog.ack(core, token, response.cseq().0).finish();
-            core.send(to, ack.bytes().clone());
+            let ack = dialog.ack(core, token, response.cseq().0).wire();
+            core.send(to, ack);
         }
         None if slot.accepted.is_empty() => return false,
         None if slot.accepted.len() >= MAX_FORKS => {}
@@ -248,7 +247,7 @@ pub(crate) fn request(core: &mut Core, id: u64, request: crate::endpoint::OutOfD
     let outgoing = Outgoing {
         token,
         method,
-        message: builder.finish(),
+        message: builder.wire(),
         to: request.destination,
         user: User::OutOfDialog(id),
         credentials: request.credentials.map(Arc::new),

@@ -1,6 +1,6 @@
 //! Incoming legs (RFC 3261 §13.3) and the requests of the peer inside of a dialog.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
@@ -17,7 +17,7 @@ use crate::{
         flow::{Destination, Flow},
         ids::Token,
     },
-    message::{Message, Method, Name, NameAddr, ResponseBuilder, check_content},
+    message::{Message, Method, Name, NameAddr, ResponseBuilder, Wire, check_content},
     uri::Uri,
 };
 
@@ -58,7 +58,7 @@ impl Leg {
         status: u16,
         fill: impl FnOnce(ResponseBuilder<'_>) -> ResponseBuilder<'_>,
         now: Instant,
-    ) -> Option<Bytes> {
+    ) -> Option<Wire> {
         let server = self.server?;
         if status >= 200 {
             self.server = None;
@@ -87,7 +87,7 @@ impl Leg {
         };
         let to = core.server_slot(server).map(|slot| slot.reply_to);
         let cseq = self.dialog.remote_cseq.unwrap_or_default();
-        let (contact, agent) = (core.contact(self.dialog.to.transport), core.config.user_agent.clone());
+        let (contact, agent) = (core.contact(self.dialog.to.transport), core.agent());
         let sent = self.respond(
             core,
             200,
@@ -167,7 +167,7 @@ impl Leg {
     pub(crate) fn on_request(&mut self, core: &mut Core, flow: Flow, request: Message, now: Instant) {
         let method = request.method().clone();
         let server = core.serve(flow, request.clone(), ServerUser::Nobody);
-        let tag = self.dialog.local_tag.clone();
+        let tag = Arc::clone(&self.dialog.local_tag);
         let cseq = request.cseq().0;
         if self.dialog.remote_cseq.is_some_and(|known| cseq <= known) {
             core.respond(server, 500, &tag, |r| r.header(Name::RetryAfter, 1), now);

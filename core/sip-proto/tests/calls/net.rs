@@ -283,8 +283,9 @@ impl Net {
                     Output::Event(event) => self.nodes.get_mut(&from).unwrap().events.push_back(event),
                     Output::Send { to, bytes } => {
                         if self.keep_log {
-                            self.log.push((from, to.addr, parse(bytes.clone()).unwrap()));
+                            self.log.push((from, to.addr, parse(Bytes::copy_from_slice(&bytes)).unwrap()));
                         }
+                        let bytes = Bytes::copy_from_slice(&bytes);
                         self.put(Packet { from, to: to.addr, transport: to.transport, bytes });
                     }
                 }

@@ -53,7 +53,7 @@ fn fate(message: &[u8]) -> Fate {
         },
         Err(error) => match error.answer(source, "torture") {
             Some(answer) => {
-                assert_eq!(answer.status(), Some(error.status));
+                assert_eq!(answer.message().status(), Some(error.status));
                 Refused(error.status)
             }
             None => Dropped,

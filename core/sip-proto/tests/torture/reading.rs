@@ -265,7 +265,7 @@ fn an_answer_holds_what_could_be_read() {
     let error = parse(Bytes::from_static(application::INSUF)).expect_err("From, To and Call-ID are missing");
     let answer = error.answer(SocketAddr::from(([192, 0, 2, 161], 5060)), "t").expect("there is a Via");
     assert_eq!(
-        std::str::from_utf8(answer.bytes()),
+        std::str::from_utf8(&answer),
         Ok("SIP/2.0 400 missing From\r\n\
             Via: SIP/2.0/UDP 192.0.2.161;branch=z9hG4bK-sparse\r\n\
             CSeq: 21 INVITE\r\n\

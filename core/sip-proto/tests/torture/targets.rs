@@ -42,6 +42,7 @@ pub(crate) fn sip_message(data: &[u8]) {
         Err(error) => {
             assert!((400..700).contains(&error.status));
             if let Some(answer) = error.answer(SOURCE, "fuzz") {
+                let answer = answer.message();
                 assert!(!answer.is_request());
                 read_all(&answer);
             }

@@ -11,8 +11,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use sip_proto::message::{Frame, Framer};
+use sip_proto::message::{Frame, Framer, Wire};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -125,7 +124,7 @@ impl Drop for Pass {
 /// The writing end of a connection, held by the endpoint task. Dropping it closes the connection.
 #[derive(Clone)]
 pub(crate) struct Writer {
-    queue: mpsc::Sender<Bytes>,
+    queue: mpsc::Sender<Wire>,
     pass: Arc<Pass>,
 }
 
@@ -137,7 +136,7 @@ impl std::fmt::Debug for Writer {
 
 impl Writer {
     /// Queues a message; fails if the peer does not read or the connection is gone.
-    pub(crate) fn send(&self, bytes: Bytes) -> Result<(), Bytes> {
+    pub(crate) fn send(&self, bytes: Wire) -> Result<(), Wire> {
         self.queue.try_send(bytes).map_err(|failed| match failed {
             mpsc::error::TrySendError::Full(bytes) | mpsc::error::TrySendError::Closed(bytes) => bytes,
         })
@@ -223,7 +222,7 @@ struct Connection {
     door: Arc<Door>,
     flow: Flow,
     stream: TcpStream,
-    writes: mpsc::Receiver<Bytes>,
+    writes: mpsc::Receiver<Wire>,
     /// Weak, so that dropping the writer closes the queue and with it the connection.
     pass: std::sync::Weak<Pass>,
     framer: Framer,
@@ -243,7 +242,7 @@ impl Connection {
         door: Arc<Door>,
         flow: Flow,
         stream: TcpStream,
-        writes: mpsc::Receiver<Bytes>,
+        writes: mpsc::Receiver<Wire>,
         pass: std::sync::Weak<Pass>,
     ) -> Self {
         let now = Instant::now();
@@ -274,7 +273,7 @@ impl Connection {
                     Ok(count) => self.read(buffer.get(..count).unwrap_or_default()).await,
                 },
                 message = self.writes.recv() => match message {
-                    Some(bytes) => self.write(bytes).await,
+                    Some(bytes) => self.write(&bytes).await,
                     None => Err(Finished),
                 },
                 () = tokio::time::sleep_until(deadline) => {
@@ -288,7 +287,7 @@ impl Connection {
         // What the endpoint queued before the end, such as a last 200, still goes out.
         self.writes.close();
         while let Ok(bytes) = self.writes.try_recv() {
-            if self.write(bytes).await.is_err() {
+            if self.write(&bytes).await.is_err() {
                 break;
             }
         }
@@ -322,7 +321,7 @@ impl Connection {
                 Err(lost) => {
                     let tag = format!("{:08x}", rand::random::<u32>());
                     if let Some(answer) = lost.error.answer(self.flow.peer, &tag) {
-                        self.write(answer.bytes().clone()).await?;
+                        self.write(&answer).await?;
                     }
                     return Err(Finished);
                 }
@@ -343,11 +342,11 @@ impl Connection {
         if self.spoke {
             self.heard = now;
         }
-        self.write(Bytes::from_static(b"\r\n")).await
+        self.write(b"\r\n").await
     }
 
-    async fn write(&mut self, bytes: Bytes) -> Result<(), Finished> {
-        match timeout(WRITE, self.stream.write_all(&bytes)).await {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Finished> {
+        match timeout(WRITE, self.stream.write_all(bytes)).await {
             Ok(Ok(())) => Ok(()),
             _ => Err(Finished),
         }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, setsockopt, sockopt,
 };
+use sip_proto::message::Wire;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{io::Interest, net::UdpSocket};
 
@@ -37,7 +38,7 @@ pub(crate) struct UdpSockets {
 struct UdpPort {
     socket: UdpSocket,
     address: SocketAddr,
-    outgoing: Vec<(SocketAddr, Bytes)>,
+    outgoing: Vec<(SocketAddr, Wire)>,
     /// Datagrams the kernel dropped, as it counted last.
     overflow: u32,
 }
@@ -88,7 +89,7 @@ impl UdpSockets {
     }
 
     /// Queues a datagram until [`UdpSockets::flush`].
-    pub(crate) fn send(&mut self, to: Destination, bytes: Bytes) {
+    pub(crate) fn send(&mut self, to: Destination, bytes: Wire) {
         let number = to.flow.and_then(|flow| usize::try_from(flow.id).ok());
         let socket = match number {
             Some(number) => self.sockets.get_mut(number),
@@ -175,7 +176,7 @@ fn receive_batch(
 }
 
 /// Returns how many datagrams were not taken.
-fn send_batch(socket: &UdpSocket, many: &[(SocketAddr, Bytes)]) -> usize {
+fn send_batch(socket: &UdpSocket, many: &[(SocketAddr, Wire)]) -> usize {
     let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(many.len(), None);
     let slices: Vec<[IoSlice<'_>; 1]> = many.iter().map(|(_, bytes)| [IoSlice::new(bytes)]).collect();
     let addresses: Vec<Option<SockaddrStorage>> = many.iter().map(|(to, _)| Some((*to).into())).collect();

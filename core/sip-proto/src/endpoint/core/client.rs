@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::Instant};
 
-use bytes::Bytes;
-
 use super::{Core, User};
 use crate::{
     endpoint::{
@@ -12,7 +10,7 @@ use crate::{
         flow::{Destination, Flow},
         ids::Token,
     },
-    message::{Message, Method, Name, RequestBuilder, parse},
+    message::{Message, Method, Name, RequestBuilder, Wire},
     session::TrunkCredentials,
     timers::Timer,
     transaction::{Client, Kind, client},
@@ -25,8 +23,8 @@ pub(crate) struct ClientSlot {
     armed: Option<Instant>,
     pub(crate) to: Destination,
     pub(crate) method: Method,
-    /// The request while it may be sent again, then the ACK.
-    pub(crate) bytes: Bytes,
+    /// The request while it may be sent again, then the ACK; nothing when nothing is sent again.
+    pub(crate) kept: Option<Wire>,
     pub(crate) user: User,
     credentials: Option<Arc<TrunkCredentials>>,
     challenges: u8,
@@ -42,7 +40,7 @@ pub(crate) struct ClientSlot {
 pub(crate) struct Outgoing {
     pub(crate) token: Token,
     pub(crate) method: Method,
-    pub(crate) message: Message,
+    pub(crate) message: Wire,
     pub(crate) to: Destination,
     pub(crate) user: User,
     pub(crate) credentials: Option<Arc<TrunkCredentials>>,
@@ -79,7 +77,7 @@ impl Core {
     /// Starts a request with Via and Max-Forwards.
     pub(crate) fn begin(&self, method: &Method, uri: &str, token: Token, to: Destination, hops: u8) -> RequestBuilder {
         RequestBuilder::new(method, uri)
-            .via(to.transport.token(), self.host(to.transport), &self.ids.branch(token))
+            .via(to.transport.token(), self.host(to.transport), self.ids.branch(token))
             .header(Name::MaxForwards, hops)
     }
 
@@ -88,8 +86,7 @@ impl Core {
         let Outgoing { token, method, message, to, user, credentials } = request;
         let kind = if method == Method::Invite { Kind::Invite } else { Kind::Other };
         let machine = Client::new(kind, to.transport.is_reliable(), &self.config.timings, now);
-        let bytes = message.bytes().clone();
-        self.send(to, bytes.clone());
+        self.send(to, message.clone());
         if let Some(flow) = to.flow.filter(|flow| flow.transport.is_reliable()) {
             self.used_flows.insert(flow.id);
         }
@@ -101,7 +98,7 @@ impl Core {
             armed: None,
             to,
             method,
-            bytes,
+            kept: Some(message),
             user,
             credentials,
             challenges: 0,
@@ -135,9 +132,9 @@ impl Core {
             return;
         };
         slot.machine.end_by(end);
-        let (to, bytes, random) = (slot.to, slot.bytes.clone(), slot.random);
+        let (to, request, random) = (slot.to, slot.kept.clone(), slot.random);
         self.arm_client(invite);
-        let Ok(request) = parse(bytes) else {
+        let Some(request) = request.map(|request| request.message()) else {
             return;
         };
         let token = Token { random, slot: invite };
@@ -151,7 +148,7 @@ impl Core {
         let outgoing = Outgoing {
             token: Token { random: self.ids.random128(), slot: 0 },
             method: Method::Cancel,
-            message: builder.finish(),
+            message: builder.wire(),
             to,
             user: User::Nobody,
             credentials: None,
@@ -196,24 +193,25 @@ impl Core {
         }
         let user = slot.user;
         let verdict = slot.machine.on_response(status, &timings, now);
-        let (to, bytes) = (slot.to, slot.bytes.clone());
+        let (to, kept) = (slot.to, slot.kept.clone());
         match verdict {
             client::Verdict::Drop => return Heard::Nothing,
             client::Verdict::AckAgain => {
-                self.send(to, bytes);
+                if let Some(ack) = kept {
+                    self.send(to, ack);
+                }
                 return Heard::Nothing;
             }
-            client::Verdict::AckAndPass => self.acknowledge_failure(index, response, to, bytes.clone()),
+            client::Verdict::AckAndPass => self.acknowledge_failure(index, response, to, kept.as_ref()),
             client::Verdict::Pass => {}
         }
         if status >= 200
             && *method != Method::Invite
             && let Some(slot) = self.client(index)
         {
-            // Nothing is sent again.
-            slot.bytes = Bytes::new();
+            slot.kept = None;
         }
-        let heard = match self.retry_with_credentials(index, flow, response, bytes, now) {
+        let heard = match self.retry_with_credentials(index, flow, response, kept.as_ref(), now) {
             Some((client, cseq)) => Heard::Retried { user, client, cseq },
             None => Heard::Pass { client: index, user },
         };
@@ -222,8 +220,8 @@ impl Core {
     }
 
     /// Sends the ACK of a failure, which belongs to the INVITE's transaction (RFC 3261 §17.1.1.3).
-    fn acknowledge_failure(&mut self, index: u32, response: &Message, to: Destination, bytes: Bytes) {
-        let Ok(request) = parse(bytes) else {
+    fn acknowledge_failure(&mut self, index: u32, response: &Message, to: Destination, request: Option<&Wire>) {
+        let Some(request) = request.map(Wire::message) else {
             return;
         };
         let Some(random) = self.client(index).map(|slot| slot.random) else {
@@ -235,10 +233,10 @@ impl Core {
         ack = copy(ack, &request, &[Name::Route, Name::From]);
         ack = copy(ack, response, &[Name::To]);
         ack = copy(ack, &request, &[Name::CallId]);
-        let ack = ack.header(Name::CSeq, format_args!("{} ACK", request.cseq().0)).finish();
-        self.send(to, ack.bytes().clone());
+        let ack = ack.header(Name::CSeq, format_args!("{} ACK", request.cseq().0)).wire();
+        self.send(to, ack.clone());
         if let Some(slot) = self.client(index) {
-            slot.bytes = ack.bytes().clone();
+            slot.kept = Some(ack);
         }
     }
 
@@ -248,7 +246,7 @@ impl Core {
         index: u32,
         flow: Flow,
         response: &Message,
-        request: Bytes,
+        request: Option<&Wire>,
         now: Instant,
     ) -> Option<(u32, u32)> {
         let status = response.status()?;
@@ -259,14 +257,14 @@ impl Core {
         if !matches!(status, 401 | 407) || challenges >= MAX_CHALLENGES || flow.peer != to.addr {
             return None;
         }
-        let request = parse(request).ok()?;
+        let request = request?.message();
         let nonce_seed = self.ids.random64();
         let (name, answer) = auth::answer(&request, response, &credentials, challenges, nonce_seed)?;
         let cseq = request.cseq().0.checked_add(1)?;
         let token = self.client_token();
         let uri = String::from_utf8_lossy(request.raw_request_uri()?).into_owned();
         let via = self.ids.branch(token);
-        let mut again = RequestBuilder::new(&method, &uri).via(to.transport.token(), self.host(to.transport), &via);
+        let mut again = RequestBuilder::new(&method, &uri).via(to.transport.token(), self.host(to.transport), via);
         let mut vias = 0;
         for (id, written, value) in request.named_headers() {
             match id {
@@ -283,7 +281,7 @@ impl Core {
         if let Some(kind) = request.content_type() {
             again = again.body(kind, request.body());
         }
-        let message = again.finish();
+        let message = again.wire();
         let outgoing = Outgoing { token, method, message, to, user, credentials: Some(credentials) };
         let client = self.start(outgoing, now);
         self.client(client)?.challenges = challenges + 1;
@@ -329,8 +327,10 @@ impl Core {
         match slot.machine.on_timeout(&timings, now) {
             client::Expiry::Nothing => self.arm_client(index),
             client::Expiry::Retransmit => {
-                let (to, bytes) = (slot.to, slot.bytes.clone());
-                self.send(to, bytes);
+                let (to, kept) = (slot.to, slot.kept.clone());
+                if let Some(message) = kept {
+                    self.send(to, message);
+                }
                 self.arm_client(index);
             }
             client::Expiry::TimedOut => {

@@ -7,9 +7,9 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasherDefault, Hasher},
     net::IpAddr,
+    sync::Arc,
 };
 
-use bytes::Bytes;
 use slab::Slab;
 
 pub(crate) use self::client::{Ended, Heard, Outgoing};
@@ -21,7 +21,7 @@ use super::{
     io::{Event, Output},
 };
 use crate::{
-    message::Message,
+    message::{Message, Wire},
     session::{LegEvent, TrustedSource},
     timers::Timers,
 };
@@ -95,6 +95,9 @@ pub(crate) struct Core {
     pub(crate) trusted: HashSet<TrustedSource>,
     /// Domains in lower case whose realm is their own name.
     pub(crate) domains: HashSet<String>,
+    /// Our Contact over UDP and over TCP.
+    contacts: (Arc<str>, Arc<str>),
+    agent: Arc<str>,
     generation: u32,
 }
 
@@ -102,6 +105,11 @@ impl Core {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             ids: Ids::new(config.seed),
+            contacts: (
+                format!("<sip:{}>", config.udp_host).into(),
+                format!("<sip:{};transport=tcp>", config.tcp_host).into(),
+            ),
+            agent: config.user_agent.as_str().into(),
             config,
             timers: Timers::default(),
             out: VecDeque::new(),
@@ -116,7 +124,7 @@ impl Core {
         }
     }
 
-    pub(crate) fn send(&mut self, to: Destination, bytes: Bytes) {
+    pub(crate) fn send(&mut self, to: Destination, bytes: Wire) {
         self.out.push_back(Output::Send { to, bytes });
     }
 
@@ -142,11 +150,16 @@ impl Core {
     }
 
     /// Returns our Contact for a dialog over this transport.
-    pub(crate) fn contact(&self, transport: Transport) -> String {
-        match transport {
-            Transport::Udp => format!("<sip:{}>", self.config.udp_host),
-            Transport::Tcp => format!("<sip:{};transport=tcp>", self.config.tcp_host),
-        }
+    pub(crate) fn contact(&self, transport: Transport) -> Arc<str> {
+        Arc::clone(match transport {
+            Transport::Udp => &self.contacts.0,
+            Transport::Tcp => &self.contacts.1,
+        })
+    }
+
+    /// Returns the value of User-Agent and Server.
+    pub(crate) fn agent(&self) -> Arc<str> {
+        Arc::clone(&self.agent)
     }
 
     pub(crate) fn is_trusted(&self, flow: &Flow) -> bool {

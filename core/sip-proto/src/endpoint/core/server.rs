@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use slab::Slab;
 
 use super::{Core, ServerUser, Slot, reply_to};
 use crate::{
-    endpoint::flow::{Destination, Flow},
-    message::{Message, Method, ResponseBuilder},
+    endpoint::{
+        flow::{Destination, Flow},
+        ids::ShortTag,
+    },
+    message::{Message, Method, ResponseBuilder, Wire},
     timers::Timer,
     transaction::{Kind, Server, server},
 };
@@ -21,8 +23,8 @@ pub(crate) struct ServerSlot {
     armed: Option<Instant>,
     pub(crate) flow: Flow,
     pub(crate) reply_to: Destination,
-    /// The last response.
-    response: Bytes,
+    /// The last response, unless its user repeats it.
+    response: Option<Wire>,
     pub(crate) user: ServerUser,
     /// Kept until the final response.
     pub(crate) request: Option<Message>,
@@ -93,7 +95,7 @@ impl Core {
             armed: None,
             flow,
             reply_to: reply_to(flow, &request),
-            response: Bytes::new(),
+            response: None,
             user,
             request: Some(request),
         });
@@ -107,10 +109,10 @@ impl Core {
     pub(crate) fn answer_again(&mut self, index: u32) {
         if let Some(slot) = self.server(index)
             && slot.machine.answers_again()
-            && !slot.response.is_empty()
+            && let Some(response) = slot.response.clone()
         {
-            let (to, bytes) = (slot.reply_to, slot.response.clone());
-            self.send(to, bytes);
+            let to = slot.reply_to;
+            self.send(to, response);
         }
     }
 
@@ -122,7 +124,7 @@ impl Core {
         tag: &str,
         fill: impl FnOnce(ResponseBuilder<'_>) -> ResponseBuilder<'_>,
         now: Instant,
-    ) -> Option<Bytes> {
+    ) -> Option<Wire> {
         let timings = self.config.timings;
         let found = self.server_slot(slot)?;
         let request = found.request.clone()?;
@@ -131,25 +133,20 @@ impl Core {
         }
         let builder = ResponseBuilder::for_request(&request, status, "").source(found.flow.peer);
         let builder = if status == 100 { builder } else { builder.to_tag(tag) };
-        let bytes = fill(builder).finish().bytes().clone();
+        let response = fill(builder).wire();
         let accepted = found.machine.state() == server::State::Accepted;
         if status >= 200 {
             found.request = None;
         }
-        // A final response is kept for half a minute: without the room that its builder left.
-        found.response = match status {
-            _ if accepted => Bytes::new(),
-            100..=199 => bytes.clone(),
-            _ => Bytes::copy_from_slice(&bytes),
-        };
+        found.response = (!accepted).then(|| response.clone());
         let to = found.reply_to;
-        self.send(to, bytes.clone());
+        self.send(to, response.clone());
         if found_is_due(&self.servers, slot.index, now) {
             self.on_server_due(slot.index, now);
         } else {
             self.arm_server(slot.index);
         }
-        Some(bytes)
+        Some(response)
     }
 
     /// Gives the ACK of a failure to its INVITE's transaction.
@@ -166,18 +163,18 @@ impl Core {
     }
 
     /// Sends a response without keeping anything, never one larger than `bound`.
-    pub(crate) fn respond_statelessly(&mut self, flow: Flow, request: &Message, response: &Message, bound: usize) {
-        if response.bytes().len() <= bound {
+    pub(crate) fn respond_statelessly(&mut self, flow: Flow, request: &Message, response: &Wire, bound: usize) {
+        if response.len() <= bound {
             let to = reply_to(flow, request);
-            self.send(to, response.bytes().clone());
+            self.send(to, response.clone());
         }
     }
 
     /// Returns the To tag for responses without a dialog: the same for the same request.
-    pub(crate) fn stateless_tag(&self, request: &Message) -> String {
+    pub(crate) fn stateless_tag(&self, request: &Message) -> ShortTag {
         let via = request.via();
         let branch = via.as_ref().and_then(|via| via.branch()).unwrap_or_default();
-        format!("{:08x}", self.ids.hash(&[request.call_id().as_bytes(), branch.as_bytes()]) >> 32)
+        ShortTag::of(self.ids.hash(&[request.call_id().as_bytes(), branch.as_bytes()]))
     }
 
     fn arm_server(&mut self, index: u32) {
@@ -209,8 +206,10 @@ impl Core {
         match slot.machine.on_timeout(&timings, now) {
             server::Expiry::Nothing => self.arm_server(index),
             server::Expiry::Retransmit => {
-                let (to, bytes) = (slot.reply_to, slot.response.clone());
-                self.send(to, bytes);
+                let (to, response) = (slot.reply_to, slot.response.clone());
+                if let Some(response) = response {
+                    self.send(to, response);
+                }
                 self.arm_server(index);
             }
             server::Expiry::Terminated => {
