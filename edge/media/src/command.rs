@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use audio::Codec;
@@ -18,6 +18,8 @@ pub use audio::tone::Tone;
 
 /// Commands waiting for one media thread; a sender that finds them all taken waits for the thread, which never waits.
 const WAITING_COMMANDS: usize = 1_024;
+/// Commands that wait before an attentive thread is woken all the same.
+const PATIENCE: usize = WAITING_COMMANDS / 4;
 
 /// What the far end of a leg said, and what we agreed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +126,7 @@ pub(crate) enum Action {
     Shutdown,
 }
 
-/// The way into one media thread: a bounded channel and an eventfd that wakes its epoll wait.
+/// The way into one media thread: a bounded channel, and an eventfd that wakes a thread that does not look by itself.
 pub(crate) struct Mailbox {
     sender: SyncSender<Command>,
     bell: Arc<Bell>,
@@ -138,24 +140,41 @@ pub(crate) struct Inbox {
     pub(crate) bell: Arc<Bell>,
 }
 
-/// Wakes a thread once for any number of commands.
+/// Wakes a thread once for any number of commands, and not at all while it looks by itself.
+///
+/// A wake-up costs more than what most commands do. A thread with calls looks into its mailbox every 20 ms anyway, so
+/// it is left asleep unless so much waits that the mailbox might fill up.
 pub(crate) struct Bell {
     eventfd: EventFd,
     rung: AtomicBool,
+    /// The thread looks by itself.
+    attentive: AtomicBool,
+    /// Commands put in since the thread looked.
+    waiting: AtomicUsize,
 }
 
 impl Mailbox {
     pub(crate) fn open() -> std::io::Result<(Self, Inbox)> {
         let (sender, commands) = sync_channel(WAITING_COMMANDS);
         let eventfd = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
-        let bell = Arc::new(Bell { eventfd, rung: AtomicBool::new(false) });
+        let bell = Arc::new(Bell {
+            eventfd,
+            rung: AtomicBool::new(false),
+            attentive: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
+        });
         Ok((Self { sender, bell: Arc::clone(&bell), sessions: AtomicUsize::new(0) }, Inbox { commands, bell }))
     }
 
     /// Hands a command over. A thread that ended (it was told to, or it failed) loses it.
     pub(crate) fn send(&self, session: u64, action: Action) {
+        let waiting = self.bell.waiting.fetch_add(1, Ordering::Relaxed);
         if self.sender.send(Command { session, action }).is_ok() {
-            self.bell.ring();
+            // Either the thread sees the command when it stops being attentive, or we see that it did.
+            fence(Ordering::SeqCst);
+            if waiting >= PATIENCE || !self.bell.attentive.load(Ordering::Relaxed) {
+                self.bell.ring();
+            }
         }
     }
 }
@@ -182,5 +201,16 @@ impl Bell {
     pub(crate) fn answer(&self) {
         let _ = self.eventfd.read();
         self.rung.store(false, Ordering::Release);
+    }
+
+    /// Notes that the thread looks into the mailbox now.
+    pub(crate) fn looked(&self) {
+        self.waiting.store(0, Ordering::Relaxed);
+    }
+
+    /// Says whether the thread will look by itself. After saying that it will not, it looks once more.
+    pub(crate) fn attend(&self, attentive: bool) {
+        self.attentive.store(attentive, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub(crate) fn start(number: usize, inbox: Inbox, recorder: Recorder, inactivity:
         inactivity,
         next_recording: (number as u64) << 48,
         packets: 0,
+        attentive: false,
+        obeyed_at: 0,
     };
     std::thread::Builder::new().name(format!("media-{number}")).spawn(move || worker.run())?;
     Ok(())
@@ -74,6 +77,9 @@ struct Worker {
     inactivity: u64,
     next_recording: u64,
     packets: u64,
+    /// We said that we look into the mailbox by ourselves; and when we looked last.
+    attentive: bool,
+    obeyed_at: u64,
 }
 
 /// A session as its thread knows it.
@@ -89,6 +95,9 @@ impl Worker {
     fn run(mut self) {
         let mut events = vec![EpollEvent::empty(); EVENTS];
         loop {
+            if self.attend().is_break() {
+                return;
+            }
             let ready = match self.epoll.wait(&mut events, self.timeout()) {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => 0,
@@ -98,21 +107,16 @@ impl Worker {
                 }
             };
             let now = self.now();
-            let mut rung = false;
-            for event in &events[..ready] {
-                match event.data() {
-                    BELL => rung = true,
-                    token => self.guard((token >> 1) as usize, |worker| worker.receive(token, now)),
-                }
-            }
-            if rung {
+            if events[..ready].iter().any(|event| event.data() == BELL) {
                 self.inbox.bell.answer();
-                while let Ok(command) = self.inbox.commands.try_recv() {
-                    if matches!(command.action, Action::Shutdown) {
-                        return;
-                    }
-                    self.apply(command, now);
-                }
+            }
+            // Before the packets: what was asked for before they came counts for them.
+            if self.obey(now).is_break() {
+                return;
+            }
+            for event in events[..ready].iter().filter(|event| event.data() != BELL) {
+                let token = event.data();
+                self.guard((token >> 1) as usize, |worker| worker.receive(token, now));
             }
             self.tick(now);
             if now >= self.look_at && !self.legs.is_empty() {
@@ -125,6 +129,31 @@ impl Worker {
         }
     }
 
+    /// Looks into the mailbox every 20 ms while there are calls, and says so.
+    fn attend(&mut self) -> ControlFlow<()> {
+        let attentive = !self.sessions.is_empty();
+        if attentive == self.attentive {
+            return ControlFlow::Continue(());
+        }
+        self.attentive = attentive;
+        self.inbox.bell.attend(attentive);
+        // Whoever still believed that we look has not rung.
+        self.obey(self.now())
+    }
+
+    /// Does what waits in the mailbox. Breaks when the last handle of this thread is gone.
+    fn obey(&mut self, now: u64) -> ControlFlow<()> {
+        self.obeyed_at = now;
+        self.inbox.bell.looked();
+        while let Ok(command) = self.inbox.commands.try_recv() {
+            if matches!(command.action, Action::Shutdown) {
+                return ControlFlow::Break(());
+            }
+            self.apply(command, now);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn now(&self) -> u64 {
         crate::samples_since(self.epoch)
     }
@@ -132,7 +161,8 @@ impl Worker {
     fn timeout(&self) -> EpollTimeout {
         let tick = (!self.busy.is_empty()).then_some(self.tick_at);
         let look = (!self.legs.is_empty()).then_some(self.look_at);
-        let Some(at) = [tick, look, self.feed.deadline()].into_iter().flatten().min() else {
+        let obey = self.attentive.then_some(self.obeyed_at + TICK);
+        let Some(at) = [tick, look, obey, self.feed.deadline()].into_iter().flatten().min() else {
             return EpollTimeout::NONE;
         };
         let milliseconds = at.saturating_sub(self.now()).div_ceil(8);
