@@ -55,22 +55,28 @@ impl Mail {
             Ok(letter) => letter,
             Err(reason) => return Outcome::GiveUp(reason),
         };
-        match self.hand_over(&letter, sealed.id).await {
+        self.attempt(&letter, sealed.id, job.attempt).await
+    }
+
+    /// Hands a letter to the relay for a job of somebody else's, and says what is to become of that job.
+    /// `id` is the letter's at every attempt; `attempt` begins at 1.
+    pub async fn attempt(&self, letter: &Letter, id: Uuid, attempt: i64) -> Outcome {
+        if let Err(error) = letter.check() {
+            return Outcome::GiveUp(error.to_string());
+        }
+        match self.hand_over(letter, id).await {
             Ok(()) => Outcome::Done,
             // What the relay says may name the recipient, and reasons are logged.
             Err(Error::Refused { code, .. }) => Outcome::GiveUp(format!("the relay refused the letter with {code}")),
-            Err(Error::Letter(reason)) => Outcome::GiveUp(reason.to_owned()),
-            Err(error) => {
-                let wait = usize::try_from(job.attempt - 1).ok().and_then(|attempt| WAITS.get(attempt));
-                match wait {
-                    Some(seconds) => {
-                        let scale = self.relay.as_ref().map_or(1.0, |relay| relay.retry_scale);
-                        let wait = Duration::from_secs(*seconds).mul_f64(scale);
-                        Outcome::RetryAt(self.db.now().after(wait), error.to_string())
-                    }
-                    None => Outcome::GiveUp("the relay did not take the letter in any attempt".to_owned()),
+            Err(error @ (Error::Letter(_) | Error::NotConfigured)) => Outcome::GiveUp(error.to_string()),
+            Err(error) => match usize::try_from(attempt - 1).ok().and_then(|attempt| WAITS.get(attempt)) {
+                Some(seconds) => {
+                    let scale = self.relay.as_ref().map_or(1.0, |relay| relay.retry_scale);
+                    let wait = Duration::from_secs(*seconds).mul_f64(scale);
+                    Outcome::RetryAt(self.db.now().after(wait), error.to_string())
                 }
-            }
+                None => Outcome::GiveUp("the relay did not take the letter in any attempt".to_owned()),
+            },
         }
     }
 
