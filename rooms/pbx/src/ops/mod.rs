@@ -4,6 +4,7 @@ pub mod caller_ids;
 pub mod calls;
 pub mod cdr;
 pub mod extensions;
+pub mod figures;
 pub mod recordings;
 pub mod routes;
 pub mod trunks;

@@ -6,6 +6,7 @@ pub(crate) mod calls;
 pub(crate) mod cdr;
 pub(crate) mod changes;
 pub(crate) mod extensions;
+pub(crate) mod figures;
 pub(crate) mod recordings;
 pub(crate) mod registrations;
 pub(crate) mod routes;
