@@ -68,7 +68,7 @@ pub async fn rooms(config: &Config) -> anyhow::Result<Rooms> {
     let db = Db::open(&config.database_url()?, options).await.context("database.url")?;
     db.migrate().await?;
     let secrets = Secrets::open(&config.key_file())?;
-    secrets.check(&db).await?;
+    secrets.unlock(&db).await?;
     let bus = Bus::new(db.clone());
     let limits = Limits::new((&config.limits).into(), db.clock().clone());
     let accounts = Accounts::open(db.clone(), limits.clone()).await?;

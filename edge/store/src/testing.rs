@@ -64,6 +64,7 @@ pub async fn test_db() -> TestDb {
     let db = Db::open(&url, options.clone()).await.expect("the test database opens");
     db.migrate().await.expect("the migrations run from empty");
     let secrets = Secrets::open(&folder.path().join("master.key")).expect("a new key file");
+    secrets.unlock(&db).await.expect("a fresh database has no data key yet");
     TestDb { db, clock: hand, secrets, url, options, folder }
 }
 

@@ -321,15 +321,6 @@ async fn a_changed_audit_row_is_named() {
 }
 
 #[tokio::test]
-async fn a_master_key_of_another_database_is_refused() {
-    let db = test_db().await;
-    db.secrets.check(&db).await.unwrap();
-    db.secrets.check(&db).await.unwrap();
-    let other = crate::Secrets::open(&db.folder().join("other.key")).unwrap();
-    assert!(matches!(other.check(&db).await, Err(Error::Sealed(_))));
-}
-
-#[tokio::test]
 async fn old_partitions_are_dropped_and_new_ones_made() {
     let db = test_db().await;
     let mut tx = db.begin(TENANT).await.unwrap();
