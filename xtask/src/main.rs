@@ -11,6 +11,7 @@ mod run;
 mod setup;
 mod test;
 mod tidy;
+mod verifier;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::run;
+use crate::{run, verifier};
 
 /// Whose needs are to be met.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,9 @@ const TESTS: &[Need] = &[
     Need { program: "openssl", package: "openssl", why: "certificates and signatures of the examples" },
     Need { program: "python3", package: "python3", why: "an example of a webhook receiver" },
     Need { program: "node", package: "nodejs", why: "an example of a webhook receiver" },
+    Need { program: "npm", package: "npm", why: "installs the verifier of webhook signatures" },
+    Need { program: "php", package: "php-cli", why: "an example of a webhook receiver" },
+    Need { program: "ruby", package: "ruby", why: "an example of a webhook receiver" },
 ];
 
 const BENCH: &[Need] = &[
@@ -47,9 +50,16 @@ pub(crate) fn setup(who: For) -> Result<()> {
         For::Bench => BENCH,
     };
     let missing = missing(needs.iter(), present);
-    if missing.is_empty() {
-        return Ok(());
+    if !missing.is_empty() {
+        install_or_name(who, &missing)?;
     }
+    match who {
+        For::Tests => verifier::install(&run::workspace_root()),
+        For::Bench => Ok(()),
+    }
+}
+
+fn install_or_name(who: For, missing: &[&Need]) -> Result<()> {
     if can_install() {
         let packages: Vec<_> = missing.iter().map(|need| need.package).collect();
         println!("setup: installing {} with apt", packages.join(", "));

@@ -2,9 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 const SECRET: &str = "0123456789abcdefghijklmnopqrstuv";
 const BODY: &str =
@@ -13,14 +14,15 @@ const BODY: &str =
 struct Receiver {
     program: Child,
     port: u16,
+    _seen: tempfile::TempDir,
 }
 
 impl Receiver {
+    /// Starts a program that says its port.
     fn start(interpreter: &str, file: &str) -> Self {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/receivers").join(file);
-        let mut program = Command::new(interpreter)
-            .arg(file)
-            .env("ZORIO_WEBHOOK_SECRET", SECRET)
+        let seen = tempfile::tempdir().unwrap();
+        let mut program = command(interpreter, seen.path())
+            .arg(receivers().join(file))
             .env("PORT", "0")
             .stdout(Stdio::piped())
             .spawn()
@@ -28,7 +30,25 @@ impl Receiver {
         let mut line = String::new();
         BufReader::new(program.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim_end().strip_prefix("listening on port ").unwrap().parse().unwrap();
-        Self { program, port }
+        Self { program, port, _seen: seen }
+    }
+
+    /// Starts PHP's own server, which wants to be told its port.
+    fn start_php() -> Self {
+        let seen = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut php = command("php", seen.path());
+        php.args(["-q", "-S", &format!("127.0.0.1:{port}")]).arg(receivers().join("receiver.php"));
+        let program = php.stderr(Stdio::null()).spawn().unwrap();
+        let receiver = Self { program, port, _seen: seen };
+        for _ in 0..500 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return receiver;
+            }
+            #[expect(clippy::disallowed_methods, reason = "the program says nothing when it is ready")]
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("php does not listen");
     }
 
     /// Posts the body and returns the status code and what was answered.
@@ -47,6 +67,16 @@ impl Receiver {
         let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
         (status, answer)
     }
+}
+
+fn receivers() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/receivers")
+}
+
+fn command(interpreter: &str, seen: &Path) -> Command {
+    let mut command = Command::new(interpreter);
+    command.env("ZORIO_WEBHOOK_SECRET", SECRET).env("SEEN_FOLDER", seen);
+    command
 }
 
 impl Drop for Receiver {
@@ -98,4 +128,14 @@ fn the_receiver_for_node_keeps_the_rules() {
 #[test]
 fn the_receiver_for_python_keeps_the_rules() {
     keeps_the_rules(&Receiver::start("python3", "receiver.py"));
+}
+
+#[test]
+fn the_receiver_for_php_keeps_the_rules() {
+    keeps_the_rules(&Receiver::start_php());
+}
+
+#[test]
+fn the_receiver_for_ruby_keeps_the_rules() {
+    keeps_the_rules(&Receiver::start("ruby", "receiver.rb"));
 }

@@ -10,4 +10,5 @@ mod hostile;
 mod http;
 mod openapi;
 mod operations;
+mod signatures;
 mod support;
