@@ -149,6 +149,9 @@ fn webhook_settings(config: &Config) -> webhooks::Config {
         timeout: Duration::from_secs(config.webhooks.timeout_seconds),
         retry_scale: config.webhooks.retry_scale,
         slots: config.webhooks.slots,
+        pace: (config.webhooks.pace > 0).then_some(config.webhooks.pace),
+        max_age: config.webhooks.max_age_seconds.iter().map(|(n, s)| (*n, Duration::from_secs(*s))).collect(),
+        allow_http: config.webhooks.allow_http,
     }
 }
 

@@ -69,6 +69,7 @@ async fn measure(events: usize, publishers: usize) {
         name: "bench".to_owned(),
         url: format!("https://127.0.0.1:{}/", port.trim()),
         events: vec![EventName::CdrCreated],
+        ..NewWebhook::default()
     };
     hooks.create(&Principal::system(TENANT), new).await.unwrap();
     let stop = CancellationToken::new();

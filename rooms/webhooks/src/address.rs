@@ -58,6 +58,8 @@ const NAT64: (Ipv6Addr, u8) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96
 pub(crate) struct Policy {
     pub(crate) allow: Vec<IpNet>,
     pub(crate) deny: Vec<IpNet>,
+    /// Plain HTTP will do.
+    pub(crate) http: bool,
 }
 
 /// A webhook's URL that passed [`Policy::check_url`]. Only this can be sent to.
@@ -81,9 +83,11 @@ impl Policy {
             return Err("The URL may not contain blanks or control characters.");
         }
         let mut url = Url::parse(text).map_err(|_| "This is not a valid URL.")?;
-        if url.scheme() != "https" {
-            return Err("The URL must start with https://.");
-        }
+        let plain = match url.scheme() {
+            "https" => false,
+            "http" if self.http => true,
+            _ => return Err("The URL must start with https://."),
+        };
         if !url.username().is_empty() || url.password().is_some() {
             return Err("The URL may not contain a user name or password.");
         }
@@ -97,6 +101,7 @@ impl Policy {
         }
         match url.port_or_known_default() {
             Some(443) => {}
+            Some(80) if plain => {}
             Some(port) if port >= 1024 && !FORBIDDEN_PORTS.contains(&port) => {}
             _ => return Err("The URL's port is not allowed."),
         }

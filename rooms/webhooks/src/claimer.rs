@@ -11,9 +11,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use domain::{Timestamp, ids::WebhookId};
+use domain::Timestamp;
 use store::{Db, Engine, Error};
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -21,8 +24,9 @@ use crate::{
     item::Item,
     room::Room,
     store::{
-        history,
-        queue::{self, Claimed, Payload},
+        figures, history,
+        queue::{self, Claimed, Due, Payload},
+        replays,
     },
     target::Targets,
 };
@@ -33,13 +37,15 @@ const POLL: Duration = Duration::from_millis(250);
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
 /// How often a node gives its sign of life.
 const BEAT: Duration = Duration::from_secs(4);
+/// After how many signs of life it is looked for rows of nodes that nobody knows: a look at the whole queue.
+const ORPHANS: u64 = 15;
 /// How often old history is looked for.
 const CLEAN: Duration = Duration::from_secs(3600);
 /// Days that deliveries and their payloads are kept.
 pub(crate) const KEEP_DAYS: i64 = 30;
 /// Rows deleted in one transaction.
-const FORGET_BATCH: i64 = 1_000;
-/// An unleased row due for longer is reported: a live process proves nothing.
+const FORGET_BATCH: i64 = 250;
+/// A row due for longer is reported: a live process proves nothing.
 const STALE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Claimer {
@@ -55,7 +61,7 @@ impl Claimer {
     /// Takes over what former runs left, before anything new comes in. Retries until the database answers.
     pub(crate) async fn start(&self) {
         loop {
-            match self.take_over(self.db.engine() == Engine::Sqlite).await {
+            match self.take_over(self.db.engine() == Engine::Sqlite, true).await {
                 Ok(()) => break,
                 Err(error) => tracing::warn!(%error, "the delivery queue could not be taken over yet"),
             }
@@ -83,13 +89,14 @@ impl Claimer {
 
     /// Gives signs of life and takes over from nodes that give none, for ever.
     pub(crate) async fn beat(&self) {
-        loop {
+        // SQLite has one node, which looked at the start.
+        let several = self.db.engine() == Engine::Postgres;
+        for beat in 1_u64.. {
             sleep(BEAT).await;
-            if let Err(error) = self.take_over(false).await {
+            if let Err(error) = self.take_over(false, several && beat.is_multiple_of(ORPHANS)).await {
                 tracing::warn!(%error, "the sign of life could not be written");
             }
             self.targets.tidy();
-            metrics::gauge!("webhooks_in_memory").set(self.room.held() as f64);
         }
     }
 
@@ -111,25 +118,34 @@ impl Claimer {
         tx.commit().await
     }
 
-    /// Deletes deliveries and events older than 30 days.
+    /// Deletes deliveries, attempts and events older than 30 days: whole partitions where there are some, otherwise in
+    /// batches that leave the writer free for as long as they held it.
     pub(crate) async fn forget(&self) -> Result<(), Error> {
         let before = self.db.now().day() - KEEP_DAYS;
         let first = Timestamp::from_millis(before.saturating_mul(86_400_000));
         store::ensure_partitions(&self.db).await?;
-        store::drop_partitions(&self.db, "delivery", first).await?;
-        store::drop_partitions(&self.db, "event", first).await?;
+        for table in ["delivery", "delivery_attempt", "event"] {
+            store::drop_partitions(&self.db, table, first).await?;
+        }
+        let mut tx = self.db.begin_any_tenant().await?;
+        figures::any_tenant_forget(&mut tx).await?;
+        replays::any_tenant_forget(&mut tx, first).await?;
+        tx.commit().await?;
         loop {
+            let start = Instant::now();
             let mut tx = self.db.begin_any_tenant().await?;
             let deliveries = history::any_tenant_forget_deliveries(&mut tx, before, FORGET_BATCH).await?;
+            let attempts = history::any_tenant_forget_attempts(&mut tx, before, FORGET_BATCH).await?;
             let events = history::any_tenant_forget_events(&mut tx, before, FORGET_BATCH).await?;
             tx.commit().await?;
-            if deliveries.max(events) < FORGET_BATCH.unsigned_abs() {
+            if deliveries.max(attempts).max(events) < FORGET_BATCH.unsigned_abs() {
                 return Ok(());
             }
+            sleep(start.elapsed()).await;
         }
     }
 
-    async fn take_over(&self, alone: bool) -> Result<(), Error> {
+    async fn take_over(&self, alone: bool, orphans: bool) -> Result<(), Error> {
         let mut tx = self.db.begin_any_tenant().await?;
         let now = tx.now();
         let node = self.db.node();
@@ -140,6 +156,10 @@ impl Claimer {
             let rows = queue::any_tenant_free_node(&mut tx, &dead).await?;
             queue::any_tenant_forget_node(&mut tx, &dead).await?;
             tracing::info!(node = dead, rows, "took over the deliveries of a node that is gone");
+        }
+        if orphans {
+            // Written by a node in the moment when it left.
+            queue::any_tenant_free_orphans(&mut tx).await?;
         }
         tx.commit().await
     }
@@ -155,29 +175,42 @@ impl Claimer {
         drop(tx);
         self.watch(&due, now);
         for (id, ticket) in tickets {
-            if !due.iter().any(|(webhook, _)| *webhook == id) {
+            if !due.iter().any(|row| row.webhook_id == id) {
                 self.room.drained(id, &ticket);
             }
         }
         let mut more = false;
-        for (webhook, _) in due {
-            more |= self.claim(webhook).await?;
+        for row in due {
+            more |= self.claim(&row).await?;
         }
         Ok(more)
     }
 
-    /// Reports the age of the oldest row that is due and that nobody has.
-    fn watch(&self, due: &[(WebhookId, Timestamp)], now: Timestamp) {
-        let age = due.iter().map(|(_, since)| now.since(*since)).max().unwrap_or_default();
+    /// Reports the age of what has been due longest, in the database and in memory: a live process proves nothing.
+    fn watch(&self, due: &[Due], now: Timestamp) {
+        let held = self.room.oldest();
+        let waiting = due.iter().map(|row| (row.webhook_id, row.since)).chain(held);
+        let oldest = waiting.min_by_key(|(_, since)| *since);
+        let age = oldest.map(|(_, since)| now.since(since)).unwrap_or_default();
         metrics::gauge!("webhooks_oldest_due_seconds").set(age.as_secs_f64());
         let last = self.reported.load(Ordering::Relaxed);
-        if age > STALE && now.since(Timestamp::from_millis(last)) > STALE {
+        if age > STALE
+            && now.since(Timestamp::from_millis(last)) > STALE
+            && let Some((webhook, _)) = oldest
+        {
             self.reported.store(now.millis(), Ordering::Relaxed);
-            tracing::warn!(seconds = age.as_secs(), webhooks = due.len(), "due deliveries wait in the database");
+            tracing::warn!(
+                seconds = age.as_secs(),
+                webhook.id = %webhook,
+                in_database = due.len(),
+                in_memory = self.room.held(),
+                "deliveries are late"
+            );
         }
     }
 
-    async fn claim(&self, webhook: WebhookId) -> Result<bool, Error> {
+    async fn claim(&self, due: &Due) -> Result<bool, Error> {
+        let webhook = due.webhook_id;
         let (limit, ticket) = self.room.before_claim(webhook);
         if limit == 0 {
             return Ok(false);
@@ -192,7 +225,7 @@ impl Claimer {
             .map(|payload| (payload.id, payload))
             .collect();
         let full = rows.len() == limit;
-        let items: Vec<_> = rows.into_iter().map(|row| self.item(row, &payloads)).collect();
+        let items: Vec<_> = rows.into_iter().map(|row| self.item(row, due, &payloads)).collect();
         tx.commit().await?;
         if !items.is_empty() && driver.send(Input::Items(items)).await.is_err() {
             return Ok(false);
@@ -204,21 +237,25 @@ impl Claimer {
         Ok(full)
     }
 
-    fn item(&self, row: Claimed, payloads: &HashMap<Uuid, Payload>) -> Item {
+    fn item(&self, row: Claimed, due: &Due, payloads: &HashMap<Uuid, Payload>) -> Item {
         let payload = payloads.get(&row.event_id);
         Item {
             event_id: row.event_id,
             webhook: row.webhook_id,
             tenant: row.tenant_id,
+            kind: due.kind,
             day: row.day,
             version: row.version,
             attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX - 1),
+            replay: row.replay,
             due_at: row.due_at,
             created_at: row.created_at,
             call: payload.and_then(|payload| payload.call_uuid),
             event: Cow::Owned(payload.map_or_else(String::new, |payload| payload.name.clone())),
             body: payload.map(|payload| Bytes::from(payload.body.clone())),
-            seat: self.room.seat(row.webhook_id),
+            pace: due.pace.and_then(|pace| u32::try_from(pace).ok()),
+            asked: None,
+            seat: Some(self.room.seat(row.webhook_id)),
         }
     }
 }

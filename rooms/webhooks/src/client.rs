@@ -1,6 +1,12 @@
 //! One exchange with a receiver: a signed POST and its answer, within one deadline.
 
-use std::{error::Error as StdError, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    error::Error as StdError,
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, header};
@@ -15,19 +21,20 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::{
-    Error,
-    address::Policy,
-    dial::{Connector, DialError, Dialer, Resolver, Uses},
+    Error, authority,
+    dial::{Connector, DialError, Dialer, Uses},
+    kind::Kind,
     model::Failure,
 };
 
-/// Bytes of an answer that are read; a longer one is cut off with its connection.
-const READ_LIMIT: usize = 64 * 1024;
-/// Bytes of an answer that are kept.
-pub(crate) const KEEP_LIMIT: usize = 16 * 1024;
+/// Bytes of an answer's body that are read and kept; a longer one is cut off with its connection.
+pub(crate) const BODY_LIMIT: usize = 16 * 1024;
+/// Bytes of an answer's head, and of what is read at once.
+const HEAD_LIMIT: usize = 32 * 1024;
 /// Header fields of an answer.
 const HEADER_LIMIT: usize = 100;
 /// Idle connections kept per receiver: as many as may be busy at once.
@@ -38,11 +45,26 @@ const STALE_WITHIN: Duration = Duration::from_secs(1);
 const USER_AGENT: HeaderValue = HeaderValue::from_static("Zorio-Webhooks/1.0");
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
-/// The shared client. Cheap to clone.
+/// How often a connection that is used is asked for a sign of life, and how long that may take. HTTP/2 only: many
+/// requests share one connection there, and each would time out on one that is dead.
+const PING: Duration = Duration::from_secs(2);
+const PONG: Duration = Duration::from_secs(2);
+/// How long the client of an authority is kept without use.
+const CLIENT_MEMORY: Duration = Duration::from_secs(60);
+
+/// The shared client, with its connections. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Client {
     http: legacy::Client<Connector, Full<Bytes>>,
     timeout: Duration,
+}
+
+/// One client for all, and one for each certificate authority that webhooks brought along.
+pub(crate) struct Clients {
+    dialer: Dialer,
+    timeout: Duration,
+    common: Client,
+    own: Mutex<HashMap<[u8; 32], (Client, std::time::Instant)>>,
 }
 
 /// What came of one attempt.
@@ -61,26 +83,45 @@ pub(crate) struct Post {
     pub(crate) url: http::Uri,
     pub(crate) headers: [(&'static str, String); 7],
     pub(crate) body: Bytes,
+    pub(crate) kind: Kind,
+}
+
+impl Clients {
+    pub(crate) fn open(dialer: Dialer, ca_file: Option<&Path>, timeout: Duration) -> Result<Self, Error> {
+        let common = Client::open(dialer.clone(), usual(roots(ca_file)?)?, timeout);
+        Ok(Self { dialer, timeout, common, own: Mutex::default() })
+    }
+
+    /// Returns the client that trusts these authorities alone, or the usual ones if there are none.
+    pub(crate) fn for_authority(&self, pem: Option<&str>) -> Result<Client, &'static str> {
+        let Some(pem) = pem else { return Ok(self.common.clone()) };
+        let now = Instant::now().into_std();
+        let name = Sha256::digest(pem.as_bytes()).into();
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((client, used)) = own.get_mut(&name) {
+            *used = now;
+            return Ok(client.clone());
+        }
+        let client = Client::open(self.dialer.clone(), authority::tls(pem)?, self.timeout);
+        own.insert(name, (client.clone(), now));
+        Ok(client)
+    }
+
+    /// Forgets clients that nobody asked for lately.
+    pub(crate) fn tidy(&self, now: std::time::Instant) {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.retain(|_, (_, used)| now.saturating_duration_since(*used) < CLIENT_MEMORY);
+    }
 }
 
 impl Client {
-    pub(crate) fn open(
-        policy: Arc<Policy>,
-        resolver: Resolver,
-        ca_file: Option<&Path>,
-        timeout: Duration,
-    ) -> Result<Self, Error> {
-        let mut tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::Config(error.to_string()))?
-            .with_root_certificates(roots(ca_file)?)
-            .with_no_client_auth();
-        tls.enable_sni = true;
+    fn open(dialer: Dialer, tls: ClientConfig, timeout: Duration) -> Self {
         let https = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
-            .https_only()
-            .enable_http1()
-            .wrap_connector(Dialer { policy, resolver });
+            // Plain HTTP is refused where URLs are checked, unless the operator of the host allows it.
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(dialer);
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
@@ -89,9 +130,13 @@ impl Client {
             // As the documentation spells them: some receivers compare names byte by byte.
             .http1_title_case_headers(true)
             .http1_max_headers(HEADER_LIMIT)
-            .http1_max_buf_size(READ_LIMIT)
+            .http1_max_buf_size(HEAD_LIMIT)
+            .http2_max_header_list_size(16 * 1024)
+            .http2_initial_stream_window_size(64 * 1024)
+            .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(PONG)
             .build(Connector { https, timeout });
-        Ok(Self { http, timeout })
+        Self { http, timeout }
     }
 
     /// Posts once and reads the answer, within the deadline in all. Never follows a redirect.
@@ -119,7 +164,7 @@ impl Client {
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let body = read(response.into_body()).await?;
         Ok(Exchange {
-            result: if status.is_success() { Ok(()) } else { Err(Failure::Status) },
+            result: if post.kind.is_success(status) { Ok(()) } else { Err(Failure::Status) },
             status: Some(status.as_u16()),
             retry_after,
             body,
@@ -170,19 +215,15 @@ impl Exchange {
     }
 }
 
-/// Reads up to the limit and keeps the beginning.
+/// Reads up to the limit; what comes after it stays where it is, and the connection is given up.
 async fn read(mut body: Incoming) -> Result<Vec<u8>, Failure> {
     let mut kept = BytesMut::new();
-    let mut read = 0;
-    while let Some(frame) = body.frame().await {
+    while kept.len() < BODY_LIMIT
+        && let Some(frame) = body.frame().await
+    {
         let Ok(frame) = frame else { return Err(Failure::Reset) };
         let Ok(data) = frame.into_data() else { continue };
-        read += data.len();
-        let room = KEEP_LIMIT - kept.len();
-        kept.extend_from_slice(&data[..data.len().min(room)]);
-        if read >= READ_LIMIT {
-            break;
-        }
+        kept.extend_from_slice(&data[..data.len().min(BODY_LIMIT - kept.len())]);
     }
     Ok(kept.into())
 }
@@ -200,6 +241,14 @@ fn classify(error: &legacy::Error) -> Failure {
         cause = error.source();
     }
     Failure::Reset
+}
+
+fn usual(roots: RootCertStore) -> Result<ClientConfig, Error> {
+    Ok(ClientConfig::builder_with_provider(authority::provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Config(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }
 
 /// Returns the host's certificate authorities, or the built-in ones if it has none, and those of the extra file.

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use domain::EventName;
 use ipnet::IpNet;
 
 use crate::Error;
@@ -21,6 +22,12 @@ pub struct Config {
     pub retry_scale: f64,
     /// Attempts under way at once.
     pub slots: usize,
+    /// Attempts a second of a webhook that has no limit of its own; `None` is no limit.
+    pub pace: Option<u32>,
+    /// How old an event may be at its first attempt; later it is recorded as expired.
+    pub max_age: Vec<(EventName, Duration)>,
+    /// Whether URLs may be `http://`: for receivers behind a network of one's own, and to try things out.
+    pub allow_http: bool,
 }
 
 impl Default for Config {
@@ -32,6 +39,9 @@ impl Default for Config {
             timeout: Duration::from_secs(5),
             retry_scale: 1.0,
             slots: 512,
+            pace: None,
+            max_age: vec![(EventName::CallRinging, Duration::from_secs(600))],
+            allow_http: false,
         }
     }
 }
@@ -40,6 +50,9 @@ impl Config {
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.timeout.is_zero() || !(self.retry_scale > 0.0 && self.retry_scale <= 100.0) {
             return Err(Error::Config("timeout and retry_scale must be positive".to_owned()));
+        }
+        if self.pace == Some(0) {
+            return Err(Error::Config("pace must be positive".to_owned()));
         }
         Ok(())
     }

@@ -2,29 +2,34 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use domain::ids::WebhookId;
+use domain::{EventName, Timestamp, ids::WebhookId};
 use futures_util::FutureExt as _;
 use store::Db;
 use tokio::{
     sync::mpsc,
     task::JoinSet,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    client::{Client, Exchange, Post},
+    client::{Exchange, Post},
     item::{Finished, Item, Outcome},
     lanes::{Health, Lanes},
     model::Failure,
+    room::Room,
     target::{Found, Target, Targets},
 };
 
 /// How long an attempt waits before it asks the database again.
 const DATABASE_WAIT: Duration = Duration::from_millis(500);
+/// How often it is noted what has waited longest.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub(crate) enum Input {
     Items(Vec<Item>),
+    /// Somebody waits for the answer: it goes out at once, past the lanes.
+    Now(Box<Item>),
     /// The webhook is not active any more: give back what waits.
     Drain(WebhookId),
 }
@@ -32,8 +37,8 @@ pub(crate) enum Input {
 /// What an attempt needs.
 pub(crate) struct Context {
     pub(crate) db: Db,
-    pub(crate) client: Client,
     pub(crate) targets: Arc<Targets>,
+    pub(crate) max_age: Vec<(EventName, Duration)>,
 }
 
 pub(crate) struct Driver {
@@ -41,6 +46,7 @@ pub(crate) struct Driver {
     pub(crate) lanes: Lanes<Item>,
     pub(crate) inbox: mpsc::Receiver<Input>,
     pub(crate) results: mpsc::Sender<Finished>,
+    pub(crate) room: Arc<Room>,
 }
 
 impl Driver {
@@ -48,9 +54,12 @@ impl Driver {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut tasks = JoinSet::new();
         let mut inputs = Vec::new();
+        let mut looking = interval(LOOK);
+        looking.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !stop.is_cancelled() {
-            while let Some(item) = self.lanes.next() {
-                tasks.spawn(attempt(Arc::clone(&self.context), item));
+            let now = Instant::now().into_std();
+            while let Some(item) = self.lanes.next(now) {
+                tasks.spawn(attempt(Arc::clone(&self.context), item, Way::Lane));
             }
             metrics::gauge!("webhooks_in_flight").set(self.lanes.in_flight() as f64);
             let timeout = self.lanes.next_timeout().map(Instant::from_std);
@@ -61,7 +70,9 @@ impl Driver {
                         break;
                     }
                     for input in inputs.drain(..) {
-                        self.take(input).await;
+                        if let Some(item) = self.take(input).await {
+                            tasks.spawn(attempt(Arc::clone(&self.context), item, Way::Past));
+                        }
                     }
                 }
                 Some(done) = tasks.join_next() => {
@@ -73,11 +84,14 @@ impl Driver {
                 () = sleep_until(timeout.unwrap_or_else(Instant::now)), if timeout.is_some() => {
                     self.lanes.handle_timeout(Instant::now().into_std());
                 }
+                _ = looking.tick() => self.room.set_oldest(self.lanes.oldest()),
             }
         }
         self.inbox.close();
         while let Some(input) = self.inbox.recv().await {
-            self.take(input).await;
+            if let Some(item) = self.take(input).await {
+                self.give_back(item).await;
+            }
         }
         while let Some(done) = tasks.join_next().await {
             self.finish(done).await;
@@ -87,22 +101,33 @@ impl Driver {
         }
     }
 
-    async fn take(&mut self, input: Input) {
+    /// Returns what is to be sent at once.
+    async fn take(&mut self, input: Input) -> Option<Item> {
         match input {
             Input::Items(items) => items.into_iter().for_each(|item| self.lanes.push(item)),
+            Input::Now(item) => return Some(*item),
             Input::Drain(webhook) => {
                 for item in self.lanes.drain(webhook) {
                     self.give_back(item).await;
                 }
             }
         }
+        None
     }
 
-    async fn finish(&mut self, done: Result<Finished, tokio::task::JoinError>) {
+    async fn finish(&mut self, done: Result<(Finished, Way), tokio::task::JoinError>) {
         // A panic is caught inside the task; a task is aborted only together with this loop.
-        let Ok(done) = done else { return };
-        let health = health(&done.outcome);
-        self.lanes.finish(&done.item, health, Instant::now().into_std());
+        let Ok((mut done, way)) = done else { return };
+        if way == Way::Lane {
+            let health = health(&done.outcome);
+            self.lanes.finish(&done.item, health, Instant::now().into_std());
+        }
+        if let Some(asked) = done.item.asked.take()
+            && let Outcome::Attempted(exchange) = &done.outcome
+        {
+            // An error only says that nobody waits any more.
+            asked.send(exchange.clone()).ok();
+        }
         self.results.send(done).await.ok();
     }
 
@@ -110,6 +135,13 @@ impl Driver {
         let at = self.context.db.now();
         self.results.send(Finished { item, outcome: Outcome::Returned, at }).await.ok();
     }
+}
+
+/// How an item came to be attempted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Lane,
+    Past,
 }
 
 fn health(outcome: &Outcome) -> Health {
@@ -120,21 +152,26 @@ fn health(outcome: &Outcome) -> Health {
             Err(_) if exchange.answered() => Health::Refusing,
             Err(_) => Health::Unreachable,
         },
-        Outcome::Returned | Outcome::Dropped => Health::Unknown,
+        Outcome::Returned | Outcome::Dropped | Outcome::Expired => Health::Unknown,
     }
 }
 
-async fn attempt(context: Arc<Context>, item: Item) -> Finished {
+async fn attempt(context: Arc<Context>, item: Item, way: Way) -> (Finished, Way) {
     let at = context.db.now();
-    let outcome = AssertUnwindSafe(send(&context, &item)).catch_unwind().await.unwrap_or_else(|_| {
+    let outcome = AssertUnwindSafe(send(&context, &item, at)).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(webhook.id = %item.webhook, "an attempt panicked");
         Outcome::Attempted(Exchange::failed(Failure::Reset))
     });
-    Finished { item, outcome, at }
+    (Finished { item, outcome, at }, way)
 }
 
-async fn send(context: &Context, item: &Item) -> Outcome {
+async fn send(context: &Context, item: &Item, now: Timestamp) -> Outcome {
     let Some(body) = &item.body else { return Outcome::Dropped };
+    let first = item.attempt == 0 && !item.replay;
+    let limit = item.kind.max_age(&item.event, first, &context.max_age);
+    if limit.is_some_and(|limit| now.since(item.created_at) > limit) {
+        return Outcome::Expired;
+    }
     let found = loop {
         match context.targets.find(item.webhook, item.version).await {
             Ok(found) => break found,
@@ -147,7 +184,7 @@ async fn send(context: &Context, item: &Item) -> Outcome {
     match found {
         Found::Target(target) => {
             let post = sign(context, item, &target, body.clone());
-            Outcome::Attempted(context.client.post(&post).await)
+            Outcome::Attempted(target.client.post(&post).await)
         }
         Found::Unusable(failure) => Outcome::Attempted(Exchange::failed(failure)),
         Found::Inactive => Outcome::Returned,
@@ -167,5 +204,5 @@ fn sign(context: &Context, item: &Item, target: &Target, body: bytes::Bytes) -> 
         ("webhook-timestamp", seconds.to_string()),
         ("webhook-signature", target.key.standard_signature(delivery, seconds, &body)),
     ];
-    Post { url: target.url.clone(), headers, body }
+    Post { url: target.url.clone(), headers, body, kind: item.kind }
 }

@@ -4,28 +4,42 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use domain::{CallId, TenantId, Timestamp, ids::WebhookId};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::{client::Exchange, lanes::Task, room::Seat, sign::delivery_id};
+use crate::{
+    client::Exchange,
+    kind::Kind,
+    lanes::{Lane, Task},
+    room::Seat,
+    sign::delivery_id,
+};
 
 pub(crate) struct Item {
     pub(crate) event_id: Uuid,
     pub(crate) webhook: WebhookId,
     pub(crate) tenant: TenantId,
+    pub(crate) kind: Kind,
     pub(crate) day: i64,
     /// The webhook's version when the event was queued: a cached older one must not be used.
     pub(crate) version: i64,
     /// Attempts made.
     pub(crate) attempt: u32,
+    /// Sent again by an operator.
+    pub(crate) replay: bool,
     pub(crate) due_at: Timestamp,
     pub(crate) created_at: Timestamp,
     pub(crate) call: Option<CallId>,
     pub(crate) event: Cow<'static, str>,
     /// The envelope; `None` if its event is gone.
     pub(crate) body: Option<Bytes>,
-    /// Its end frees the place.
+    /// The webhook's limit of attempts a second.
+    pub(crate) pace: Option<u32>,
+    /// Somebody who waits for the answer.
+    pub(crate) asked: Option<oneshot::Sender<Exchange>>,
+    /// Its end frees the place; what somebody waits for has none.
     #[expect(dead_code, reason = "held for its drop")]
-    pub(crate) seat: Seat,
+    pub(crate) seat: Option<Seat>,
 }
 
 /// What became of an item.
@@ -43,6 +57,8 @@ pub(crate) enum Outcome {
     Returned,
     /// The webhook or the event is gone.
     Dropped,
+    /// It is too old to be worth anything.
+    Expired,
 }
 
 impl Item {
@@ -64,7 +80,19 @@ impl Task for Item {
         self.call
     }
 
-    fn is_retry(&self) -> bool {
-        self.attempt > 0
+    fn lane(&self) -> Lane {
+        match self {
+            Self { attempt: 1.., .. } => Lane::Retry,
+            Self { replay: true, .. } => Lane::Replay,
+            Self { .. } => Lane::First,
+        }
+    }
+
+    fn pace(&self) -> Option<u32> {
+        self.pace
+    }
+
+    fn since(&self) -> Timestamp {
+        self.due_at
     }
 }

@@ -1,33 +1,46 @@
 //! Who is served next: a machine without IO.
 //!
 //! ```text
-//! push ─▶ endpoint: first ─┐                    ┌─ cap: 8 at the start, +1 per success, halved on a timeout, 4..64
-//!                retries ──┴▶ ready ring ─ next ┤  retries take at most a quarter of it
-//!         call busy? waits behind it            └─ broken off 10 times in a row? closed for a while
-//! finish ◀───────────────────────────────────────
+//! push ─▶ endpoint: first ──┐                    ┌─ cap: 8 at the start, +1 per success, halved on a timeout, 4..64
+//!                replays ───┤                    ├─ retries and replays take at most a quarter of it
+//!                retries ───┴▶ ready ring ─ next ┤─ pace: so many a second
+//!         call busy? waits behind it             └─ no answer ten times in a row, or to 14 of 20? closed for a while
+//! finish ◀────────────────────────────────────────
 //! ```
 //!
 //! Every endpoint gets its turn in a ring, so a thousand waiting deliveries of one delay another's single one by one.
 
+mod endpoint;
+
 use std::{
-    collections::{HashMap, VecDeque},
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
-use domain::{CallId, TenantId, ids::WebhookId};
+use domain::{CallId, TenantId, Timestamp, ids::WebhookId};
 
-const CAP_START: usize = 8;
-const CAP_MIN: usize = 4;
-const CAP_MAX: usize = 64;
-/// Failures without any answer, in a row, after which an endpoint is left alone for a while.
-const BREAK_AFTER: u32 = 10;
+use self::endpoint::{Endpoint, Readiness};
 
 /// What is delivered, as far as fairness and order need to know it.
 pub(crate) trait Task {
     fn webhook(&self) -> WebhookId;
     fn tenant(&self) -> TenantId;
     fn call(&self) -> Option<CallId>;
-    fn is_retry(&self) -> bool;
+    fn lane(&self) -> Lane;
+    /// Attempts a second that its webhook allows.
+    fn pace(&self) -> Option<u32>;
+    /// Since when it has been due.
+    fn since(&self) -> Timestamp;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// What happens now. In the order of each call.
+    First,
+    /// What an operator sends again. In the order of each call.
+    Replay,
+    Retry,
 }
 
 /// How an attempt ended, as far as the endpoint's health is concerned.
@@ -44,61 +57,40 @@ pub(crate) enum Health {
     Unknown,
 }
 
+/// How the lanes are shared out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shares {
+    /// Attempts under way at once.
+    pub(crate) slots: usize,
+    /// How long an endpoint that does not answer is left alone.
+    pub(crate) rest: Duration,
+    /// Attempts a second of an endpoint that has no limit of its own.
+    pub(crate) pace: Option<u32>,
+}
+
 pub(crate) struct Lanes<T> {
     endpoints: HashMap<WebhookId, Endpoint<T>>,
     /// Endpoints that may have something to start.
     ready: VecDeque<WebhookId>,
     /// Endpoints that wait only because their account has its share.
     starved: Vec<WebhookId>,
+    /// When endpoints that rest or keep a pace are to be looked at again.
+    alarms: BinaryHeap<Reverse<(Instant, WebhookId)>>,
     busy: HashMap<TenantId, usize>,
     in_flight: usize,
-    /// How many endpoints are closed: the common none is told without a look at each.
-    closed: usize,
-    slots: usize,
-    rest: Duration,
-}
-
-struct Endpoint<T> {
-    first: VecDeque<T>,
-    retries: VecDeque<T>,
-    /// Calls with a delivery under way, and what waits behind it.
-    calls: HashMap<CallId, VecDeque<T>>,
-    in_flight: usize,
-    retrying: usize,
-    cap: usize,
-    unanswered: u32,
-    closed_until: Option<Instant>,
-    queued: bool,
-}
-
-impl<T> Default for Endpoint<T> {
-    fn default() -> Self {
-        Self {
-            first: VecDeque::new(),
-            retries: VecDeque::new(),
-            calls: HashMap::new(),
-            in_flight: 0,
-            retrying: 0,
-            cap: CAP_START,
-            unanswered: 0,
-            closed_until: None,
-            queued: false,
-        }
-    }
+    shares: Shares,
 }
 
 impl<T: Task> Lanes<T> {
-    /// Serves at most `slots` at once; an endpoint that does not answer is left alone for `rest`.
-    pub(crate) fn new(slots: usize, rest: Duration) -> Self {
+    pub(crate) fn new(shares: Shares) -> Self {
         Self {
             endpoints: HashMap::new(),
             ready: VecDeque::new(),
             starved: Vec::new(),
+            alarms: BinaryHeap::new(),
             busy: HashMap::new(),
             in_flight: 0,
-            closed: 0,
-            slots: slots.max(4),
-            rest,
+            shares: Shares { slots: shares.slots.max(4), ..shares },
         }
     }
 
@@ -109,29 +101,31 @@ impl<T: Task> Lanes<T> {
     pub(crate) fn push(&mut self, task: T) {
         let id = task.webhook();
         let endpoint = self.endpoints.entry(id).or_default();
-        // Also behind a busy call's: only `take` moves it there, after all that came before it.
-        let lane = if task.is_retry() { &mut endpoint.retries } else { &mut endpoint.first };
-        lane.push_back(task);
+        endpoint.push(task, self.shares.pace);
         self.enqueue(id);
     }
 
     /// Returns what to start now; call it until it returns `None`.
-    pub(crate) fn next(&mut self) -> Option<T> {
-        while self.in_flight < self.slots {
+    pub(crate) fn next(&mut self, now: Instant) -> Option<T> {
+        while self.in_flight < self.shares.slots {
             let id = self.ready.pop_front()?;
             let Some(endpoint) = self.endpoints.get_mut(&id) else { continue };
             endpoint.queued = false;
+            if let Readiness::NotBefore(at) = endpoint.readiness(now) {
+                self.set_alarm(id, at);
+                continue;
+            }
             let Some(task) = endpoint.take() else { continue };
             let busy = self.busy.entry(task.tenant()).or_default();
             // An account's share is a quarter of all slots, enforced only once half of them are taken.
-            if self.in_flight >= self.slots / 2 && *busy >= self.slots / 4 {
+            if self.in_flight >= self.shares.slots / 2 && *busy >= self.shares.slots / 4 {
                 endpoint.put_back(task);
                 self.starved.push(id);
                 continue;
             }
             *busy += 1;
             self.in_flight += 1;
-            endpoint.start(&task);
+            endpoint.start(&task, now);
             self.enqueue(id);
             return Some(task);
         }
@@ -149,10 +143,8 @@ impl<T: Task> Lanes<T> {
         }
         let id = task.webhook();
         if let Some(endpoint) = self.endpoints.get_mut(&id) {
-            let was_open = endpoint.closed_until.is_none();
-            endpoint.finish(task, health, now + self.rest);
-            self.closed += usize::from(was_open && endpoint.closed_until.is_some());
-            if endpoint.is_idle() {
+            endpoint.finish(task, health, now + self.shares.rest);
+            if endpoint.is_idle(now) {
                 self.endpoints.remove(&id);
             }
         }
@@ -162,42 +154,39 @@ impl<T: Task> Lanes<T> {
         }
     }
 
-    /// Opens the endpoints whose rest is over.
+    /// Looks again at the endpoints whose time has come.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if self.closed == 0 {
-            return;
-        }
-        let rested = |endpoint: &Endpoint<T>| endpoint.closed_until.is_some_and(|until| until <= now);
-        let ids: Vec<_> = self.endpoints.iter().filter(|(_, e)| rested(e)).map(|(id, _)| *id).collect();
-        for id in ids {
+        while let Some(Reverse((at, id))) = self.alarms.peek().copied()
+            && at <= now
+        {
+            self.alarms.pop();
             if let Some(endpoint) = self.endpoints.get_mut(&id) {
-                endpoint.closed_until = None;
-                self.closed -= 1;
+                endpoint.alarm = None;
+                if endpoint.is_idle(now) {
+                    self.endpoints.remove(&id);
+                }
             }
             self.enqueue(id);
         }
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        if self.closed == 0 {
-            return None;
-        }
-        self.endpoints.values().filter_map(|endpoint| endpoint.closed_until).min()
+        self.alarms.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Returns since when each webhook's oldest waiting task has been due.
+    pub(crate) fn oldest(&self) -> HashMap<WebhookId, Timestamp> {
+        self.endpoints.iter().filter_map(|(id, endpoint)| Some((*id, endpoint.oldest()?))).collect()
     }
 
     /// Takes everything out that waits for a webhook.
     pub(crate) fn drain(&mut self, webhook: WebhookId) -> Vec<T> {
-        let Some(endpoint) = self.endpoints.get_mut(&webhook) else { return Vec::new() };
-        let mut tasks: Vec<T> = endpoint.calls.values_mut().flat_map(std::mem::take).collect();
-        tasks.extend(endpoint.first.drain(..));
-        tasks.extend(endpoint.retries.drain(..));
-        tasks
+        self.endpoints.get_mut(&webhook).map(Endpoint::drain).unwrap_or_default()
     }
 
     /// Takes everything out that waits.
     pub(crate) fn drain_all(&mut self) -> Vec<T> {
-        let ids: Vec<_> = self.endpoints.keys().copied().collect();
-        ids.into_iter().flat_map(|id| self.drain(id)).collect()
+        self.endpoints.values_mut().flat_map(Endpoint::drain).collect()
     }
 
     fn enqueue(&mut self, id: WebhookId) {
@@ -209,88 +198,15 @@ impl<T: Task> Lanes<T> {
             self.ready.push_back(id);
         }
     }
-}
 
-impl<T: Task> Endpoint<T> {
-    fn may_start(&self) -> bool {
-        let room = self.in_flight < self.cap && self.closed_until.is_none();
-        room && (!self.first.is_empty() || (!self.retries.is_empty() && self.retrying < self.retry_cap()))
-    }
-
-    const fn retry_cap(&self) -> usize {
-        self.cap / 4
-    }
-
-    /// Takes the next task; those whose call is busy step behind it.
-    fn take(&mut self) -> Option<T> {
-        if !self.may_start() {
-            return None;
-        }
-        if self.retrying < self.retry_cap()
-            && let Some(task) = self.retries.pop_front()
+    /// One alarm for each endpoint: what comes later than the one that is set is set when that one rings.
+    fn set_alarm(&mut self, id: WebhookId, at: Instant) {
+        if let Some(endpoint) = self.endpoints.get_mut(&id)
+            && endpoint.alarm.is_none_or(|set| at < set)
         {
-            return Some(task);
+            endpoint.alarm = Some(at);
+            self.alarms.push(Reverse((at, id)));
         }
-        while let Some(task) = self.first.pop_front() {
-            match task.call().and_then(|call| self.calls.get_mut(&call)) {
-                Some(behind) => behind.push_back(task),
-                None => return Some(task),
-            }
-        }
-        None
-    }
-
-    fn put_back(&mut self, task: T) {
-        if task.is_retry() {
-            self.retries.push_front(task);
-        } else {
-            self.first.push_front(task);
-        }
-    }
-
-    fn start(&mut self, task: &T) {
-        self.in_flight += 1;
-        if task.is_retry() {
-            self.retrying += 1;
-        } else if let Some(call) = task.call() {
-            self.calls.entry(call).or_default();
-        }
-    }
-
-    fn finish(&mut self, task: &T, health: Health, rested: Instant) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        if task.is_retry() {
-            self.retrying = self.retrying.saturating_sub(1);
-        } else if let Some(behind) = task.call().and_then(|call| self.calls.remove(&call)) {
-            behind.into_iter().rev().for_each(|task| self.first.push_front(task));
-        }
-        match health {
-            Health::Good => {
-                self.cap = (self.cap + 1).min(CAP_MAX);
-                self.unanswered = 0;
-            }
-            Health::Refusing => self.unanswered = 0,
-            Health::Timeout => {
-                self.cap = (self.cap / 2).max(CAP_MIN);
-                self.unanswered += 1;
-            }
-            Health::Unreachable => self.unanswered += 1,
-            Health::Unknown => {}
-        }
-        if self.unanswered >= BREAK_AFTER && matches!(health, Health::Timeout | Health::Unreachable) {
-            self.cap = CAP_MIN;
-            self.closed_until = Some(rested);
-        }
-    }
-
-    /// Returns whether nothing is remembered of it that matters.
-    fn is_idle(&self) -> bool {
-        self.in_flight == 0
-            && self.first.is_empty()
-            && self.retries.is_empty()
-            && self.calls.is_empty()
-            && self.unanswered == 0
-            && self.cap == CAP_START
     }
 }
 

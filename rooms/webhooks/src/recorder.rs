@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use domain::{Principal, TenantId, Timestamp, ids::WebhookId, retry};
+use domain::{Principal, TenantId, Timestamp, ids::WebhookId};
+use http::StatusCode;
 use store::{Db, Tx};
 use tokio::sync::mpsc;
 
@@ -16,10 +17,14 @@ use crate::{
     client::{Exchange, retry_after},
     driver::Input,
     item::{Finished, Outcome},
-    model::{DeliveryStatus, Status},
+    kind::Kind,
+    model::DeliveryStatus,
+    notice::{Notice, Notices},
+    pulse::{Beat, Pulse},
     store::{
         history::{self, Attempt, Record},
-        queue, webhooks,
+        queue,
+        webhooks::{self, Count},
     },
     target::Targets,
 };
@@ -37,6 +42,8 @@ pub(crate) struct Recorder {
     pub(crate) driver: mpsc::WeakSender<Input>,
     pub(crate) results: mpsc::Receiver<Finished>,
     pub(crate) retry_scale: f64,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) notices: Notices,
 }
 
 impl Recorder {
@@ -69,29 +76,30 @@ impl Recorder {
         for finished in batch {
             plan.add(finished, now, self.retry_scale);
         }
+        let counts = plan.counted();
         let mut tx = self.db.begin_any_tenant().await?;
         for records in plan.rounds {
+            history::any_tenant_write_attempts(&mut tx, &records).await?;
             history::any_tenant_write(&mut tx, records).await?;
         }
         queue::any_tenant_delete(&mut tx, self.db.node(), &plan.done).await?;
         queue::any_tenant_release(&mut tx, self.db.node(), &plan.released).await?;
-        for (webhook, tally) in plan.tallies {
-            self.count(&mut tx, webhook, &tally).await?;
+        for (webhook, tenant, failures) in webhooks::any_tenant_count_failures(&mut tx, &counts).await? {
+            if failures >= SUSPEND_AFTER {
+                let reason = format!("{failures} events in a row could not be delivered");
+                self.suspend(&mut tx, tenant, webhook, failures, reason).await?;
+            }
+        }
+        for (webhook, tenant) in plan.gone {
+            let reason = "the receiver answered 410: it wants nothing more".to_owned();
+            self.suspend(&mut tx, tenant, webhook, 0, reason).await?;
         }
         tx.commit().await?;
         for (result, count) in plan.counts {
             metrics::counter!("webhooks_attempts_total", "result" => result).increment(count);
         }
+        self.pulse.add(plan.beats);
         Ok(())
-    }
-
-    /// Counts dead letters in a row and suspends at the limit.
-    async fn count(&self, tx: &mut Tx, webhook: WebhookId, tally: &Tally) -> Result<(), store::Error> {
-        let counted = webhooks::any_tenant_count_failures(tx, webhook, tally.succeeded, tally.dead).await?;
-        let Some((tenant, failures)) = counted.filter(|(_, failures)| *failures >= SUSPEND_AFTER) else {
-            return Ok(());
-        };
-        self.suspend(tx, tenant, webhook, failures).await
     }
 
     async fn suspend(
@@ -100,21 +108,23 @@ impl Recorder {
         tenant: TenantId,
         webhook: WebhookId,
         failures: i64,
+        reason: String,
     ) -> Result<(), store::Error> {
-        let reason = format!("{failures} events in a row could not be delivered");
-        webhooks::set_status(tx, tenant, webhook, Status::Suspended, Some(&reason)).await?;
+        let Some(name) = webhooks::any_tenant_suspend(tx, webhook, &reason).await? else { return Ok(()) };
         let target = format!("webhook:{webhook}");
-        let detail = serde_json::json!({ "failed_in_row": failures });
+        let detail = serde_json::json!({ "failed_in_row": failures, "reason": reason });
         store::audit(tx, &Principal::system(tenant), "webhook.suspend", &target, detail).await?;
-        let (targets, driver) = (Arc::clone(&self.targets), self.driver.clone());
+        let (targets, driver, notices) = (Arc::clone(&self.targets), self.driver.clone(), self.notices.clone());
+        let at = tx.now();
         tx.after_commit(move || {
-            tracing::warn!(webhook.id = %webhook, tenant.id = %tenant, failures, "a webhook was suspended");
+            tracing::warn!(webhook.id = %webhook, tenant.id = %tenant, reason, "a webhook was suspended");
             metrics::counter!("webhooks_suspended_total").increment(1);
             targets.forget(webhook);
             // Without it each waiting delivery finds the webhook inactive by itself.
             if let Some(driver) = driver.upgrade() {
                 driver.try_send(Input::Drain(webhook)).ok();
             }
+            notices.tell(Notice::Suspended { tenant, webhook, name, reason, at });
         });
         Ok(())
     }
@@ -129,14 +139,17 @@ struct Plan {
     done: Vec<queue::Key>,
     released: Vec<(queue::Key, i64, Timestamp)>,
     tallies: HashMap<WebhookId, Tally>,
+    /// Webhooks whose receiver answered 410.
+    gone: HashMap<WebhookId, TenantId>,
+    beats: HashMap<WebhookId, Beat>,
     counts: HashMap<&'static str, u64>,
 }
 
-/// A webhook's results of a batch, in their order.
-#[derive(Default)]
+/// What a batch says about a webhook's failures in a row.
+#[derive(Clone, Copy, Default)]
 struct Tally {
-    /// A success came before the dead letters that are counted.
     succeeded: bool,
+    /// Dead letters since the last success, if there was one.
     dead: i64,
 }
 
@@ -154,9 +167,15 @@ impl Plan {
                 self.done.push(key);
                 return;
             }
+            Outcome::Expired => {
+                self.done.push(key);
+                *self.counts.entry("expired").or_default() += 1;
+                self.record(record(finished, None, DeliveryStatus::Expired, None));
+                return;
+            }
         };
         let attempt = item.attempt + 1;
-        let next = next_attempt(exchange, attempt, now, retry_scale);
+        let next = next_attempt(item.kind, exchange, attempt, now, retry_scale);
         let (status, counted) = match (exchange.result, next) {
             (Ok(()), _) => (DeliveryStatus::Delivered, "delivered"),
             (Err(failure), Some(_)) => (DeliveryStatus::Failed, failure.as_str()),
@@ -167,13 +186,47 @@ impl Plan {
             Some(due) => self.released.push((key, attempt.into(), due)),
             None => self.done.push(key),
         }
+        self.tally(finished, exchange, status);
+        metrics::histogram!("webhooks_attempt_seconds").record(exchange.duration.as_secs_f64());
+        self.record(record(finished, Some(exchange), status, next));
+    }
+
+    fn tally(&mut self, finished: &Finished, exchange: &Exchange, status: DeliveryStatus) {
+        let item = &finished.item;
+        let beat = self.beats.entry(item.webhook).or_insert_with(|| Beat::none(item.tenant));
+        match exchange.result {
+            Ok(()) => {
+                beat.delivered += 1;
+                beat.success_at = beat.success_at.max(Some(finished.at));
+            }
+            Err(_) => {
+                beat.failed += 1;
+                beat.failure_at = beat.failure_at.max(Some(finished.at));
+            }
+        }
+        beat.dead += i64::from(status == DeliveryStatus::Deadletter);
+        if !item.kind.suspends() {
+            return;
+        }
+        if exchange.status == Some(StatusCode::GONE.as_u16()) {
+            self.gone.insert(item.webhook, item.tenant);
+        }
         let tally = self.tallies.entry(item.webhook).or_default();
         match status {
             DeliveryStatus::Delivered => *tally = Tally { succeeded: true, dead: 0 },
             DeliveryStatus::Deadletter => tally.dead += 1,
             _ => {}
         }
-        self.record(record(finished, exchange, status, next));
+    }
+
+    /// Returns what there is to count, in one order for every node: rows are locked in it.
+    fn counted(&self) -> Vec<Count> {
+        let told = self.tallies.iter().filter(|(_, tally)| tally.succeeded || tally.dead > 0);
+        let mut counts: Vec<_> = told
+            .map(|(webhook, tally)| Count { webhook: *webhook, succeeded: tally.succeeded, dead: tally.dead })
+            .collect();
+        counts.sort_unstable_by_key(|count| count.webhook);
+        counts
     }
 
     fn record(&mut self, record: Record) {
@@ -188,9 +241,8 @@ impl Plan {
     }
 }
 
-fn record(finished: &Finished, exchange: &Exchange, status: DeliveryStatus, next: Option<Timestamp>) -> Record {
+fn record(finished: &Finished, exchange: Option<&Exchange>, status: DeliveryStatus, next: Option<Timestamp>) -> Record {
     let item = &finished.item;
-    metrics::histogram!("webhooks_attempt_seconds").record(exchange.duration.as_secs_f64());
     Record {
         day: item.day,
         id: item.delivery(),
@@ -200,7 +252,7 @@ fn record(finished: &Finished, exchange: &Exchange, status: DeliveryStatus, next
         event: item.event.to_string(),
         status,
         created_at: item.created_at,
-        attempt: Some(Attempt {
+        attempt: exchange.map(|exchange| Attempt {
             at: finished.at,
             duration_ms: i64::try_from(exchange.duration.as_millis()).unwrap_or(i64::MAX),
             response_status: exchange.status,
@@ -212,9 +264,8 @@ fn record(finished: &Finished, exchange: &Exchange, status: DeliveryStatus, next
 }
 
 /// Returns when the next attempt is due; `None` after success and after the last one.
-fn next_attempt(exchange: &Exchange, attempt: u32, now: Timestamp, retry_scale: f64) -> Option<Timestamp> {
+fn next_attempt(kind: Kind, exchange: &Exchange, attempt: u32, now: Timestamp, retry_scale: f64) -> Option<Timestamp> {
     exchange.result.err()?;
-    let scheduled = retry::wait_before(attempt, None, rand::random())?.mul_f64(retry_scale);
-    let asked = exchange.retry_after.as_deref().and_then(|text| retry_after(text, now)).unwrap_or_default();
-    Some(now.after(scheduled.max(asked.min(retry::RETRY_AFTER_LIMIT))))
+    let asked = exchange.retry_after.as_deref().and_then(|text| retry_after(text, now));
+    Some(now.after(kind.wait_before(attempt, asked, rand::random(), retry_scale)?))
 }

@@ -8,19 +8,23 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use domain::ids::WebhookId;
+use domain::{Timestamp, ids::WebhookId};
 use tokio::sync::Notify;
 
 /// Deliveries in memory, all webhooks together.
 pub(crate) const TOTAL: usize = 16_384;
 /// Deliveries in memory of one webhook.
 const PER_WEBHOOK: usize = if cfg!(test) { 64 } else { 2_048 };
+/// A webhook may take this part of what is free: the more crowds there are, the less each gets, and a newcomer always
+/// finds something.
+const FREE_SHARE: usize = 4;
 /// Rows claimed at once.
 const CLAIM_LIMIT: usize = 256;
 
 #[derive(Default)]
 pub(crate) struct Room {
     inner: Mutex<Inner>,
+    oldest: Mutex<HashMap<WebhookId, Timestamp>>,
     /// Wakes the claimer: something was written that nobody has.
     pub(crate) unleased: Notify,
 }
@@ -76,11 +80,12 @@ impl Room {
     /// Returns a seat for a new delivery, `None` if it has to wait in the database.
     pub(crate) fn admit(self: &Arc<Self>, webhook: WebhookId) -> Option<Seat> {
         let mut inner = self.lock();
-        if !inner.open || inner.total >= TOTAL {
+        let limit = inner.limit();
+        if !inner.open {
             return None;
         }
         let share = inner.shares.entry(webhook).or_default();
-        if share.spilled || share.held >= PER_WEBHOOK {
+        if share.spilled || share.held >= limit {
             return None;
         }
         share.held += 1;
@@ -109,9 +114,9 @@ impl Room {
     /// Returns how many rows of a webhook may be claimed now, and what to hand to [`Self::claimed`] afterwards.
     pub(crate) fn before_claim(&self, webhook: WebhookId) -> (usize, Ticket) {
         let mut inner = self.lock();
-        let total = TOTAL.saturating_sub(inner.total);
+        let limit = inner.limit();
         let share = inner.shares.entry(webhook).or_default();
-        let room = PER_WEBHOOK.saturating_sub(share.held).min(total).min(CLAIM_LIMIT);
+        let room = limit.saturating_sub(share.held).min(CLAIM_LIMIT);
         (room, Ticket { spills: share.spills, clean: share.spilling == 0 })
     }
 
@@ -136,6 +141,15 @@ impl Room {
         self.lock().total
     }
 
+    /// Notes since when each webhook's oldest delivery in memory has been due.
+    pub(crate) fn set_oldest(&self, oldest: HashMap<WebhookId, Timestamp>) {
+        *self.oldest.lock().unwrap_or_else(PoisonError::into_inner) = oldest;
+    }
+
+    pub(crate) fn oldest(&self) -> HashMap<WebhookId, Timestamp> {
+        self.oldest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn tidy(inner: &mut Inner, webhook: WebhookId) {
         if inner.shares.get(&webhook).is_some_and(|s| s.held == 0 && s.spilling == 0 && !s.spilled) {
             inner.shares.remove(&webhook);
@@ -144,6 +158,13 @@ impl Room {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// How many one webhook may hold now.
+    fn limit(&self) -> usize {
+        PER_WEBHOOK.min(TOTAL.saturating_sub(self.total).div_ceil(FREE_SHARE))
     }
 }
 

@@ -4,19 +4,23 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use bus::{BoxFuture, Subscriber};
 use bytes::Bytes;
-use domain::{Event, TenantId, ids::WebhookId};
+use domain::{CallId, Event, EventName, TenantId, ids::WebhookId};
 use store::{Error, Tx};
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use crate::{
     driver::Input,
+    filter::{EventFilter, Traits},
     item::Item,
-    model::DeliveryStatus,
-    room::{Room, Spill},
+    kind::Kind,
+    model::{DeliveryStatus, Status},
+    room::{Room, Seat, Spill},
     sign::delivery_id,
     store::{
         history::{self, Record},
         queue::{self, Queued},
+        webhooks::{self, Subscription},
     },
 };
 
@@ -25,6 +29,38 @@ pub(crate) struct Producer {
     pub(crate) node: String,
     pub(crate) room: Arc<Room>,
     pub(crate) inbox: mpsc::Sender<Input>,
+}
+
+/// Something to be told that is no event of the catalogue, with a body of its own.
+pub(crate) struct Parcel {
+    pub(crate) id: Uuid,
+    /// `X-Zorio-Event`, and what the history calls it.
+    pub(crate) name: &'static str,
+    pub(crate) call: Option<CallId>,
+    /// The body, byte for byte.
+    pub(crate) body: String,
+}
+
+/// What is delivered to whom.
+struct Pair<'a> {
+    letter: Letter<'a>,
+    to: &'a Subscription,
+}
+
+/// What is delivered, event or parcel.
+#[derive(Clone)]
+struct Letter<'a> {
+    id: Uuid,
+    day: i64,
+    name: &'static str,
+    call: Option<CallId>,
+    text: Text<'a>,
+}
+
+#[derive(Clone)]
+enum Text<'a> {
+    Event(&'a Event),
+    Own(&'a str),
 }
 
 impl Subscriber for Producer {
@@ -41,98 +77,138 @@ impl Subscriber for Producer {
 }
 
 impl Producer {
+    /// The subscriptions are read in the event's transaction: a webhook that was committed before misses nothing.
     async fn queue(&self, tx: &mut Tx, tenant: TenantId, events: &[Event]) -> Result<(), Error> {
-        let node = self.room.is_open().then_some(self.node.as_str());
-        let mut queued = queue::insert(tx, tenant, events, node).await?;
-        if queued.is_empty() {
-            return Ok(());
-        }
-        // `returning` promises no order; the events' is the order of what happened.
-        let places: HashMap<_, _> = events.iter().enumerate().map(|(place, event)| (event.id, place)).collect();
-        queued.sort_by_key(|row| places.get(&row.event_id).copied());
-        let (mut held, mut items, mut left) = (Vec::new(), Vec::new(), Vec::new());
-        for row in queued {
-            let Some(event) = places.get(&row.event_id).and_then(|place| events.get(*place)) else { continue };
-            if row.held {
-                held.push((event, row.webhook_id));
-            } else if let (Some(_), Some(seat)) = (node, self.room.admit(row.webhook_id)) {
-                items.push(item(tx, event, &row, seat));
-            } else {
-                left.push((row.event_id, row.webhook_id));
+        let mut names: Vec<EventName> = events.iter().map(|event| event.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        let subscriptions = webhooks::subscriptions(tx, tenant, &names).await?;
+        let filters: Vec<_> = subscriptions.iter().map(|s| EventFilter::from_stored(s.filter.as_deref())).collect();
+        let mut pairs = Vec::new();
+        for event in events {
+            let asked = subscriptions.iter().zip(&filters).filter(|(s, _)| s.event == event.name.as_str());
+            let mut traits = None;
+            for (to, filter) in asked {
+                // Only if somebody filters is the data read.
+                if filter.is_empty() || filter.passes(traits.get_or_insert_with(|| Traits::of(&event.data))) {
+                    pairs.push(Pair { letter: Letter::event(event), to });
+                }
             }
         }
-        if !held.is_empty() {
-            skip(tx, tenant, &held).await?;
-        }
-        self.leave(tx, left, node).await?;
-        if !items.is_empty() {
-            let inbox = self.inbox.clone();
-            tx.after_commit(move || {
-                // Never full: there are fewer seats than places. Closed: the next start takes the rows over.
-                if inbox.try_send(Input::Items(items)).is_err() {
-                    tracing::warn!("deliveries were not handed over and wait for the next start");
-                }
-            });
-        }
-        Ok(())
+        self.hand_over(tx, tenant, pairs).await
     }
 
-    /// Leaves rows for the claimer.
-    async fn leave(&self, tx: &mut Tx, left: Vec<queue::Key>, node: Option<&str>) -> Result<(), Error> {
-        if left.is_empty() {
+    /// Queues something with a body of its own for the account's webhooks of a kind, whatever they subscribed to.
+    pub(crate) async fn post(&self, tx: &mut Tx, tenant: TenantId, kind: Kind, parcel: Parcel) -> Result<(), Error> {
+        let subscriptions = webhooks::of_kind(tx, tenant, kind).await?;
+        if subscriptions.is_empty() {
             return Ok(());
         }
-        if let Some(node) = node {
-            let now = tx.now();
-            let rows: Vec<_> = left.iter().map(|key| (*key, 0, now)).collect();
-            queue::any_tenant_release(tx, node, &rows).await?;
+        queue::insert_parcel(tx, tenant, &parcel).await?;
+        let day = tx.now().day();
+        let Parcel { id, name, call, body } = &parcel;
+        let letter = Letter { id: *id, day, name, call: *call, text: Text::Own(body) };
+        let pairs = subscriptions.iter().map(|to| Pair { letter: letter.clone(), to }).collect();
+        self.hand_over(tx, tenant, pairs).await
+    }
+
+    /// Writes the pairs into the queue, or into the history if their webhook is not active, and takes as many into
+    /// memory as there is room for.
+    async fn hand_over(&self, tx: &mut Tx, tenant: TenantId, pairs: Vec<Pair<'_>>) -> Result<(), Error> {
+        if pairs.is_empty() {
+            return Ok(());
         }
+        let (mut skipped, mut rows, mut items) = (Vec::new(), Vec::with_capacity(pairs.len()), Vec::new());
         let mut spills: HashMap<WebhookId, Spill> = HashMap::new();
-        for (_, webhook) in left {
-            spills.entry(webhook).or_insert_with(|| self.room.spill(webhook));
+        let mut bodies: HashMap<Uuid, Bytes> = HashMap::new();
+        for Pair { letter, to } in &pairs {
+            if to.status != Status::Active {
+                skipped.push(skip(tx, tenant, letter, to.webhook_id));
+                continue;
+            }
+            let seat = self.room.admit(to.webhook_id);
+            rows.push(Queued {
+                event_id: letter.id,
+                webhook: to.webhook_id,
+                day: letter.day,
+                version: to.version,
+                leased: seat.is_some(),
+            });
+            match seat {
+                Some(seat) => {
+                    let body = bodies.entry(letter.id).or_insert_with(|| letter.body()).clone();
+                    items.push(item(tx, tenant, letter, to, body, seat));
+                }
+                None => {
+                    spills.entry(to.webhook_id).or_insert_with(|| self.room.spill(to.webhook_id));
+                }
+            }
         }
-        tx.after_commit(move || drop(spills));
+        if !skipped.is_empty() {
+            history::any_tenant_write(tx, skipped).await?;
+        }
+        if !rows.is_empty() {
+            queue::insert(tx, tenant, &self.node, &rows).await?;
+        }
+        let inbox = self.inbox.clone();
+        tx.after_commit(move || {
+            drop(spills);
+            // Never full: there are fewer seats than places. Closed: the next start takes the rows over.
+            if !items.is_empty() && inbox.try_send(Input::Items(items)).is_err() {
+                tracing::warn!("deliveries were not handed over and wait for the next start");
+            }
+        });
         Ok(())
     }
 }
 
-fn item(tx: &Tx, event: &Event, row: &Queued, seat: crate::room::Seat) -> Item {
-    Item {
-        event_id: event.id,
-        webhook: row.webhook_id,
-        tenant: event.tenant,
-        day: event.at.day(),
-        version: row.version,
-        attempt: 0,
-        due_at: tx.now(),
-        created_at: tx.now(),
-        call: event.call,
-        event: Cow::Borrowed(event.name.as_str()),
-        body: Some(Bytes::from(event.body())),
-        seat,
+impl<'a> Letter<'a> {
+    fn event(event: &'a Event) -> Self {
+        let name = event.name.as_str();
+        Self { id: event.id, day: event.at.day(), name, call: event.call, text: Text::Event(event) }
+    }
+
+    fn body(&self) -> Bytes {
+        match self.text {
+            Text::Event(event) => Bytes::from(event.body()),
+            Text::Own(body) => Bytes::copy_from_slice(body.as_bytes()),
+        }
     }
 }
 
-/// Records deliveries of webhooks that are not active, for a later replay.
-async fn skip(tx: &mut Tx, tenant: TenantId, held: &[(&Event, WebhookId)]) -> Result<(), Error> {
-    let keys: Vec<_> = held.iter().map(|(event, webhook)| (event.id, *webhook)).collect();
-    queue::delete_held(tx, tenant, &keys).await?;
-    let created_at = tx.now();
-    let records = held
-        .iter()
-        .map(|(event, webhook)| Record {
-            day: event.at.day(),
-            id: delivery_id(event.id, *webhook),
-            tenant,
-            webhook: *webhook,
-            event_id: event.id,
-            event: event.name.as_str().to_owned(),
-            status: DeliveryStatus::Skipped,
-            created_at,
-            attempt: None,
-            next_attempt_at: None,
-        })
-        .collect();
-    history::any_tenant_write(tx, records).await?;
-    Ok(())
+fn item(tx: &Tx, tenant: TenantId, letter: &Letter<'_>, to: &Subscription, body: Bytes, seat: Seat) -> Item {
+    Item {
+        event_id: letter.id,
+        webhook: to.webhook_id,
+        tenant,
+        kind: to.kind,
+        day: letter.day,
+        version: to.version,
+        attempt: 0,
+        replay: false,
+        due_at: tx.now(),
+        created_at: tx.now(),
+        call: letter.call,
+        event: Cow::Borrowed(letter.name),
+        body: Some(body),
+        pace: to.pace.and_then(|pace| u32::try_from(pace).ok()),
+        asked: None,
+        seat: Some(seat),
+    }
+}
+
+/// A delivery of a webhook that is not active, for a later replay.
+fn skip(tx: &Tx, tenant: TenantId, letter: &Letter<'_>, webhook: WebhookId) -> Record {
+    Record {
+        day: letter.day,
+        id: delivery_id(letter.id, webhook),
+        tenant,
+        webhook,
+        event_id: letter.id,
+        event: letter.name.to_owned(),
+        status: DeliveryStatus::Skipped,
+        created_at: tx.now(),
+        attempt: None,
+        next_attempt_at: None,
+    }
 }

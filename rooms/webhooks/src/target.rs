@@ -11,6 +11,7 @@ use store::{Db, Secrets};
 
 use crate::{
     address::Policy,
+    client::{Client, Clients},
     model::{Failure, Status},
     sign::{Key, Secret},
     store::webhooks,
@@ -23,6 +24,7 @@ pub(crate) struct Targets {
     pub(crate) db: Db,
     pub(crate) secrets: Secrets,
     pub(crate) policy: Arc<Policy>,
+    pub(crate) clients: Clients,
     pub(crate) cache: Mutex<HashMap<WebhookId, Cached>>,
 }
 
@@ -45,6 +47,7 @@ pub(crate) enum Found {
 pub(crate) struct Target {
     pub(crate) url: http::Uri,
     pub(crate) key: Key,
+    pub(crate) client: Client,
 }
 
 impl Targets {
@@ -75,6 +78,7 @@ impl Targets {
     pub(crate) fn tidy(&self) {
         let now = tokio::time::Instant::now().into_std();
         self.lock().retain(|_, cached| now.duration_since(cached.since) < MEMORY);
+        self.clients.tidy(now);
     }
 
     fn open(&self, id: WebhookId, row: &webhooks::Target) -> Found {
@@ -84,9 +88,13 @@ impl Targets {
         let Some(url) = self.policy.check_url(&row.url).ok().and_then(|url| url.as_str().parse().ok()) else {
             return Found::Unusable(Failure::Blocked);
         };
+        // What was stored was checked; a certificate that is not understood any more is not trusted.
+        let Ok(client) = self.clients.for_authority(row.authority.as_deref()) else {
+            return Found::Unusable(Failure::Tls);
+        };
         match self.secrets.unseal(row.tenant_id, &context(id), &row.secret) {
             Ok(secret) => match Secret::from_stored(&secret) {
-                Some(secret) => Found::Target(Arc::new(Target { url, key: secret.key() })),
+                Some(secret) => Found::Target(Arc::new(Target { url, key: secret.key(), client })),
                 None => Found::Unusable(Failure::Reset),
             },
             Err(error) => {

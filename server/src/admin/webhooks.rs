@@ -53,7 +53,7 @@ pub(super) enum DeliveryCommand {
         /// Only of this webhook.
         #[arg(long)]
         webhook: Option<i64>,
-        /// pending, delivered, failed, deadletter or skipped.
+        /// pending, delivered, failed, deadletter, skipped or expired.
         #[arg(long, value_parser = status)]
         status: Option<DeliveryStatus>,
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=200))]
@@ -67,7 +67,12 @@ pub(super) async fn webhook(rooms: &Rooms, who: &Principal, command: &WebhookCom
     let webhooks = &rooms.webhooks;
     match command {
         WebhookCommand::Create { url, events, name } => {
-            let new = NewWebhook { name: name.clone(), url: url.clone(), events: events.clone() };
+            let new = NewWebhook {
+                name: name.clone(),
+                url: url.clone(),
+                events: events.clone(),
+                ..NewWebhook::default()
+            };
             let created = webhooks.create(who, new).await?;
             let mut body = webhook_body(&created.webhook);
             body["secret"] = json!(created.secret.reveal());
@@ -78,7 +83,7 @@ pub(super) async fn webhook(rooms: &Rooms, who: &Principal, command: &WebhookCom
         WebhookCommand::Update { id, url, events, name } => {
             let events = (!events.is_empty()).then(|| events.clone());
             ensure!(url.is_some() || name.is_some() || events.is_some(), "nothing to change: --url, --events, --name");
-            let change = Change { name: name.clone(), url: url.clone(), events };
+            let change = Change { name: name.clone(), url: url.clone(), events, ..Change::default() };
             Ok(webhook_body(&webhooks.change(who, WebhookId(*id), change).await?))
         }
         WebhookCommand::Pause { id } => {
@@ -98,8 +103,15 @@ pub(super) async fn webhook(rooms: &Rooms, who: &Principal, command: &WebhookCom
             Ok(json!({"id": id, "deleted": true}))
         }
         WebhookCommand::Test { id } => {
-            let delivery = webhooks.test(who, WebhookId(*id)).await?;
-            Ok(json!({"id": id, "delivery": delivery}))
+            let tested = webhooks.test(who, WebhookId(*id)).await?;
+            let answer = tested.answer.as_ref();
+            Ok(json!({
+                "id": id,
+                "delivery": tested.delivery,
+                "response_status": answer.and_then(|answer| answer.status),
+                "error": answer.and_then(|answer| answer.error).map(|failure| failure.as_str()),
+                "duration_ms": answer.map(|answer| answer.duration_ms),
+            }))
         }
     }
 }
@@ -107,7 +119,8 @@ pub(super) async fn webhook(rooms: &Rooms, who: &Principal, command: &WebhookCom
 pub(super) async fn delivery(rooms: &Rooms, who: &Principal, command: &DeliveryCommand) -> anyhow::Result<Value> {
     match command {
         DeliveryCommand::List { webhook, status, limit } => {
-            let filter = Filter { webhook: webhook.map(WebhookId), status: *status, before: None, limit: *limit };
+            let filter =
+                Filter { webhook: webhook.map(WebhookId), status: *status, limit: *limit, ..Filter::default() };
             let found = rooms.webhooks.deliveries(who.tenant, &filter).await?;
             Ok(found.iter().map(delivery_body).collect())
         }
@@ -128,7 +141,7 @@ fn event(text: &str) -> Result<EventName, String> {
 }
 
 fn status(text: &str) -> Result<DeliveryStatus, String> {
-    DeliveryStatus::parse(text).ok_or_else(|| "pending, delivered, failed, deadletter or skipped".to_owned())
+    DeliveryStatus::parse(text).ok_or_else(|| "pending, delivered, failed, deadletter, skipped or expired".to_owned())
 }
 
 fn webhook_body(webhook: &Webhook) -> Value {

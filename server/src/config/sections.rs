@@ -1,6 +1,7 @@
 //! One struct per section; `config.default.toml` says what each key means.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
     path::PathBuf,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use domain::EventName;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
 use store::DatabaseUrl;
@@ -82,6 +84,8 @@ pub struct Sip {
     pub max_expires_seconds: u32,
     pub stranger_rate: u32,
     pub stranger_burst: u32,
+    pub guesses_per_source: u32,
+    pub guess_window_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -127,6 +131,9 @@ pub struct Webhooks {
     pub timeout_seconds: u64,
     pub retry_scale: f64,
     pub slots: usize,
+    pub pace: u32,
+    pub max_age_seconds: BTreeMap<EventName, u64>,
+    pub allow_http: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -173,7 +173,12 @@ async fn furnish(app: &App, carrier: SocketAddr, hook: &str) -> anyhow::Result<S
     };
     let trunk = trunks::create(&rooms.desk, &who, trunk).await?;
     routes::create(&rooms.desk, &who, RouteKind::Default { trunk: trunk.id }, 0).await?;
-    let new = NewWebhook { name: "Sandbox CRM".to_owned(), url: hook.to_owned(), events: EVENTS.to_vec() };
+    let new = NewWebhook {
+        name: "Sandbox CRM".to_owned(),
+        url: hook.to_owned(),
+        events: EVENTS.to_vec(),
+        ..NewWebhook::default()
+    };
     Ok(rooms.webhooks.create(&who, new).await?.secret.reveal().to_owned())
 }
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn allowing(networks: &[&str]) -> Policy {
-    Policy { allow: networks.iter().map(|n| n.parse().unwrap()).collect(), deny: Vec::new() }
+    Policy { allow: networks.iter().map(|n| n.parse().unwrap()).collect(), deny: Vec::new(), http: false }
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn an_operator_may_open_a_network_and_close_his_own_address() {
     assert!(policy.check("::ffff:127.0.0.1".parse().unwrap()).is_ok());
     assert!(policy.check("10.1.2.3".parse().unwrap()).is_ok());
     assert!(policy.check("10.2.2.3".parse().unwrap()).is_err());
-    let own = Policy { allow: Vec::new(), deny: vec!["8.8.4.4/32".parse().unwrap()] };
+    let own = Policy { allow: Vec::new(), deny: vec!["8.8.4.4/32".parse().unwrap()], http: false };
     assert!(own.check("8.8.4.4".parse().unwrap()).is_err());
     assert!(own.check("::ffff:8.8.4.4".parse().unwrap()).is_err());
 }

@@ -8,7 +8,8 @@ struct Fake {
     webhook: i64,
     tenant: i64,
     call: Option<u8>,
-    retry: bool,
+    lane: Lane,
+    pace: Option<u32>,
     number: usize,
 }
 
@@ -22,19 +23,33 @@ impl Task for Fake {
     fn call(&self) -> Option<CallId> {
         self.call.map(|call| CallId(Uuid::from_u128(call.into())))
     }
-    fn is_retry(&self) -> bool {
-        self.retry
+    fn lane(&self) -> Lane {
+        self.lane
+    }
+    fn pace(&self) -> Option<u32> {
+        self.pace
+    }
+    fn since(&self) -> Timestamp {
+        Timestamp(i64::try_from(self.number).unwrap())
     }
 }
 
 const REST: Duration = Duration::from_secs(30);
 
 fn fake(webhook: i64, number: usize) -> Fake {
-    Fake { webhook, tenant: webhook, call: None, retry: false, number }
+    Fake { webhook, tenant: webhook, call: None, lane: Lane::First, pace: None, number }
+}
+
+fn start_at(lanes: &mut Lanes<Fake>, now: Instant) -> Vec<Fake> {
+    std::iter::from_fn(|| lanes.next(now)).collect()
+}
+
+fn lanes(slots: usize) -> Lanes<Fake> {
+    Lanes::new(Shares { slots, rest: REST, pace: None })
 }
 
 fn start_all(lanes: &mut Lanes<Fake>) -> Vec<Fake> {
-    std::iter::from_fn(|| lanes.next()).collect()
+    start_at(lanes, now())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test needs some point in time")]
@@ -44,7 +59,7 @@ fn now() -> Instant {
 
 #[test]
 fn an_endpoint_starts_with_eight_and_earns_more() {
-    let mut lanes = Lanes::new(1_000, REST);
+    let mut lanes = lanes(1_000);
     (0..200).for_each(|number| lanes.push(fake(1, number)));
     let mut under_way = start_all(&mut lanes);
     assert_eq!(under_way.len(), 8);
@@ -62,7 +77,7 @@ fn an_endpoint_starts_with_eight_and_earns_more() {
 
 #[test]
 fn a_timeout_halves_the_cap_but_never_below_four() {
-    let mut lanes = Lanes::new(1_000, REST);
+    let mut lanes = lanes(1_000);
     (0..200).for_each(|number| lanes.push(fake(1, number)));
     let mut under_way = start_all(&mut lanes);
     for _ in 0..8 {
@@ -74,16 +89,16 @@ fn a_timeout_halves_the_cap_but_never_below_four() {
 
 #[test]
 fn a_crowd_at_one_endpoint_delays_another_by_one_turn() {
-    let mut lanes = Lanes::new(1_000, REST);
+    let mut lanes = lanes(1_000);
     (0..10_000).for_each(|number| lanes.push(fake(1, number)));
     lanes.push(fake(2, 0));
-    let started: Vec<_> = (0..2).filter_map(|_| lanes.next()).map(|task| task.webhook).collect();
+    let started: Vec<_> = (0..2).filter_map(|_| lanes.next(now())).map(|task| task.webhook).collect();
     assert_eq!(started, [1, 2]);
 }
 
 #[test]
 fn an_account_takes_more_than_its_share_only_while_nobody_else_wants_it() {
-    let mut lanes = Lanes::new(16, REST);
+    let mut lanes = lanes(16);
     for webhook in 0..10 {
         (0..8).for_each(|number| lanes.push(Fake { tenant: 1, ..fake(webhook, number) }));
     }
@@ -97,18 +112,18 @@ fn an_account_takes_more_than_its_share_only_while_nobody_else_wants_it() {
 
 #[test]
 fn retries_take_a_quarter_and_first_attempts_pass_them() {
-    let mut lanes = Lanes::new(1_000, REST);
-    (0..50).for_each(|number| lanes.push(Fake { retry: true, ..fake(1, number) }));
+    let mut lanes = lanes(1_000);
+    (0..50).for_each(|number| lanes.push(Fake { lane: Lane::Retry, ..fake(1, number) }));
     assert_eq!(start_all(&mut lanes).len(), 2);
     (0..50).for_each(|number| lanes.push(fake(1, number)));
     let started = start_all(&mut lanes);
     assert_eq!(started.len(), 6);
-    assert!(started.iter().all(|task| !task.retry));
+    assert!(started.iter().all(|task| task.lane == Lane::First));
 }
 
 #[test]
 fn events_of_one_call_go_one_after_the_other() {
-    let mut lanes = Lanes::new(1_000, REST);
+    let mut lanes = lanes(1_000);
     (0..3).for_each(|number| lanes.push(Fake { call: Some(1), ..fake(1, number) }));
     lanes.push(Fake { call: Some(2), ..fake(1, 9) });
     let started = start_all(&mut lanes);
@@ -126,7 +141,7 @@ fn events_of_one_call_go_one_after_the_other() {
 
 #[test]
 fn an_endpoint_that_never_answers_is_left_alone_for_a_while_and_probed_then() {
-    let mut lanes = Lanes::new(1_000, REST);
+    let mut lanes = lanes(1_000);
     let start = now();
     (0..200).for_each(|number| lanes.push(fake(1, number)));
     let mut under_way = start_all(&mut lanes);
@@ -140,18 +155,18 @@ fn an_endpoint_that_never_answers_is_left_alone_for_a_while_and_probed_then() {
     assert_eq!(start_all(&mut lanes).len(), 0);
     assert_eq!(lanes.next_timeout(), Some(start + REST));
     lanes.handle_timeout(start + REST);
-    let probes = start_all(&mut lanes);
+    let probes = start_at(&mut lanes, start + REST);
     assert_eq!(probes.len(), 4);
     lanes.finish(&probes[0], Health::Good, start + REST);
-    assert!(!start_all(&mut lanes).is_empty());
+    assert!(!start_at(&mut lanes, start + REST).is_empty());
 }
 
 #[test]
 fn an_endpoint_that_refuses_everything_is_not_left_alone() {
-    let mut lanes = Lanes::new(1_000, REST);
+    let mut lanes = lanes(1_000);
     (0..100).for_each(|number| lanes.push(fake(1, number)));
     let mut done = 0;
-    while let Some(task) = lanes.next() {
+    while let Some(task) = lanes.next(now()) {
         lanes.finish(&task, Health::Refusing, now());
         done += 1;
     }
@@ -161,11 +176,11 @@ fn an_endpoint_that_refuses_everything_is_not_left_alone() {
 proptest! {
     #[test]
     fn every_task_is_started_once_and_calls_keep_their_order(
-        tasks in prop::collection::vec((0_i64..4, 0_i64..3, prop::option::of(0_u8..3), any::<bool>()), 0..80),
+        tasks in prop::collection::vec((0_i64..4, 0_i64..3, prop::option::of(0_u8..3), 0_u8..3), 0..80),
         burst in 1_usize..30,
         ends in prop::collection::vec((any::<prop::sample::Index>(), 0_u8..5), 0..200),
     ) {
-        let mut lanes = Lanes::new(8, REST);
+        let mut lanes = lanes(8);
         let mut clock = now();
         let total = tasks.len();
         let mut tasks = tasks.into_iter().enumerate();
@@ -173,10 +188,11 @@ proptest! {
         let mut started: Vec<Fake> = Vec::new();
         let mut ends = ends.into_iter();
         for _ in 0..10_000 {
-            for (number, (webhook, tenant, call, retry)) in tasks.by_ref().take(burst) {
-                lanes.push(Fake { webhook, tenant, call, retry, number });
+            for (number, (webhook, tenant, call, lane)) in tasks.by_ref().take(burst) {
+                let lane = [Lane::First, Lane::Replay, Lane::Retry][usize::from(lane)];
+                lanes.push(Fake { webhook, tenant, call, lane, pace: None, number });
             }
-            while let Some(task) = lanes.next() {
+            while let Some(task) = lanes.next(clock) {
                 started.push(task.clone());
                 under_way.push(task);
             }
@@ -198,7 +214,8 @@ proptest! {
         for a in 0..started.len() {
             for b in a + 1..started.len() {
                 let (x, y) = (&started[a], &started[b]);
-                let same = x.webhook == y.webhook && x.call.is_some() && x.call == y.call && !x.retry && !y.retry;
+                let same = x.webhook == y.webhook && x.call.is_some() && x.call == y.call && x.lane == y.lane;
+                let same = same && x.lane != Lane::Retry;
                 prop_assert!(!same || x.number < y.number);
             }
         }

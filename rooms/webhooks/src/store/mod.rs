@@ -1,5 +1,7 @@
 //! Every SQL statement of the room.
 
+pub(crate) mod figures;
 pub(crate) mod history;
 pub(crate) mod queue;
+pub(crate) mod replays;
 pub(crate) mod webhooks;

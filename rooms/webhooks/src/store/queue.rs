@@ -1,16 +1,20 @@
 //! What is still to be delivered, and which node has it.
 
-use domain::{CallId, Event, TenantId, Timestamp, ids::WebhookId};
-use store::{Error, FromRow, Tx, Value, many, many_returning, sql, sql_for};
+use domain::{CallId, TenantId, Timestamp, ids::WebhookId};
+use store::{Error, FromRow, Tx, Value, insert_many, many, many_returning, sql, sql_for};
 use uuid::Uuid;
 
-/// A row that was queued just now.
-#[derive(FromRow)]
+use crate::{kind::Kind, subscriber::Parcel};
+
+/// A row to be queued.
+#[derive(Clone, Debug)]
 pub(crate) struct Queued {
     pub(crate) event_id: Uuid,
-    pub(crate) webhook_id: WebhookId,
+    pub(crate) webhook: WebhookId,
+    pub(crate) day: i64,
     pub(crate) version: i64,
-    pub(crate) held: bool,
+    /// The node that has it in memory already.
+    pub(crate) leased: bool,
 }
 
 /// A row that was claimed.
@@ -24,6 +28,16 @@ pub(crate) struct Claimed {
     pub(crate) attempt: i64,
     pub(crate) due_at: Timestamp,
     pub(crate) created_at: Timestamp,
+    pub(crate) replay: bool,
+}
+
+/// A webhook with due rows that nobody has.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Due {
+    pub(crate) webhook_id: WebhookId,
+    pub(crate) since: Timestamp,
+    pub(crate) kind: Kind,
+    pub(crate) pace: Option<i64>,
 }
 
 /// What a claimed row delivers.
@@ -38,63 +52,75 @@ pub(crate) struct Payload {
 /// A row's key, with the node that must have it.
 pub(crate) type Key = (Uuid, WebhookId);
 
-/// Queues the events for every webhook that asked for them, leased to `node` if one is given.
-/// The subscriptions are read by the same statement: a webhook that exists at the commit misses nothing.
-pub(crate) async fn insert(
-    tx: &mut Tx,
-    tenant: TenantId,
-    events: &[Event],
-    node: Option<&str>,
-) -> Result<Vec<Queued>, Error> {
+/// Queues first attempts.
+pub(crate) async fn insert(tx: &mut Tx, tenant: TenantId, node: &str, rows: &[Queued]) -> Result<u64, Error> {
     let now = tx.now();
-    let rows = events
+    let rows = rows
         .iter()
-        .map(|event| {
+        .map(|row| {
             vec![
-                Value::from(event.id),
-                Value::from(event.name.as_str()),
-                Value::from(event.at.day()),
-                Value::from(now),
-                Value::from(node),
+                Value::from(row.event_id),
+                Value::from(row.webhook),
+                Value::from(row.day),
                 Value::from(tenant),
+                Value::from(row.version),
+                Value::from(0_i64),
+                Value::from(now),
+                Value::from(now),
+                Value::from(row.leased.then_some(node)),
             ]
         })
         .collect();
-    many_returning::<Queued>(
+    insert_many(
         tx,
-        "insert into delivery_queue (event_id, webhook_id, day, tenant_id, version, held, attempt, due_at, \
-         created_at, lease_node) select e.column1, w.id, e.column3, w.tenant_id, w.version, w.status <> 'active', 0, \
-         e.column4, e.column4, e.column5 from (values",
-        ") as e join webhook_event s on s.tenant_id = e.column6 and s.event = e.column2 \
-         join webhook w on w.id = s.webhook_id returning event_id, webhook_id, version, held",
+        "insert into delivery_queue (event_id, webhook_id, day, tenant_id, version, attempt, due_at, created_at, \
+         lease_node) values",
+        "",
         rows,
     )
     .await
 }
 
-/// Queues one delivery anew: a replay or a test. It is for whoever claims it first.
-pub(crate) async fn insert_one(
+/// Queues deliveries of a webhook anew, (event, day) each. They are for whoever claims them first; what somebody has
+/// in memory is left alone.
+pub(crate) async fn requeue(
     tx: &mut Tx,
     tenant: TenantId,
     webhook: WebhookId,
-    event: Uuid,
-    day: i64,
+    events: &[(Uuid, i64)],
 ) -> Result<u64, Error> {
     let now = tx.now();
-    sql(
-        "insert into delivery_queue (event_id, webhook_id, day, tenant_id, version, held, attempt, due_at, created_at) \
-         select $1, w.id, $2, w.tenant_id, w.version, false, 0, $3, $3 from webhook w \
-         where w.tenant_id = $4 and w.id = $5 \
-         on conflict (event_id, webhook_id) do update set due_at = excluded.due_at, attempt = 0 \
-         where delivery_queue.lease_node is null",
+    let rows = events
+        .iter()
+        .map(|(event, day)| {
+            vec![Value::from(*event), Value::from(*day), Value::from(webhook), Value::from(tenant), Value::from(now)]
+        })
+        .collect();
+    insert_many(
+        tx,
+        "insert into delivery_queue (event_id, webhook_id, day, tenant_id, version, attempt, due_at, created_at, \
+         replay) select v.column1, w.id, v.column2, w.tenant_id, w.version, 0, v.column5, v.column5, true from (values",
+        ") as v join webhook w on w.id = v.column3 and w.tenant_id = v.column4 where true \
+         on conflict (event_id, webhook_id) do update set due_at = excluded.due_at, attempt = 0, replay = true, \
+         created_at = excluded.created_at where delivery_queue.lease_node is null",
+        rows,
     )
-    .bind(event)
-    .bind(day)
-    .bind(now)
-    .bind(tenant)
-    .bind(webhook)
-    .run(tx)
     .await
+}
+
+/// Writes down something that is no event of the catalogue, where the events are.
+pub(crate) async fn insert_parcel(tx: &mut Tx, tenant: TenantId, parcel: &Parcel) -> Result<u64, Error> {
+    let now = tx.now();
+    sql("insert into event (day, id, tenant_id, name, call_uuid, at, body) values ($1, $2, $3, $4, $5, $6, $7)")
+        .bind(now.day())
+        .bind(parcel.id)
+        .bind(tenant)
+        .bind(parcel.name)
+        .bind(parcel.call)
+        .bind(now)
+        .bind(&parcel.body)
+        .run(tx)
+        .await
 }
 
 /// Deletes what a webhook still had to deliver.
@@ -103,13 +129,13 @@ pub(crate) async fn delete_webhook(tx: &mut Tx, tenant: TenantId, webhook: Webho
 }
 
 /// Returns the active webhooks that have due rows which nobody has, and since when.
-pub(crate) async fn any_tenant_due(tx: &mut Tx) -> Result<Vec<(WebhookId, Timestamp)>, Error> {
+pub(crate) async fn any_tenant_due(tx: &mut Tx) -> Result<Vec<Due>, Error> {
     let now = tx.now();
-    sql("select w.id, d.due_at from (select id, (select min(q.due_at) from delivery_queue q \
-         where q.webhook_id = webhook.id and q.lease_node is null) as due_at from webhook where status = 'active') d \
-         join webhook w on w.id = d.id where d.due_at <= $1")
+    sql("select d.webhook_id, d.since, d.kind, d.pace from (select id as webhook_id, kind, pace, \
+         (select min(q.due_at) from delivery_queue q where q.webhook_id = webhook.id and q.lease_node is null) \
+         as since from webhook where status = 'active') d where d.since <= $1")
     .bind(now)
-    .all::<(WebhookId, Timestamp)>(tx)
+    .all::<Due>(tx)
     .await
 }
 
@@ -125,11 +151,11 @@ pub(crate) async fn any_tenant_claim(
         "update delivery_queue set lease_node = $1 where (event_id, webhook_id) in (select event_id, webhook_id \
          from delivery_queue where webhook_id = $2 and lease_node is null and due_at <= $3 \
          order by due_at, event_id limit $4) \
-         returning event_id, webhook_id, day, tenant_id, version, attempt, due_at, created_at",
+         returning event_id, webhook_id, day, tenant_id, version, attempt, due_at, created_at, replay",
         "update delivery_queue set lease_node = $1 where (event_id, webhook_id) in (select event_id, webhook_id \
          from delivery_queue where webhook_id = $2 and lease_node is null and due_at <= $3 \
          order by due_at, event_id limit $4 for update skip locked) \
-         returning event_id, webhook_id, day, tenant_id, version, attempt, due_at, created_at",
+         returning event_id, webhook_id, day, tenant_id, version, attempt, due_at, created_at, replay",
     )
     .bind(node)
     .bind(webhook)
@@ -146,8 +172,9 @@ pub(crate) async fn any_tenant_payloads(tx: &mut Tx, events: Vec<(i64, Uuid)>) -
     let rows = events.into_iter().map(|(day, id)| vec![Value::from(day), Value::from(id)]).collect();
     many_returning::<Payload>(
         tx,
-        "select e.id, e.name, e.call_uuid, e.body from event e where (e.day, e.id) in (values",
-        ")",
+        // A join: SQLite reads the whole table for a pair that is `in` a list of values.
+        "select e.id, e.name, e.call_uuid, e.body from (values",
+        ") as v join event e on e.day = v.column1 and e.id = v.column2",
         rows,
     )
     .await
@@ -156,15 +183,15 @@ pub(crate) async fn any_tenant_payloads(tx: &mut Tx, events: Vec<(i64, Uuid)>) -
 /// Deletes rows that have their final result, if `node` still has them.
 pub(crate) async fn any_tenant_delete(tx: &mut Tx, node: &str, keys: &[Key]) -> Result<u64, Error> {
     let rows = keys.iter().map(|(event, webhook)| vec![Value::from(*event), Value::from(*webhook), Value::from(node)]);
-    many(tx, "delete from delivery_queue where (event_id, webhook_id, lease_node) in (values", ")", rows.collect())
-        .await
-}
-
-/// Deletes rows that nobody may deliver, whoever has them.
-pub(crate) async fn delete_held(tx: &mut Tx, tenant: TenantId, keys: &[Key]) -> Result<u64, Error> {
-    let rows =
-        keys.iter().map(|(event, webhook)| vec![Value::from(*event), Value::from(*webhook), Value::from(tenant)]);
-    many(tx, "delete from delivery_queue where (event_id, webhook_id, tenant_id) in (values", ")", rows.collect()).await
+    many(
+        tx,
+        // A join within: SQLite reads the whole queue for keys that are `in` a list of values.
+        "delete from delivery_queue where (event_id, webhook_id) in (select q.event_id, q.webhook_id from (values",
+        ") as v join delivery_queue q on q.event_id = v.column1 and q.webhook_id = v.column2 \
+         and q.lease_node = v.column3)",
+        rows.collect(),
+    )
+    .await
 }
 
 /// Gives rows back for another time; `attempt` is how many were made.
@@ -204,6 +231,14 @@ pub(crate) async fn any_tenant_dead_nodes(tx: &mut Tx, node: &str, before: Times
 /// Frees every row of a node. Scans the queue: for nodes that are gone.
 pub(crate) async fn any_tenant_free_node(tx: &mut Tx, node: &str) -> Result<u64, Error> {
     sql("update delivery_queue set lease_node = null where lease_node = $1").bind(node).run(tx).await
+}
+
+/// Frees the rows of nodes that nobody knows. Scans the queue.
+pub(crate) async fn any_tenant_free_orphans(tx: &mut Tx) -> Result<u64, Error> {
+    sql("update delivery_queue set lease_node = null where lease_node is not null \
+         and lease_node not in (select node from delivery_node)")
+    .run(tx)
+    .await
 }
 
 pub(crate) async fn any_tenant_forget_node(tx: &mut Tx, node: &str) -> Result<u64, Error> {

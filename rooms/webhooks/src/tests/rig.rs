@@ -96,7 +96,7 @@ impl Rig {
     /// Creates a webhook for the call events.
     pub(super) async fn webhook(&self, url: &str) -> Created {
         let events = vec![EventName::CallRinging, EventName::CallAnswered, EventName::CallHangup];
-        let new = NewWebhook { name: "test".to_owned(), url: url.to_owned(), events };
+        let new = NewWebhook { name: "test".to_owned(), url: url.to_owned(), events, ..NewWebhook::default() };
         self.hooks.create(&self.admin(), new).await.unwrap()
     }
 

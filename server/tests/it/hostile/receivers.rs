@@ -10,7 +10,12 @@ use webhooks::{DeliveryStatus, Filter, NewWebhook};
 use crate::support::TestServer;
 
 fn webhook(url: &str) -> NewWebhook {
-    NewWebhook { name: "x".to_owned(), url: url.to_owned(), events: vec![EventName::CdrCreated] }
+    NewWebhook {
+        name: "x".to_owned(),
+        url: url.to_owned(),
+        events: vec![EventName::CdrCreated],
+        ..NewWebhook::default()
+    }
 }
 
 #[tokio::test]
@@ -145,7 +150,7 @@ async fn the_address_is_looked_at_again_with_every_delivery() {
     let app = Box::pin(server::wire::open(config)).await.unwrap();
     for (id, url) in ids {
         app.rooms.webhooks.test(&who, id).await.unwrap();
-        let filter = Filter { webhook: Some(id), status: None, before: None, limit: 10 };
+        let filter = Filter { webhook: Some(id), limit: 10, ..Filter::default() };
         let delivery = until("the delivery is tried", Duration::from_secs(10), async || {
             let found = app.rooms.webhooks.deliveries(who.tenant, &filter).await.unwrap();
             found.into_iter().find(|delivery| delivery.attempts > 0)

@@ -1,23 +1,31 @@
 //! What an admin can do with webhooks. No bearer token opens any of it: there is no API, only the console and the
 //! host's command line call these.
 
+pub(crate) mod catalogue;
+pub(crate) mod listing;
+mod replays;
+mod test_event;
+
 use domain::{
-    Event, EventName, Principal, TenantId, Timestamp,
+    EventName, Principal, TenantId,
     ids::WebhookId,
     principal::{Actor, Role},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{Tx, audit};
 use uuid::Uuid;
 
+pub use self::test_event::{Answer, Tested};
 use crate::{
-    Error, Webhooks,
-    claimer::KEEP_DAYS,
-    model::{Change, Delivery, DeliveryStatus, Filter, NewWebhook, Status, Webhook},
+    Error, Webhooks, authority,
+    filter::EventFilter,
+    kind::Kind,
+    model::{Change, NewWebhook, Status, Webhook},
+    notice::Notice,
     sign::Secret,
     store::{
-        history::{self, Place},
-        queue, webhooks,
+        history, queue, replays as replay_rows,
+        webhooks::{self, Fields},
     },
     target::seal,
 };
@@ -26,8 +34,8 @@ use crate::{
 const NAME_LIMIT: usize = 100;
 /// Webhooks of one account.
 const ACCOUNT_LIMIT: usize = 100;
-/// Deliveries of one [`Webhooks::replay_range`] at most.
-const REPLAY_LIMIT: i64 = 1_000;
+/// The highest pace, in attempts a second.
+const PACE_LIMIT: u32 = 1_000;
 
 /// A new webhook with the secret that is shown this once.
 #[derive(Clone, Debug)]
@@ -40,21 +48,20 @@ impl Webhooks {
     /// Creates a webhook; it is active at once.
     pub async fn create(&self, who: &Principal, new: NewWebhook) -> Result<Created, Error> {
         admin(who)?;
-        let name = checked_name(&new.name)?;
-        let url = self.checked_url(&new.url)?;
         let events = checked_events(&new.events)?;
+        let chosen = self.checked(&new)?;
         let secret = Secret::generate();
         let tenant = who.tenant;
         let mut tx = self.db.begin(tenant).await?;
         if webhooks::list(&mut tx, tenant).await?.len() >= ACCOUNT_LIMIT {
             return Err(invalid("url", "The account has 100 webhooks already."));
         }
-        let id = webhooks::insert(&mut tx, tenant, name, &url).await?;
+        let id = webhooks::insert(&mut tx, tenant, Kind::Events, &chosen.fields()).await?;
         let sealed = seal(&self.secrets, tenant, id, &secret);
         webhooks::set_secret(&mut tx, tenant, id, sealed).await?;
         webhooks::set_events(&mut tx, tenant, id, &events).await?;
-        let names: Vec<_> = events.iter().map(|event| event.as_str()).collect();
-        let detail = json!({ "name": name, "url": url, "events": names });
+        let mut detail = chosen.detail();
+        detail["events"] = names(&events);
         audit(&mut tx, who, "webhook.create", &target(id), detail).await?;
         let webhook = webhooks::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
         tx.commit().await?;
@@ -70,26 +77,34 @@ impl Webhooks {
         webhooks::find(&mut self.db.read(tenant).await?, tenant, id).await?.ok_or(Error::NotFound)
     }
 
-    /// Changes name, URL or events. Pending retries go to the new URL.
+    /// Changes what is given. Pending retries go to the new URL.
     pub async fn change(&self, who: &Principal, id: WebhookId, change: Change) -> Result<Webhook, Error> {
         admin(who)?;
         let tenant = who.tenant;
         let mut tx = self.db.begin(tenant).await?;
         let before = webhooks::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
-        let name = checked_name(change.name.as_deref().unwrap_or(&before.name))?.to_owned();
-        let url = match &change.url {
-            Some(url) => self.checked_url(url)?,
-            None => before.url.clone(),
+        let asked = NewWebhook {
+            name: change.name.unwrap_or_else(|| before.name.clone()),
+            url: change.url.unwrap_or_else(|| before.url.clone()),
+            events: change.events.unwrap_or_else(|| before.events.clone()),
+            filter: change.filter.unwrap_or_else(|| before.filter.clone()),
+            pace: change.pace.unwrap_or(before.pace),
+            authority: change.authority.unwrap_or_else(|| before.authority.clone()),
         };
-        webhooks::set_target(&mut tx, tenant, id, &name, &url).await?;
-        if let Some(events) = &change.events {
-            webhooks::set_events(&mut tx, tenant, id, &checked_events(events)?).await?;
+        let events = checked_events(&asked.events)?;
+        let chosen = self.checked(&asked)?;
+        webhooks::set_target(&mut tx, tenant, id, &chosen.fields()).await?;
+        if events != before.events {
+            webhooks::set_events(&mut tx, tenant, id, &events).await?;
         }
-        let events = change.events.map(|events| events.iter().map(|event| event.as_str()).collect::<Vec<_>>());
-        let detail = json!({ "name": [before.name, name], "url": [before.url, url], "events": events });
-        audit(&mut tx, who, "webhook.change", &target(id), detail).await?;
+        let (mut old, mut new) = (Chosen::of(&before).detail(), chosen.detail());
+        old["events"] = names(&before.events);
+        new["events"] = names(&events);
+        audit(&mut tx, who, "webhook.change", &target(id), json!({ "before": old, "after": new })).await?;
         let after = webhooks::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
         self.forget_after(&mut tx, id);
+        // What waited and was given back is claimed again, by what is true now.
+        self.wake_after(&mut tx, id);
         tx.commit().await?;
         Ok(after)
     }
@@ -125,6 +140,7 @@ impl Webhooks {
         let mut tx = self.db.begin(who.tenant).await?;
         let webhook = webhooks::find(&mut tx, who.tenant, id).await?.ok_or(Error::NotFound)?;
         queue::delete_webhook(&mut tx, who.tenant, id).await?;
+        replay_rows::cancel_all(&mut tx, who.tenant, id).await?;
         webhooks::delete(&mut tx, who.tenant, id).await?;
         let detail = json!({ "name": webhook.name, "url": webhook.url });
         audit(&mut tx, who, "webhook.delete", &target(id), detail).await?;
@@ -133,92 +149,23 @@ impl Webhooks {
         Ok(())
     }
 
-    /// Sends a `webhook.test` event to this webhook alone. Returns the delivery's id.
-    pub async fn test(&self, who: &Principal, id: WebhookId) -> Result<Uuid, Error> {
-        admin(who)?;
-        let tenant = who.tenant;
-        let mut tx = self.db.begin(tenant).await?;
-        self.must_be_active(&mut tx, tenant, id).await?;
-        let event = Event {
-            id: Uuid::new_v4(),
-            name: EventName::WebhookTest,
-            tenant,
-            at: tx.now(),
-            call: None,
-            data: json!({ "message": "This is a test event", "webhook_id": id }).to_string(),
-        };
-        let (event_id, day) = (event.id, event.at.day());
-        self.bus.publish(&mut tx, event).await?;
-        queue::insert_one(&mut tx, tenant, id, event_id, day).await?;
-        audit(&mut tx, who, "webhook.test", &target(id), json!({})).await?;
-        self.wake_after(&mut tx, id);
-        tx.commit().await?;
-        Ok(crate::sign::delivery_id(event_id, id))
-    }
-
-    /// Returns deliveries with their payloads, newest first, of the last 30 days.
-    pub async fn deliveries(&self, tenant: TenantId, filter: &Filter) -> Result<Vec<Delivery>, Error> {
-        let mut tx = self.db.read(tenant).await?;
-        let ids = match filter.webhook {
-            Some(id) => vec![id],
-            None => webhooks::list(&mut tx, tenant).await?.into_iter().map(|webhook| webhook.id).collect(),
-        };
-        let mut found = Vec::new();
-        for id in ids {
-            if matches!(filter.status, None | Some(DeliveryStatus::Pending)) {
-                found.extend(history::list_pending(&mut tx, tenant, id, filter).await?);
-            }
-            if filter.status != Some(DeliveryStatus::Pending) {
-                for delivery in history::list(&mut tx, tenant, id, filter).await? {
-                    // A replay that waits is in both.
-                    if !found.iter().any(|other| other.id == delivery.id) {
-                        found.push(delivery);
-                    }
-                }
-            }
-        }
-        found.sort_by_key(|delivery| std::cmp::Reverse((delivery.created_at, delivery.id)));
-        found.truncate(usize::try_from(filter.limit.clamp(1, 200)).unwrap_or(200));
-        Ok(found)
-    }
-
     /// Sends a delivery again: same id, same body, four new attempts.
     pub async fn replay(&self, who: &Principal, delivery: Uuid) -> Result<(), Error> {
         admin(who)?;
         let tenant = who.tenant;
         let mut tx = self.db.begin(tenant).await?;
-        let from_day = tx.now().day() - KEEP_DAYS;
-        let place = history::place(&mut tx, tenant, delivery, from_day).await?.ok_or(Error::NotFound)?;
-        self.must_be_active(&mut tx, tenant, place.webhook_id).await?;
-        let detail = json!({ "delivery": delivery, "status": place.status.as_str() });
-        requeue(&mut tx, tenant, &place).await?;
-        audit(&mut tx, who, "webhook.replay", &target(place.webhook_id), detail).await?;
-        self.wake_after(&mut tx, place.webhook_id);
+        let keys = listing::days_of(delivery, tx.now());
+        let found = history::by_keys(&mut tx, tenant, &keys).await?.pop().ok_or(Error::NotFound)?;
+        let webhook = found.delivery.webhook;
+        self.must_be_active(&mut tx, tenant, webhook).await?;
+        queue::requeue(&mut tx, tenant, webhook, &[(found.delivery.event_id, found.day)]).await?;
+        history::reopen(&mut tx, tenant, &[(found.day, delivery)]).await?;
+        let detail = json!({ "delivery": delivery, "status": found.delivery.status.as_str() });
+        audit(&mut tx, who, "webhook.replay", &target(webhook), detail).await?;
+        let room = self.room.clone();
+        tx.after_commit(move || room.unleased.notify_one());
         tx.commit().await?;
         Ok(())
-    }
-
-    /// Sends the dead letters and skipped deliveries of a time range again, oldest first, 1,000 at most.
-    /// Returns how many; call again until it returns fewer than 1,000.
-    pub async fn replay_range(
-        &self,
-        who: &Principal,
-        id: WebhookId,
-        range: (Timestamp, Timestamp),
-    ) -> Result<usize, Error> {
-        admin(who)?;
-        let tenant = who.tenant;
-        let mut tx = self.db.begin(tenant).await?;
-        self.must_be_active(&mut tx, tenant, id).await?;
-        let places = history::undelivered(&mut tx, tenant, id, range, REPLAY_LIMIT).await?;
-        for place in &places {
-            requeue(&mut tx, tenant, place).await?;
-        }
-        let detail = json!({ "from": range.0.rfc3339(), "to": range.1.rfc3339(), "count": places.len() });
-        audit(&mut tx, who, "webhook.replay", &target(id), detail).await?;
-        self.wake_after(&mut tx, id);
-        tx.commit().await?;
-        Ok(places.len())
     }
 
     async fn set_status(
@@ -230,15 +177,20 @@ impl Webhooks {
     ) -> Result<(), Error> {
         admin(who)?;
         let mut tx = self.db.begin(who.tenant).await?;
-        if !webhooks::set_status(&mut tx, who.tenant, id, status, None).await? {
-            return Err(Error::NotFound);
-        }
-        audit(&mut tx, who, action, &target(id), json!({})).await?;
+        let before = webhooks::find(&mut tx, who.tenant, id).await?.ok_or(Error::NotFound)?;
+        webhooks::set_status(&mut tx, who.tenant, id, status, None).await?;
+        audit(&mut tx, who, action, &target(id), json!({ "status": [before.status.as_str(), status.as_str()] }))
+            .await?;
         match status {
             Status::Active => {
                 self.wake_after(&mut tx, id);
-                let targets = self.targets.clone();
-                tx.after_commit(move || targets.forget(id));
+                let (targets, notices, tenant, at) = (self.targets.clone(), self.notices.clone(), who.tenant, tx.now());
+                tx.after_commit(move || {
+                    targets.forget(id);
+                    if before.status == Status::Suspended {
+                        notices.tell(Notice::Resumed { tenant, webhook: id, at });
+                    }
+                });
             }
             Status::Paused | Status::Suspended => self.forget_after(&mut tx, id),
         }
@@ -251,7 +203,25 @@ impl Webhooks {
         if webhook.status == Status::Active { Ok(()) } else { Err(Error::Inactive) }
     }
 
-    fn checked_url(&self, url: &str) -> Result<String, Error> {
+    fn checked(&self, asked: &NewWebhook) -> Result<Chosen, Error> {
+        let filter = asked.filter.checked().map_err(|message| invalid("filter", message))?;
+        if asked.pace.is_some_and(|pace| !(1..=PACE_LIMIT).contains(&pace)) {
+            return Err(invalid("pace", "The pace must be 1 to 1,000 a second."));
+        }
+        let authority = asked.authority.as_deref().map(str::trim).filter(|pem| !pem.is_empty());
+        if let Some(pem) = authority {
+            authority::tls(pem).map_err(|message| invalid("authority", message))?;
+        }
+        Ok(Chosen {
+            name: checked_name(&asked.name)?.to_owned(),
+            url: self.checked_url(&asked.url)?,
+            filter,
+            pace: asked.pace,
+            authority: authority.map(str::to_owned),
+        })
+    }
+
+    pub(crate) fn checked_url(&self, url: &str) -> Result<String, Error> {
         let url = self.targets.policy.check_url(url).map_err(|message| invalid("url", message))?;
         Ok(url.as_str().to_owned())
     }
@@ -272,11 +242,42 @@ impl Webhooks {
     }
 }
 
-/// Queues a delivery of the history again.
-async fn requeue(tx: &mut Tx, tenant: TenantId, place: &Place) -> Result<(), Error> {
-    queue::insert_one(tx, tenant, place.webhook_id, place.event_id, place.day).await?;
-    history::reopen(tx, tenant, place.day, place.event_id, place.webhook_id).await?;
-    Ok(())
+/// What was chosen for a webhook, checked.
+struct Chosen {
+    name: String,
+    url: String,
+    filter: EventFilter,
+    pace: Option<u32>,
+    authority: Option<String>,
+}
+
+impl Chosen {
+    fn of(webhook: &Webhook) -> Self {
+        let Webhook { name, url, filter, pace, authority, .. } = webhook.clone();
+        Self { name, url, filter, pace, authority }
+    }
+
+    fn fields(&self) -> Fields<'_> {
+        Fields {
+            name: &self.name,
+            url: &self.url,
+            filter: &self.filter,
+            pace: self.pace,
+            authority: self.authority.as_deref(),
+        }
+    }
+
+    /// What the audit log says of it.
+    fn detail(&self) -> Value {
+        let authority = self.authority.as_deref().map(authority::fingerprints);
+        json!({
+            "name": self.name, "url": self.url, "filter": self.filter, "pace": self.pace, "authority": authority,
+        })
+    }
+}
+
+fn names(events: &[EventName]) -> Value {
+    events.iter().map(|event| event.as_str()).collect()
 }
 
 /// Admins and the host's command line may; supervisors, agents and machine tokens may not.
