@@ -12,6 +12,7 @@ use crate::{
     digest::{self, Algorithm, Challenge, Credentials, Login, Nonce},
     message::{Message, Method, Name, ResponseBuilder, Wire},
     session::TrunkCredentials,
+    uri::{Host, Scheme, Uri},
 };
 
 /// Counters below the highest one by more than this are refused.
@@ -91,6 +92,9 @@ pub(crate) fn check(core: &Core, nonces: &mut Nonces, source: IpAddr, request: &
     if credentials.username().is_empty() {
         return Checked::Challenge { stale: false };
     }
+    if !is_for(request, credentials.uri()) {
+        return Checked::Malformed;
+    }
     match digest::check(&core.config.nonce_key, credentials.nonce(), now, source, &realm) {
         Nonce::Fresh if nonces.use_once(core.ids.hash(&[credentials.nonce()]), credentials.nc()) => {
             Checked::Fresh(Box::new(credentials))
@@ -161,6 +165,32 @@ pub(crate) fn answer(
     Some((ours, value))
 }
 
+/// Returns whether the digest `uri` names what the request is for (RFC 7616 §3.4.6): credentials that were overheard
+/// call nobody else.
+///
+/// Ports, parameters and headers do not matter: phones and proxies drop and add them. Neither does a missing user,
+/// nor any user of a REGISTER, nor an address in the place of a name.
+fn is_for(request: &Message, uri: &[u8]) -> bool {
+    if request.raw_request_uri() == Some(uri) {
+        return true;
+    }
+    let (Some(target), Ok(named)) = (request.request_uri(), Uri::parse(uri)) else {
+        return false;
+    };
+    let is_sip = |uri: &Uri| matches!(uri.scheme(), Scheme::Sip | Scheme::Sips);
+    if !is_sip(&target) || !is_sip(&named) {
+        return target.is_equivalent(&named);
+    }
+    let same_user = *request.method() == Method::Register
+        || named.user().is_none()
+        || named.user_decoded() == target.user_decoded();
+    let same_host = match (named.host(), target.host()) {
+        (Host::Name(named), Host::Name(target)) => named.eq_ignore_ascii_case(target),
+        _ => true,
+    };
+    same_user && same_host
+}
+
 fn realm_of(core: &Core, request: &Message) -> String {
     let host = || request.request_uri().map_or_else(String::new, |uri| uri.host_str().to_ascii_lowercase());
     match &core.config.realm {
@@ -186,6 +216,39 @@ mod tests {
             assert!(!nonces.use_once(1, nc), "{nc}");
         }
         assert!(nonces.use_once(2, 1), "another nonce counts for itself");
+    }
+
+    #[test]
+    fn credentials_are_for_their_request_however_phones_write_its_uri() {
+        let fits = |method: &str, target: &str, uri: &str| {
+            let message = format!(
+                "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
+                 From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 {method}\r\n\r\n"
+            );
+            is_for(&crate::message::parse(message.into()).unwrap(), uri.as_bytes())
+        };
+        for (method, target, uri) in [
+            ("INVITE", "sip:200@pbx.example", "sip:200@pbx.example"),
+            ("INVITE", "sip:200@pbx.example;transport=tcp", "sip:200@PBX.example:5060"),
+            ("INVITE", "sip:*21%23@pbx.example", "sip:*21#@pbx.example;user=phone"),
+            ("INVITE", "sip:200@pbx.example", "sip:192.0.2.1:5060"),
+            ("INVITE", "sip:200@192.0.2.1", "sip:200@pbx.example"),
+            ("INVITE", "tel:+84-28-1234", "tel:+84281234"),
+            ("REGISTER", "sip:pbx.example", "sip:100@pbx.example"),
+            ("REGISTER", "sips:pbx.example", "sip:pbx.example"),
+        ] {
+            assert!(fits(method, target, uri), "{method} {target} by {uri}");
+        }
+        for (method, target, uri) in [
+            ("INVITE", "sip:200@pbx.example", "sip:201@pbx.example"),
+            ("INVITE", "sip:200@pbx.example", "sip:200@other.example"),
+            ("INVITE", "sip:200@pbx.example", "tel:200"),
+            ("INVITE", "tel:+84281234", "tel:+84281235"),
+            ("REGISTER", "sip:pbx.example", "sip:other.example"),
+            ("REGISTER", "sip:pbx.example", "pbx"),
+        ] {
+            assert!(!fits(method, target, uri), "{method} {target} by {uri}");
+        }
     }
 
     #[test]

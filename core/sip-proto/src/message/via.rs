@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     text::{Params, Span, ascii, decimal, is_token},
-    uri::{Host, host_port, ipv6},
+    uri::{Authority, Host, ipv6},
 };
 
 /// Branches of RFC 3261 clients begin with this.
@@ -18,9 +18,7 @@ pub struct Via {
     raw: Bytes,
     version: Span,
     transport: Span,
-    host: Span,
-    address: Option<IpAddr>,
-    port: Option<u16>,
+    sent_by: Authority,
     params: Span,
 }
 
@@ -44,14 +42,7 @@ impl Via {
         let semicolon = rest.iter().position(|&byte| byte == b';').unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at_checked(semicolon)?;
         let sent_by = sent_by.trim_ascii();
-        // `host : port` may have blanks around the colon; they are rare enough to copy for.
-        let (host, address, port) = if sent_by.iter().any(u8::is_ascii_whitespace) {
-            let tight: Vec<u8> = sent_by.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-            let (host, address, port) = host_port(&tight).ok()?;
-            (sent_by.get(..host.len()).filter(|start| *start == host)?, address, port)
-        } else {
-            host_port(sent_by).ok()?
-        };
+        let sent_by = Authority::parse_loose(&raw, sent_by).ok()?;
         if !Params::well_formed(params) {
             return None;
         }
@@ -59,9 +50,7 @@ impl Via {
         Some(Self {
             version: span(version),
             transport: span(transport),
-            host: span(host),
-            address,
-            port,
+            sent_by,
             params: if params.is_empty() { Span::default() } else { span(params) },
             raw,
         })
@@ -84,21 +73,17 @@ impl Via {
 
     /// Returns the host of sent-by.
     pub fn host(&self) -> Host<'_> {
-        match self.address {
-            Some(IpAddr::V4(address)) => Host::V4(address),
-            Some(IpAddr::V6(address)) => Host::V6(address),
-            None => Host::Name(ascii(self.host.get(&self.raw))),
-        }
+        self.sent_by.host(&self.raw)
     }
 
     /// Returns the host of sent-by as it was written.
     pub fn host_str(&self) -> &str {
-        ascii(self.host.get(&self.raw))
+        self.sent_by.written(&self.raw)
     }
 
     /// Returns the port of sent-by if one is written.
     pub fn port(&self) -> Option<u16> {
-        self.port
+        self.sent_by.port()
     }
 
     /// Returns the parameters.

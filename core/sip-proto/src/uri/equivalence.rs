@@ -1,6 +1,6 @@
 //! When two URIs name the same resource.
 
-use super::{Scheme, Uri, percent_decode};
+use super::{Host, Scheme, Uri, percent_decode};
 use crate::text::Params;
 
 impl Uri {
@@ -33,7 +33,7 @@ impl Uri {
                     && self.password.map(|p| percent_decode(p.get(&self.raw)))
                         == other.password.map(|p| percent_decode(p.get(&other.raw)))
                     && self.same_host(other)
-                    && self.port == other.port
+                    && self.port() == other.port()
                     && covers(self.params(), other.params(), significant)
                     && covers(other.params(), self.params(), significant)
                     && same_headers(self.headers(), other.headers())
@@ -42,8 +42,8 @@ impl Uri {
     }
 
     fn same_host(&self, other: &Self) -> bool {
-        match (self.address, other.address) {
-            (None, None) => self.host_str().eq_ignore_ascii_case(other.host_str()),
+        match (self.host(), other.host()) {
+            (Host::Name(mine), Host::Name(theirs)) => mine.eq_ignore_ascii_case(theirs),
             (mine, theirs) => mine == theirs,
         }
     }

@@ -6,6 +6,7 @@
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, clippy::unwrap_used)
 )]
 
+mod authority;
 mod equivalence;
 mod escape;
 mod parts;
@@ -21,7 +22,7 @@ use bytes::Bytes;
 
 pub use self::escape::{encode_user, percent_decode};
 use self::parts::Parts;
-pub(crate) use self::parts::{host_port, ipv6};
+pub(crate) use self::{authority::Authority, parts::ipv6};
 use crate::{
     limits,
     text::{Params, Span, ascii, split_once},
@@ -34,9 +35,7 @@ pub struct Uri {
     scheme: Scheme,
     user: Option<Span>,
     password: Option<Span>,
-    host: Span,
-    address: Option<IpAddr>,
-    port: Option<u16>,
+    authority: Authority,
     params: Span,
     headers: Option<Span>,
 }
@@ -150,9 +149,10 @@ impl Uri {
             scheme: parts.scheme,
             user: parts.user.map(span),
             password: parts.password.map(span),
-            host: if parts.host.is_empty() { Span::default() } else { span(parts.host) },
-            address: parts.address,
-            port: parts.port,
+            authority: match parts.authority {
+                Some(text) => Authority::parse(&raw, text)?,
+                None => Authority::default(),
+            },
             params: if parts.params.is_empty() { Span::default() } else { span(parts.params) },
             headers: parts.headers.map(span),
             raw,
@@ -191,21 +191,17 @@ impl Uri {
 
     /// Returns the host; an empty name for tel and unknown schemes.
     pub fn host(&self) -> Host<'_> {
-        match self.address {
-            Some(IpAddr::V4(address)) => Host::V4(address),
-            Some(IpAddr::V6(address)) => Host::V6(address),
-            None => Host::Name(ascii(self.host.get(&self.raw))),
-        }
+        self.authority.host(&self.raw)
     }
 
     /// Returns the host as it was written, brackets of IPv6 included.
     pub fn host_str(&self) -> &str {
-        ascii(self.host.get(&self.raw))
+        self.authority.written(&self.raw)
     }
 
     /// Returns the port if one is written.
     pub fn port(&self) -> Option<u16> {
-        self.port
+        self.authority.port()
     }
 
     /// Returns the URI parameters.

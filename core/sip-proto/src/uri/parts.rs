@@ -16,9 +16,8 @@ pub(super) struct Parts<'a> {
     pub(super) scheme: Scheme,
     pub(super) user: Option<&'a [u8]>,
     pub(super) password: Option<&'a [u8]>,
-    pub(super) host: &'a [u8],
-    pub(super) address: Option<IpAddr>,
-    pub(super) port: Option<u16>,
+    /// `host[:port]`, unread.
+    pub(super) authority: Option<&'a [u8]>,
     pub(super) params: &'a [u8],
     pub(super) headers: Option<&'a [u8]>,
 }
@@ -57,8 +56,7 @@ impl<'a> Parts<'a> {
         let semicolon = rest.iter().position(|&byte| byte == b';').unwrap_or(rest.len());
         let (hostport, params) = rest.split_at_checked(semicolon).ok_or(UriError::Host)?;
         uri_params_ok(params)?;
-        let (host, address, port) = host_port(hostport)?;
-        Ok(Self { scheme, user, password, host, address, port, params, headers })
+        Ok(Self { scheme, user, password, authority: Some(hostport), params, headers })
     }
 
     pub(super) fn tel(rest: &'a [u8]) -> Result<Self, UriError> {
@@ -70,16 +68,7 @@ impl<'a> Parts<'a> {
             return Err(UriError::User);
         }
         uri_params_ok(params)?;
-        Ok(Self {
-            scheme: Scheme::Tel,
-            user: Some(number),
-            password: None,
-            host: b"",
-            address: None,
-            port: None,
-            params,
-            headers: None,
-        })
+        Ok(Self { scheme: Scheme::Tel, user: Some(number), password: None, authority: None, params, headers: None })
     }
 
     pub(super) fn opaque(self) -> Self {
@@ -88,10 +77,10 @@ impl<'a> Parts<'a> {
 }
 
 /// Host as written, its address if it is one, and the port.
-pub(crate) type HostPort<'a> = (&'a [u8], Option<IpAddr>, Option<u16>);
+pub(super) type HostPort<'a> = (&'a [u8], Option<IpAddr>, Option<u16>);
 
 /// Splits `host[:port]`, IPv6 in brackets.
-pub(crate) fn host_port(text: &[u8]) -> Result<HostPort<'_>, UriError> {
+pub(super) fn host_port(text: &[u8]) -> Result<HostPort<'_>, UriError> {
     let end = match text.first() {
         Some(b'[') => text.iter().position(|&byte| byte == b']').ok_or(UriError::Host)?.saturating_add(1),
         _ => text.iter().position(|&byte| byte == b':').unwrap_or(text.len()),
