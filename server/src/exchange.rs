@@ -39,6 +39,8 @@ fn sip_settings(config: &Config) -> sip::Config {
     let limits = sip::Limits {
         stranger_rate: config.sip.stranger_rate,
         stranger_burst: config.sip.stranger_burst,
+        guesses_per_source: config.sip.guesses_per_source,
+        guess_window: Duration::from_secs(config.sip.guess_window_seconds),
         ..sip::Limits::default()
     };
     sip::Config {

@@ -52,6 +52,10 @@ pub struct Limits {
     pub stranger_burst: u32,
     /// Networks whose rate is remembered; the one unseen longest is forgotten first.
     pub stranger_networks: usize,
+    /// Wrong logins of whatever users from one source within the window; beyond it only users that signed in from
+    /// there before are listened to.
+    pub guesses_per_source: u32,
+    pub guess_window: Duration,
     /// Unauthenticated connections per source address.
     pub connections_per_source: usize,
     /// Connections in all.
@@ -78,6 +82,8 @@ impl Default for Limits {
             stranger_rate: 50,
             stranger_burst: 100,
             stranger_networks: 65_536,
+            guesses_per_source: 50,
+            guess_window: Duration::from_secs(300),
             connections_per_source: 64,
             connections: 10_000,
             first_message: Duration::from_secs(10),

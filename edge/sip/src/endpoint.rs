@@ -27,7 +27,7 @@ use crate::{
     Config, EndedBy, Event, Flow, Incoming, Leg, LegEvent, LegEventKind, LegKey, LegSink, RegisterRequest,
     RequestFailed, Transport,
     connections::{Connections, FromStream},
-    guard::Guard,
+    guard::{Guard, Word},
     leg,
     orders::{Commands, Order},
     transport::udp::{self, UdpSockets},
@@ -283,6 +283,7 @@ impl Task {
                 let user = self.registering.remove(&request).unwrap_or_default();
                 match &answer {
                     RegisterAnswer::Accept(_) => {
+                        self.guard.proved(&user, flow.peer.ip(), now);
                         self.belongs(flow, now);
                     }
                     RegisterAnswer::Challenge => self.guard.failed(&user, flow.peer.ip(), now),
@@ -329,7 +330,11 @@ impl Task {
 
     /// Remembers that an incoming leg's source belongs here: its owner took the call.
     fn welcome(&mut self, leg: LegKey, now: Instant) {
-        if let Some((flow, _)) = self.flows.remove(&leg) {
+        if let Some((flow, user)) = self.flows.remove(&leg) {
+            // Without a login it is a trunk's.
+            if !user.is_empty() {
+                self.guard.proved(&user, flow.peer.ip(), now);
+            }
             self.belongs(flow, now);
         }
     }
@@ -395,8 +400,12 @@ impl Task {
             machine::Event::Register(incoming) => {
                 let request = incoming.request;
                 let user = incoming.credentials.as_ref().map_or_else(String::new, |c| c.username().to_owned());
-                if self.guard.is_shut_out(&user, incoming.source.ip(), now()) {
-                    let answer = RegisterAnswer::Challenge;
+                let refusal = match self.guard.word(&user, incoming.source.ip(), now()) {
+                    Word::Heard => None,
+                    Word::Unheard => Some(RegisterAnswer::Challenge),
+                    Word::Barred => Some(RegisterAnswer::Reject { status: 403, min_expires: None }),
+                };
+                if let Some(answer) = refusal {
                     self.feed(Input::Command(Command::Register { request, answer }), now());
                     return;
                 }
@@ -420,8 +429,13 @@ impl Task {
     fn incoming(&mut self, incoming: IncomingInvite) {
         let key = incoming.leg;
         let user = incoming.credentials.as_ref().map_or_else(String::new, |c| c.username().to_owned());
-        if incoming.credentials.is_some() && self.guard.is_shut_out(&user, incoming.source.ip(), now()) {
-            let command = LegCommand::Challenge;
+        let refusal = match self.guard.word(&user, incoming.source.ip(), now()) {
+            _ if incoming.credentials.is_none() => None,
+            Word::Heard => None,
+            Word::Unheard => Some(LegCommand::Challenge),
+            Word::Barred => Some(LegCommand::Reject { status: 403, reason: None }),
+        };
+        if let Some(command) = refusal {
             self.feed(Input::Command(Command::Leg { leg: key, command }), now());
             return;
         }

@@ -13,10 +13,9 @@ use crate::Limits;
 const KNOWN_FOR: Duration = Duration::from_secs(2 * 3600);
 /// Known sources remembered at most.
 const MAX_KNOWN: usize = 200_000;
-/// Failed logins of one user from one source within [`FAILURE_WINDOW`] before its requests are no longer looked at.
+/// Failed logins of one user from one source within the window before its requests are no longer looked at.
 const MAX_FAILURES: u32 = 10;
-const FAILURE_WINDOW: Duration = Duration::from_secs(300);
-/// Pairs of user and source remembered.
+/// Pairs of user and source, and sources, whose failures are remembered.
 const MAX_FAILING: usize = 65_536;
 
 /// A map that forgets the keys unseen longest: when the young half is full, the old half goes.
@@ -73,8 +72,23 @@ pub(crate) struct Guard {
     buckets: Recent<u64, Bucket>,
     known: Recent<IpAddr, Instant>,
     trusted: HashSet<IpAddr>,
+    /// By user and source.
     failing: Recent<u64, Failures>,
+    /// By source alone, whatever the user: guesses that are spread over many extensions.
+    guessing: Recent<u64, Failures>,
+    /// Users that signed in from a source, and when they did last.
+    proven: Recent<u64, Instant>,
     hasher: RandomState,
+}
+
+/// What becomes of a login before its password is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    Heard,
+    /// This user failed too often from there: it is challenged again, whatever it says.
+    Unheard,
+    /// Too many logins of whatever users failed from there, and this one never signed in from there: refused.
+    Barred,
 }
 
 impl Guard {
@@ -85,6 +99,8 @@ impl Guard {
             known: Recent::new(MAX_KNOWN),
             trusted: HashSet::new(),
             failing: Recent::new(MAX_FAILING),
+            guessing: Recent::new(MAX_FAILING),
+            proven: Recent::new(MAX_KNOWN),
             hasher: RandomState::new(),
         }
     }
@@ -124,28 +140,49 @@ impl Guard {
         *self.known.get(source, || now) = now;
     }
 
-    /// Counts a wrong login.
-    pub(crate) fn failed(&mut self, user: &str, source: IpAddr, now: Instant) {
+    /// Remembers that `user` signed in from `source`: guesses of others there are not held against it.
+    pub(crate) fn proved(&mut self, user: &str, source: IpAddr, now: Instant) {
         let key = self.pair(user, source);
-        let failures = self.failing.get(key, || Failures { count: 0, since: now });
-        if now.saturating_duration_since(failures.since) >= FAILURE_WINDOW {
-            *failures = Failures { count: 0, since: now };
-        }
-        failures.count = failures.count.saturating_add(1);
+        *self.proven.get(key, || now) = now;
     }
 
-    /// Returns whether `user` failed so often from `source` that a further try is not looked at.
-    pub(crate) fn is_shut_out(&self, user: &str, source: IpAddr, now: Instant) -> bool {
-        let found = self.failing.peek(&self.pair(user, source));
-        found.is_some_and(|failures| {
-            failures.count >= MAX_FAILURES && now.saturating_duration_since(failures.since) < FAILURE_WINDOW
-        })
+    /// Counts a wrong login.
+    pub(crate) fn failed(&mut self, user: &str, source: IpAddr, now: Instant) {
+        let window = self.limits.guess_window;
+        let keys = (self.pair(user, source), host(source));
+        for failures in [
+            self.failing.get(keys.0, || Failures { count: 0, since: now }),
+            self.guessing.get(keys.1, || Failures { count: 0, since: now }),
+        ] {
+            if now.saturating_duration_since(failures.since) >= window {
+                *failures = Failures { count: 0, since: now };
+            }
+            failures.count = failures.count.saturating_add(1);
+        }
+    }
+
+    /// Returns whether a login of `user` from `source` is looked at.
+    pub(crate) fn word(&self, user: &str, source: IpAddr, now: Instant) -> Word {
+        let pair = self.pair(user, source);
+        let spent = |found: Option<&Failures>, most: u32| {
+            found.is_some_and(|failures| {
+                failures.count >= most && now.saturating_duration_since(failures.since) < self.limits.guess_window
+            })
+        };
+        let is_proven = || self.proven.peek(&pair).is_some_and(|at| now.saturating_duration_since(*at) < KNOWN_FOR);
+        if spent(self.failing.peek(&pair), MAX_FAILURES) {
+            Word::Unheard
+        } else if spent(self.guessing.peek(&host(source)), self.limits.guesses_per_source) && !is_proven() {
+            Word::Barred
+        } else {
+            Word::Heard
+        }
     }
 
     /// Returns how many networks, sources and pairs are remembered.
     #[cfg(test)]
     pub(crate) fn size(&self) -> usize {
-        self.buckets.len() + self.known.len() + self.failing.len()
+        self.buckets.len() + self.known.len() + self.failing.len() + self.guessing.len() + self.proven.len()
     }
 
     fn pair(&self, user: &str, source: IpAddr) -> u64 {
@@ -163,7 +200,17 @@ fn network(source: IpAddr) -> u64 {
     }
 }
 
+/// One host: an IPv4 address, or the /64 in which a host chooses its IPv6 addresses.
+fn host(source: IpAddr) -> u64 {
+    match source.to_canonical() {
+        IpAddr::V4(ip) => u64::from(u32::from(ip)),
+        // No global IPv6 prefix begins with as many zeros as an IPv4 address has.
+        IpAddr::V6(ip) => u64::try_from(u128::from(ip) >> 64).unwrap_or(u64::MAX),
+    }
+}
+
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::net::Ipv4Addr;
 
@@ -210,14 +257,40 @@ mod tests {
     #[test]
     fn ten_wrong_logins_shut_out_that_user_from_that_source_alone() {
         let start = now();
-        let mut guard = Guard::new(Limits::default());
+        let limits = Limits::default();
+        let mut guard = Guard::new(limits);
         for _ in 0..10 {
-            assert!(!guard.is_shut_out("101", address(1), start));
+            assert_eq!(guard.word("101", address(1), start), Word::Heard);
             guard.failed("101", address(1), start);
         }
-        assert!(guard.is_shut_out("101", address(1), start));
-        assert!(!guard.is_shut_out("102", address(1), start));
-        assert!(!guard.is_shut_out("101", address(2), start));
-        assert!(!guard.is_shut_out("101", address(1), start + FAILURE_WINDOW));
+        assert_eq!(guard.word("101", address(1), start), Word::Unheard);
+        assert_eq!(guard.word("102", address(1), start), Word::Heard);
+        assert_eq!(guard.word("101", address(2), start), Word::Heard);
+        assert_eq!(guard.word("101", address(1), start + limits.guess_window), Word::Heard);
+    }
+
+    #[test]
+    fn guesses_over_many_users_bar_their_source_but_nobody_who_signed_in_from_there() {
+        let start = now();
+        let limits = Limits { guesses_per_source: 30, ..Limits::default() };
+        let mut guard = Guard::new(limits);
+        guard.proved("101", address(1), start);
+        for user in 0..30 {
+            guard.failed(&format!("2{user:02}"), address(1), start);
+        }
+        assert_eq!(guard.word("230", address(1), start), Word::Barred);
+        assert_eq!(guard.word("101", address(1), start), Word::Heard, "a phone of the same office");
+        assert_eq!(guard.word("230", address(2), start), Word::Heard);
+        assert_eq!(guard.word("230", address(1), start + limits.guess_window), Word::Heard);
+        assert_eq!(guard.word("101", address(1), start + KNOWN_FOR), Word::Heard, "the guesses are over by then");
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_host_count_together() {
+        let (one, other) = ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap());
+        let mut guard = Guard::new(Limits { guesses_per_source: 1, ..Limits::default() });
+        guard.failed("101", one, now());
+        assert_eq!(guard.word("102", other, now()), Word::Barred);
+        assert_eq!(guard.word("102", "2001:db8:0:1::1".parse().unwrap(), now()), Word::Heard);
     }
 }
