@@ -4,6 +4,7 @@
 
 mod accounts;
 mod exchange;
+mod extensions;
 mod table;
 mod webhooks;
 
@@ -47,6 +48,9 @@ enum Subject {
     /// Events on their way, delivered or given up.
     #[command(subcommand)]
     Delivery(webhooks::DeliveryCommand),
+    /// Phones and the people behind them.
+    #[command(subcommand)]
+    Extension(extensions::ExtensionCommand),
     /// Ways to carriers.
     #[command(subcommand)]
     Trunk(exchange::TrunkCommand),
@@ -89,6 +93,7 @@ async fn answer(rooms: &Rooms, args: &Args) -> anyhow::Result<Value> {
         Subject::Token(command) => accounts::token(rooms, &who().await?, command).await,
         Subject::Webhook(command) => webhooks::webhook(rooms, &who().await?, command).await,
         Subject::Delivery(command) => webhooks::delivery(rooms, &who().await?, command).await,
+        Subject::Extension(command) => extensions::extension(rooms, &who().await?, command).await,
         Subject::Trunk(command) => exchange::trunk(rooms, &who().await?, command).await,
         Subject::CallerId(command) => exchange::caller_id(rooms, &who().await?, command).await,
         Subject::Route(command) => exchange::route(rooms, &who().await?, command).await,

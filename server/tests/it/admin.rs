@@ -130,3 +130,33 @@ async fn a_wrong_argument_is_named() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn extensions_are_imported_from_a_file_and_bad_rows_are_told() {
+    let server = TestServer::start().await;
+    let file = server.config.data_dir.join("phones.csv");
+    std::fs::write(
+        &file,
+        "extension_number,sip_password,display_name\n\
+         2001,a-password-of-one-phone,Front desk\n\
+         2002,,\n\
+         x,a-password-of-one-phone,\n\
+         2001,a-password-of-one-phone,Twice\n",
+    )
+    .unwrap();
+    let answer = json_of(&server, &["extension", "import", file.to_str().unwrap()]).await;
+    assert_eq!(answer["imported"], 2, "{answer}");
+    assert_eq!(answer["passwords"][0]["extension_number"], "2002");
+    assert_eq!(answer["passwords"][0]["sip_password"].as_str().map(str::len), Some(32));
+    let lines: Vec<u64> = answer["refused"].as_array().unwrap().iter().filter_map(|row| row["line"].as_u64()).collect();
+    assert_eq!(lines.len(), 2, "{answer}");
+    assert!(lines.contains(&4), "{answer}");
+
+    let admin = server.login("admin", PASSWORD).await;
+    let token = admin.json["token"].as_str().unwrap();
+    let list = server.get(token, "/api/pbx/extensions").await;
+    let numbers: Vec<&str> =
+        list.json["data"].as_array().unwrap().iter().filter_map(|row| row["extension_number"].as_str()).collect();
+    assert_eq!(numbers, ["2001", "2002"]);
+    server.stop().await;
+}
