@@ -11,9 +11,12 @@ mod deliveries;
 mod figure;
 mod floor;
 mod http;
+mod latency;
 mod media;
+mod memory;
 mod process;
 mod receiver;
+mod registrations;
 mod sipp;
 mod stack;
 mod time;
@@ -40,7 +43,7 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
     /// Only figures of these kinds.
-    #[arg(long, value_delimiter = ',', default_value = "calls,rate,media,deliveries")]
+    #[arg(long, value_delimiter = ',', default_value = "calls,rate,latency,media,memory,registrations,deliveries")]
     only: Vec<Kind>,
     /// Stays in the host's network although a namespace could be had.
     #[arg(long)]
@@ -55,8 +58,14 @@ enum Kind {
     Calls,
     /// The highest rate without failures.
     Rate,
+    /// What a call's set-up loses on its way.
+    Latency,
     /// CPU of relaying and recording, memory.
     Media,
+    /// Memory of finished calls.
+    Memory,
+    /// Memory and CPU of registered phones.
+    Registrations,
     /// Latency and CPU of webhooks.
     Deliveries,
 }
@@ -81,13 +90,34 @@ pub(crate) struct Effort {
     pub(crate) media_calls: u32,
     pub(crate) media_seconds: u32,
     pub(crate) delivery_calls: u32,
+    pub(crate) latency_calls: u32,
+    pub(crate) finished_calls: u32,
+    pub(crate) registrations: u32,
 }
 
 impl Effort {
-    const FULL: Self =
-        Self { runs: 3, calls: 3000, rate_seconds: 30, media_calls: 300, media_seconds: 20, delivery_calls: 5000 };
-    const QUICK: Self =
-        Self { runs: 1, calls: 500, rate_seconds: 5, media_calls: 50, media_seconds: 5, delivery_calls: 1000 };
+    const FULL: Self = Self {
+        runs: 3,
+        calls: 3000,
+        rate_seconds: 30,
+        media_calls: 300,
+        media_seconds: 20,
+        delivery_calls: 5000,
+        latency_calls: 1500,
+        finished_calls: 2400,
+        registrations: 100_000,
+    };
+    const QUICK: Self = Self {
+        runs: 1,
+        calls: 500,
+        rate_seconds: 5,
+        media_calls: 50,
+        media_seconds: 5,
+        delivery_calls: 1000,
+        latency_calls: 250,
+        finished_calls: 900,
+        registrations: 10_000,
+    };
 }
 
 type Measure = fn(&Path, Effort, &mut Figures) -> Result<()>;
@@ -122,10 +152,13 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let wanted = |kind| arguments.only.contains(&kind);
     let mut figures = Figures::new();
-    let steps: [(Kind, Measure); 4] = [
+    let steps: [(Kind, Measure); 7] = [
         (Kind::Calls, calls::cost),
         (Kind::Rate, calls::highest_rate),
+        (Kind::Latency, latency::measure),
         (Kind::Media, media::measure),
+        (Kind::Memory, memory::measure),
+        (Kind::Registrations, registrations::measure),
         (Kind::Deliveries, deliveries::measure),
     ];
     for (kind, measure) in steps {

@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Result;
 
 pub(crate) use self::kamailio::Kamailio;
-pub(crate) use self::zorio::{Setup, Zorio};
+pub(crate) use self::zorio::{PASSWORD, Setup, Zorio};
 
 /// What is done with the media of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,8 @@ use crate::time::wait_until;
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
 const HTTP_PORT: u16 = 18080;
 const SIP_PORT: u16 = 15060;
-const PASSWORD: &str = "a-password-for-one-benchmark";
+/// Of the administrator and of every phone.
+pub(crate) const PASSWORD: &str = "a-password-for-one-benchmark";
 /// Calls that an extension may have up at once, at most.
 const CALLS_PER_EXTENSION: u32 = 10;
 
@@ -36,6 +37,8 @@ pub(crate) struct Setup {
     /// Calls that have to be up at once, with media relayed and with media recorded too.
     pub(crate) relayed: u32,
     pub(crate) recorded: u32,
+    /// Extensions to import, in a CSV file.
+    pub(crate) extensions: Option<PathBuf>,
     /// The certificate of the webhooks' receiver.
     pub(crate) ca_file: Option<PathBuf>,
 }
@@ -115,6 +118,10 @@ impl Zorio {
     fn furnish(&mut self, scenarios: &Scenarios, setup: &Setup) -> Result<()> {
         let caller = CALLER.to_string();
         self.admin(&["trunk", "create", "--name", "carrier", "--host", &caller, "--auth", "ip", "--sources", &caller])?;
+        if let Some(file) = &setup.extensions {
+            let answer = self.admin(&["extension", "import", &file.display().to_string()])?;
+            ensure!(answer["refused"].as_array().is_some_and(Vec::is_empty), "not all extensions were imported");
+        }
         let mut phones = Vec::new();
         for (calls, first_digit, mode) in [(setup.relayed, '2', "none"), (setup.recorded, '4', "all")] {
             for index in 0..calls.div_ceil(CALLS_PER_EXTENSION) {
@@ -129,7 +136,7 @@ impl Zorio {
                 if mode == "none" { &mut self.relayed } else { &mut self.recorded }.push(number);
             }
         }
-        scenarios.register(self.sip(), &phones)
+        if phones.is_empty() { Ok(()) } else { scenarios.register(self.sip(), &phones) }
     }
 }
 
