@@ -210,7 +210,6 @@ fn host(source: IpAddr) -> u64 {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::net::Ipv4Addr;
 
