@@ -13,14 +13,12 @@ use std::{
 use bytes::Bytes;
 use domain::Timestamp;
 use store::{Db, Engine, Error};
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::{
     driver::Input,
+    inbox::Inbox,
     item::Item,
     room::Room,
     store::{
@@ -33,6 +31,8 @@ use crate::{
 
 /// How often the queue is looked at when nothing wakes us.
 const POLL: Duration = Duration::from_millis(250);
+/// How long places in memory are waited for when there are due rows and few places.
+const SOON: Duration = Duration::from_millis(5);
 /// How long a node's deliveries stay its own without a sign of life.
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
 /// How often a node gives its sign of life.
@@ -52,9 +52,17 @@ pub(crate) struct Claimer {
     pub(crate) db: Db,
     pub(crate) room: Arc<Room>,
     pub(crate) targets: Arc<Targets>,
-    pub(crate) driver: mpsc::WeakSender<Input>,
+    pub(crate) inbox: Arc<Inbox>,
     /// When a growing queue was last reported, in milliseconds.
     pub(crate) reported: AtomicI64,
+}
+
+/// Whether more may be due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum More {
+    Later,
+    Soon,
+    Now,
 }
 
 impl Claimer {
@@ -67,7 +75,7 @@ impl Claimer {
             }
             sleep(POLL).await;
         }
-        while !matches!(self.claim_due().await, Ok(false)) && self.room.held() < crate::room::TOTAL / 2 {}
+        while !matches!(self.claim_due().await, Ok(More::Later)) && self.room.held() < crate::room::TOTAL / 2 {}
         self.room.open();
         self.room.unleased.notify_one();
     }
@@ -75,14 +83,18 @@ impl Claimer {
     /// Claims what is due, for ever.
     pub(crate) async fn run(&self) {
         loop {
-            match self.claim_due().await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "due deliveries could not be claimed"),
-            }
+            let wait = match self.claim_due().await {
+                Ok(More::Now) => continue,
+                Ok(More::Soon) => SOON,
+                Ok(More::Later) => POLL,
+                Err(error) => {
+                    tracing::warn!(%error, "due deliveries could not be claimed");
+                    POLL
+                }
+            };
             tokio::select! {
                 () = self.room.unleased.notified() => {}
-                () = sleep(POLL) => {}
+                () = sleep(wait) => {}
             }
         }
     }
@@ -164,8 +176,8 @@ impl Claimer {
         tx.commit().await
     }
 
-    /// Claims a batch of every webhook that has due rows. Returns whether more may be due.
-    async fn claim_due(&self) -> Result<bool, Error> {
+    /// Claims a batch of every webhook that has due rows.
+    async fn claim_due(&self) -> Result<More, Error> {
         let mut tx = self.db.read_any_tenant().await?;
         // What is spilled now is looked at after this point in time.
         let spilled = self.room.spilled();
@@ -179,9 +191,9 @@ impl Claimer {
                 self.room.drained(id, &ticket);
             }
         }
-        let mut more = false;
+        let mut more = More::Later;
         for row in due {
-            more |= self.claim(&row).await?;
+            more = more.max(self.claim(&row).await?);
         }
         Ok(more)
     }
@@ -209,13 +221,13 @@ impl Claimer {
         }
     }
 
-    async fn claim(&self, due: &Due) -> Result<bool, Error> {
+    async fn claim(&self, due: &Due) -> Result<More, Error> {
         let webhook = due.webhook_id;
         let (limit, ticket) = self.room.before_claim(webhook);
-        if limit == 0 {
-            return Ok(false);
+        if limit < self.room.worthwhile(webhook) {
+            // Few places are free: a transaction for each of them would cost more than a moment's wait.
+            return Ok(if limit == 0 { More::Later } else { More::Soon });
         }
-        let Some(driver) = self.driver.upgrade() else { return Ok(false) };
         let mut tx = self.db.begin_any_tenant().await?;
         let rows = queue::any_tenant_claim(&mut tx, self.db.node(), webhook, i64::try_from(limit).unwrap_or(1)).await?;
         let events = rows.iter().map(|row| (row.day, row.event_id)).collect();
@@ -227,14 +239,14 @@ impl Claimer {
         let full = rows.len() == limit;
         let items: Vec<_> = rows.into_iter().map(|row| self.item(row, due, &payloads)).collect();
         tx.commit().await?;
-        if !items.is_empty() && driver.send(Input::Items(items)).await.is_err() {
-            return Ok(false);
+        if !items.is_empty() && !self.inbox.send(Input::Items(items)) {
+            return Ok(More::Later);
         }
         // Only now may newer events overtake nothing.
         if !full {
             self.room.drained(webhook, &ticket);
         }
-        Ok(full)
+        Ok(if full { More::Now } else { More::Later })
     }
 
     fn item(&self, row: Claimed, due: &Due, payloads: &HashMap<Uuid, Payload>) -> Item {

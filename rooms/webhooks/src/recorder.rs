@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::{
     client::{Exchange, retry_after},
     driver::Input,
+    inbox::Inbox,
     item::{Finished, Outcome},
     kind::Kind,
     model::DeliveryStatus,
@@ -39,7 +40,7 @@ pub(crate) const SUSPEND_AFTER: i64 = 50;
 pub(crate) struct Recorder {
     pub(crate) db: Db,
     pub(crate) targets: Arc<Targets>,
-    pub(crate) driver: mpsc::WeakSender<Input>,
+    pub(crate) inbox: Arc<Inbox>,
     pub(crate) results: mpsc::Receiver<Finished>,
     pub(crate) retry_scale: f64,
     pub(crate) pulse: Arc<Pulse>,
@@ -114,16 +115,14 @@ impl Recorder {
         let target = format!("webhook:{webhook}");
         let detail = serde_json::json!({ "failed_in_row": failures, "reason": reason });
         store::audit(tx, &Principal::system(tenant), "webhook.suspend", &target, detail).await?;
-        let (targets, driver, notices) = (Arc::clone(&self.targets), self.driver.clone(), self.notices.clone());
+        let (targets, inbox, notices) = (Arc::clone(&self.targets), Arc::clone(&self.inbox), self.notices.clone());
         let at = tx.now();
         tx.after_commit(move || {
             tracing::warn!(webhook.id = %webhook, tenant.id = %tenant, reason, "a webhook was suspended");
             metrics::counter!("webhooks_suspended_total").increment(1);
             targets.forget(webhook);
             // Without it each waiting delivery finds the webhook inactive by itself.
-            if let Some(driver) = driver.upgrade() {
-                driver.try_send(Input::Drain(webhook)).ok();
-            }
+            inbox.send(Input::Drain(webhook));
             notices.tell(Notice::Suspended { tenant, webhook, name, reason, at });
         });
         Ok(())

@@ -120,6 +120,13 @@ impl Room {
         (room, Ticket { spills: share.spills, clean: share.spilling == 0 })
     }
 
+    /// Returns how many places there should be for a claim: one if nothing is held, else some.
+    pub(crate) fn worthwhile(&self, webhook: WebhookId) -> usize {
+        let inner = self.lock();
+        let held = inner.shares.get(&webhook).map_or(0, |share| share.held);
+        held.div_ceil(8).clamp(1, CLAIM_LIMIT / 4)
+    }
+
     /// Notes that a claim found fewer rows than it asked for: new deliveries may come straight into memory again.
     pub(crate) fn drained(&self, webhook: WebhookId, ticket: &Ticket) {
         let mut inner = self.lock();

@@ -6,12 +6,12 @@ use bus::{BoxFuture, Subscriber};
 use bytes::Bytes;
 use domain::{CallId, Event, EventName, TenantId, ids::WebhookId};
 use store::{Error, Tx};
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::{
     driver::Input,
     filter::{EventFilter, Traits},
+    inbox::Inbox,
     item::Item,
     kind::Kind,
     model::{DeliveryStatus, Status},
@@ -28,7 +28,7 @@ use crate::{
 pub(crate) struct Producer {
     pub(crate) node: String,
     pub(crate) room: Arc<Room>,
-    pub(crate) inbox: mpsc::Sender<Input>,
+    pub(crate) inbox: Arc<Inbox>,
 }
 
 /// Something to be told that is no event of the catalogue, with a body of its own.
@@ -150,11 +150,11 @@ impl Producer {
         if !rows.is_empty() {
             queue::insert(tx, tenant, &self.node, &rows).await?;
         }
-        let inbox = self.inbox.clone();
+        let inbox = Arc::clone(&self.inbox);
         tx.after_commit(move || {
             drop(spills);
             // Never full: there are fewer seats than places. Closed: the next start takes the rows over.
-            if !items.is_empty() && inbox.try_send(Input::Items(items)).is_err() {
+            if !items.is_empty() && !inbox.send(Input::Items(items)) {
                 tracing::warn!("deliveries were not handed over and wait for the next start");
             }
         });

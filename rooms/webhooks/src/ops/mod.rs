@@ -231,7 +231,7 @@ impl Webhooks {
         let (targets, inbox) = (self.targets.clone(), self.inbox.clone());
         tx.after_commit(move || {
             targets.forget(id);
-            inbox.try_send(crate::driver::Input::Drain(id)).ok();
+            inbox.send(crate::driver::Input::Drain(id));
         });
     }
 

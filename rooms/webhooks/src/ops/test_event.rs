@@ -116,7 +116,7 @@ impl Webhooks {
         };
         let inbox = self.inbox.clone();
         tx.after_commit(move || {
-            if inbox.try_send(Input::Now(Box::new(item))).is_err() {
+            if !inbox.send(Input::Now(Box::new(item))) {
                 tracing::warn!("a test event was not handed over and waits for the next start");
             }
         });

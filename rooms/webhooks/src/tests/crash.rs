@@ -121,13 +121,7 @@ async fn old_deliveries_and_their_payloads_are_forgotten() {
     let hook = rig.webhook(&receiver.url()).await;
     rig.publish(1).await;
     rig.delivery(hook.webhook.id, |d| d.status == DeliveryStatus::Delivered).await;
-    let claimer = crate::claimer::Claimer {
-        db: rig.bus.db().clone(),
-        room: rig.hooks.room.clone(),
-        targets: rig.hooks.targets.clone(),
-        driver: rig.hooks.inbox.downgrade(),
-        reported: 0.into(),
-    };
+    let claimer = rig.hooks.claimer();
     rig.db.clock.advance(std::time::Duration::from_secs(86_400 * 30));
     claimer.forget().await.unwrap();
     assert_eq!(rig.deliveries(hook.webhook.id).await.len(), 1);

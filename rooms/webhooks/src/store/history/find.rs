@@ -39,27 +39,27 @@ struct AttemptRow {
     error: Option<Failure>,
 }
 
-// Macros, so that five statements cannot differ in their columns.
+// Macros, so that the statements cannot differ in their columns.
 macro_rules! of_history {
-    ($tail:literal) => {
-        concat!(
-            "select d.id, d.tenant_id, d.webhook_id, d.event_id, d.event, d.status, d.attempts, d.created_at, ",
-            "d.attempted_at, d.next_attempt_at, d.duration_ms, d.response_status, d.response_body, d.error, ",
-            "e.body as payload, e.call_uuid, d.day ",
-            $tail
-        )
+    ($($rest:literal),+) => {
+        sql(concat!(
+            "select d.id, d.tenant_id, d.webhook_id, d.event_id, d.event, d.status, d.attempts, d.created_at, \
+             d.attempted_at, d.next_attempt_at, d.duration_ms, d.response_status, d.response_body, d.error, \
+             e.body as payload, e.call_uuid, d.day ",
+            $($rest),+
+        ))
     };
 }
 macro_rules! of_queue {
-    ($tail:literal) => {
-        concat!(
-            "select q.event_id as id, q.tenant_id, q.webhook_id, q.event_id, e.name as event, 'pending' as status, ",
-            "q.attempt as attempts, q.created_at, cast(null as bigint) as attempted_at, ",
-            "q.due_at as next_attempt_at, cast(null as bigint) as duration_ms, ",
-            "cast(null as bigint) as response_status, cast(null as text) as response_body, ",
-            "cast(null as text) as error, e.body as payload, e.call_uuid, q.day ",
-            $tail
-        )
+    ($($rest:literal),+) => {
+        sql(concat!(
+            "select q.event_id as id, q.tenant_id, q.webhook_id, q.event_id, e.name as event, 'pending' as status, \
+             q.attempt as attempts, q.created_at, cast(null as bigint) as attempted_at, \
+             q.due_at as next_attempt_at, cast(null as bigint) as duration_ms, \
+             cast(null as bigint) as response_status, cast(null as text) as response_body, \
+             cast(null as text) as error, e.body as payload, e.call_uuid, q.day ",
+            $($rest),+
+        ))
     };
 }
 
@@ -73,20 +73,20 @@ pub(crate) async fn list(
     let (time, id) = filter.before.unwrap_or((Timestamp::from_millis(i64::MAX), Uuid::max()));
     let query = match filter.status {
         // The index of what was not delivered is small.
-        Some(status) if status != DeliveryStatus::Delivered => sql(of_history!(
+        Some(status) if status != DeliveryStatus::Delivered => of_history!(
             "from delivery d left join event e on e.day = d.day and e.id = d.event_id \
              where d.tenant_id = $1 and d.webhook_id = $2 and d.status = $3 and d.status <> 'delivered' \
              and d.created_at <= $4 and (d.created_at < $4 or d.id < $5) and d.created_at >= $6 \
              and d.created_at < $7 and ($8 = '' or d.event = $8) and ($9 = '' or e.body like $9 escape '!') \
              order by d.created_at desc, d.id desc limit $10"
-        )),
-        _ => sql(of_history!(
+        ),
+        _ => of_history!(
             "from delivery d left join event e on e.day = d.day and e.id = d.event_id \
              where d.tenant_id = $1 and d.webhook_id = $2 and ($3 = '' or d.status = $3) \
              and d.created_at <= $4 and (d.created_at < $4 or d.id < $5) and d.created_at >= $6 \
              and d.created_at < $7 and ($8 = '' or d.event = $8) and ($9 = '' or e.body like $9 escape '!') \
              order by d.created_at desc, d.id desc limit $10"
-        )),
+        ),
     };
     let rows = query
         .bind(tenant)
@@ -112,12 +112,12 @@ pub(crate) async fn list_pending(
     filter: &Filter,
 ) -> Result<Vec<Delivery>, Error> {
     let (time, _) = filter.before.unwrap_or((Timestamp::from_millis(i64::MAX), Uuid::max()));
-    let rows = sql(of_queue!(
+    let rows = of_queue!(
         "from delivery_queue q join event e on e.day = q.day and e.id = q.event_id \
          where q.tenant_id = $1 and q.webhook_id = $2 and q.attempt = 0 and q.created_at < $3 and q.created_at >= $4 \
          and q.created_at < $5 and ($6 = '' or e.name = $6) and ($7 = '' or e.body like $7 escape '!') \
          order by q.created_at desc, q.event_id desc limit $8"
-    ))
+    )
     .bind(tenant)
     .bind(webhook)
     .bind(time)
@@ -143,7 +143,10 @@ pub(crate) async fn by_keys(tx: &mut Tx, tenant: TenantId, keys: &[(i64, Uuid)])
     let rows = keys.iter().map(|(day, id)| vec![Value::from(*day), Value::from(*id), tenant.into()]).collect();
     let rows = many_returning::<Row>(
         tx,
-        of_history!("from (values"),
+        "select d.id, d.tenant_id, d.webhook_id, d.event_id, d.event, d.status, d.attempts, d.created_at, \
+         d.attempted_at, d.next_attempt_at, d.duration_ms, d.response_status, d.response_body, d.error, \
+         e.body as payload, e.call_uuid, d.day \
+         from (values",
         ") as v join delivery d on d.day = v.column1 and d.id = v.column2 and d.tenant_id = v.column3 \
          left join event e on e.day = d.day and e.id = d.event_id",
         rows,
@@ -161,7 +164,12 @@ pub(crate) async fn pending_by_keys(
     let rows = keys.iter().map(|(event, hook)| vec![Value::from(*event), Value::from(*hook), tenant.into()]).collect();
     let rows = many_returning::<Row>(
         tx,
-        of_queue!("from (values"),
+        "select q.event_id as id, q.tenant_id, q.webhook_id, q.event_id, e.name as event, 'pending' as status, \
+         q.attempt as attempts, q.created_at, cast(null as bigint) as attempted_at, \
+         q.due_at as next_attempt_at, cast(null as bigint) as duration_ms, \
+         cast(null as bigint) as response_status, cast(null as text) as response_body, \
+         cast(null as text) as error, e.body as payload, e.call_uuid, q.day \
+         from (values",
         ") as v join delivery_queue q on q.event_id = v.column1 and q.webhook_id = v.column2 \
          and q.tenant_id = v.column3 and q.attempt = 0 join event e on e.day = q.day and e.id = q.event_id",
         rows,
@@ -174,10 +182,10 @@ pub(crate) async fn pending_by_keys(
 pub(crate) async fn pending_by_id(tx: &mut Tx, tenant: TenantId, id: Uuid) -> Result<Option<Found>, Error> {
     let text = id.to_string();
     let Some(prefix) = text.get(..19) else { return Ok(None) };
-    let rows = sql(of_queue!(
+    let rows = of_queue!(
         "from delivery_queue q join event e on e.day = q.day and e.id = q.event_id \
          where q.event_id >= $1 and q.event_id < $2 and q.tenant_id = $3 and q.attempt = 0 limit 1000"
-    ))
+    )
     .bind(prefix)
     .bind(format!("{prefix}~"))
     .bind(tenant)
