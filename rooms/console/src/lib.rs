@@ -1,0 +1,90 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod asked;
+mod assets;
+mod csrf;
+mod csv;
+mod door;
+mod form;
+mod gate;
+mod live;
+mod nav;
+mod pages;
+mod pager;
+mod qr;
+mod show;
+mod system;
+mod view;
+mod words;
+
+use std::{ops::Deref, sync::Arc};
+
+use accounts::Accounts;
+use axum::Router;
+use contacts::Contacts;
+use pbx::{Pbx, ops::Desk};
+use store::Clock;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use webhooks::Webhooks;
+
+pub use answer::{Answer, Failure};
+pub use door::{Config, Secure};
+pub use system::{Check, Fact, Health, System};
+
+/// What the pages are drawn from.
+pub struct Doors {
+    pub accounts: Accounts,
+    pub pbx: Pbx,
+    /// Where extensions, trunks, caller IDs and routes are kept.
+    pub desk: Desk,
+    pub webhooks: Webhooks,
+    pub contacts: Contacts,
+    pub clock: Clock,
+    /// What the host can say about itself.
+    pub system: System,
+    pub config: Config,
+}
+
+/// The admin console. Clones share one state.
+#[derive(Clone)]
+pub struct Console(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) doors: Doors,
+    pub(crate) dashboards: live::Shared<pages::dashboard::Figures>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) closing: CancellationToken,
+}
+
+impl Console {
+    pub fn open(doors: Doors) -> Self {
+        let inner = Inner {
+            doors,
+            dashboards: live::Shared::default(),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+        };
+        Self(Arc::new(inner))
+    }
+
+    /// Returns the pages and their assets, with every layer they need but the server's own.
+    pub fn router(&self) -> Router {
+        door::router(self.clone())
+    }
+
+    /// Ends all live pages and waits for what feeds them.
+    pub async fn close(&self) {
+        self.0.closing.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+}
+
+impl Deref for Console {
+    type Target = Doors;
+
+    fn deref(&self) -> &Doors {
+        &self.0.doors
+    }
+}

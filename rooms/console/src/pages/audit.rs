@@ -1,0 +1,106 @@
+//! `/audit`: who did what. The model of every list.
+
+use accounts::{AuditFilter, AuditLine};
+use askama::Template;
+use axum::{Router, extract::State, routing::get};
+
+use crate::{
+    Answer, Console, Failure,
+    asked::Asked,
+    csv,
+    nav::Needs,
+    pager::Pager,
+    view::View,
+};
+
+pub(crate) fn routes() -> Router<Console> {
+    Router::new().route("/audit", get(list)).route("/audit.csv", get(export))
+}
+
+#[derive(Template)]
+#[template(path = "audit/list.html")]
+struct List<'a> {
+    v: &'a View,
+    asked: &'a Asked,
+    lines: &'a [AuditLine],
+    actions: &'a [String],
+    pager: Pager,
+    export: String,
+}
+
+async fn list(State(console): State<Console>, view: View, asked: Asked) -> Answer {
+    let who = view.needs(Needs::Admin)?;
+    let listing = console.accounts.audit(who, &filter(&view, &asked), asked.page()).await?;
+    let actions = console.accounts.audit_actions(who).await?;
+    let (pager, export) = (Pager::of(&listing, &asked), asked.export("/audit.csv"));
+    view.page(&List { v: &view, asked: &asked, lines: &listing.data, actions: &actions, pager, export })
+}
+
+/// All lines of the filter as a file, read in batches: no transaction is open while the browser reads.
+async fn export(State(console): State<Console>, view: View, asked: Asked) -> Answer {
+    let who = view.needs(Needs::Admin)?.clone();
+    let filter = filter(&view, &asked);
+    let lines = futures_util::stream::try_unfold(Some(None), move |place| {
+        let (console, who, filter) = (console.clone(), who.clone(), filter.clone());
+        async move {
+            let Some(before) = place else { return Ok(None) };
+            let lines = console.accounts.audit_export(&who, &filter, before).await.map_err(Failure::from)?;
+            let mut text = String::new();
+            for line in &lines {
+                let (at, detail) = (line.at.rfc3339(), line.detail.to_string());
+                let address = line.address.as_deref().unwrap_or_default();
+                let who = [&at, &line.actor_kind, &line.actor, address];
+                let what = [line.action.as_str(), &line.target, &detail, &line.request_id];
+                csv::line(&mut text, who.into_iter().chain(what));
+            }
+            let next = lines.last().map(|line| Some(line.id));
+            Ok(Some((text, next)))
+        }
+    });
+    let head = ["at", "actor_kind", "actor", "address", "action", "target", "detail", "request_id"];
+    Ok(csv::download("audit.csv", &head, lines))
+}
+
+fn filter(view: &View, asked: &Asked) -> AuditFilter {
+    AuditFilter {
+        from: asked.day_start(view, "from"),
+        to: asked.day_end(view, "to"),
+        actor: asked.optional("actor"),
+        action: asked.optional("action"),
+        target: None,
+        text: asked.optional("search"),
+    }
+}
+
+/// A detail as a person reads it: one line for each value, before and after side by side.
+struct Detail {
+    name: String,
+    before: Option<String>,
+    after: String,
+}
+
+impl List<'_> {
+    fn details(&self, line: &AuditLine) -> Vec<Detail> {
+        let object = |name: &str| line.detail.get(name).and_then(|value| value.as_object());
+        let (after, before) = match (object("after"), object("before")) {
+            (Some(after), before) => (Some(after), before),
+            (None, _) => (line.detail.as_object(), None),
+        };
+        let entries = after.into_iter().flatten();
+        entries
+            .map(|(name, value)| Detail {
+                name: name.replace('_', " "),
+                before: before.and_then(|before| before.get(name)).map(plain),
+                after: plain(value),
+            })
+            .collect()
+    }
+}
+
+fn plain(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => "–".to_owned(),
+        other => other.to_string(),
+    }
+}

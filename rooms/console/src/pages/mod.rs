@@ -1,0 +1,31 @@
+//! The pages: one file each, with its routes. A new page is one line here and one in `nav.rs`.
+
+pub(crate) mod audit;
+pub(crate) mod dashboard;
+pub(crate) mod errors;
+pub(crate) mod general;
+pub(crate) mod link;
+pub(crate) mod password;
+pub(crate) mod profile;
+pub(crate) mod second_factor;
+pub(crate) mod sign_in;
+pub(crate) mod system;
+pub(crate) mod two_step;
+
+use axum::Router;
+
+use crate::Console;
+
+pub(crate) fn routes() -> Router<Console> {
+    Router::new()
+        .merge(audit::routes())
+        .merge(dashboard::routes())
+        .merge(general::routes())
+        .merge(link::routes())
+        .merge(password::routes())
+        .merge(profile::routes())
+        .merge(second_factor::routes())
+        .merge(sign_in::routes())
+        .merge(system::routes())
+        .merge(two_step::routes())
+}
