@@ -12,7 +12,6 @@ use accounts::Accounts;
 use anyhow::bail;
 use serde_json::json;
 use store::{DatabaseUrl, Db, Options};
-use web::{LimitSettings, Limits};
 
 use crate::{config::Config, tls::Certificates};
 
@@ -119,12 +118,10 @@ async fn database(config: &Config) -> Result<String, String> {
         return Ok(format!("{} will be made", path.display()));
     }
     let db = Db::open(&url, Options::default()).await.map_err(|error| chain(&error))?;
-    let limits = Limits::new(LimitSettings::default(), db.clock().clone());
-    let accounts = Accounts::open(db.clone(), limits).await.map_err(|error| chain(&error))?;
-    let found = accounts.accounts().await;
+    let found = Accounts::count(&db).await;
     db.close().await;
     let found = found.map_err(|error| format!("{}; is it migrated? zorio migrate", chain(&error)))?;
-    Ok(format!("{url:?} answers, {} accounts", found.len()))
+    Ok(format!("{url:?} answers, {found} accounts"))
 }
 
 fn certificates(config: &Config) -> Result<String, String> {

@@ -21,6 +21,9 @@ use web::OpenApiRouter;
 
 use crate::{openapi, wire::Rooms};
 
+/// What of the API will go; every answer that has to do with it says so.
+const DEPRECATED: &[web::Deprecated] = &[];
+
 /// Whether the server is on its way out. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Draining(Arc<AtomicBool>);
@@ -51,6 +54,8 @@ pub fn api(rooms: &Rooms, pbx: &Pbx, draining: &Draining) -> Router {
         .fallback(web::not_found)
         .method_not_allowed_fallback(web::method_not_allowed)
         .layer(web::catch_panic())
+        .layer(from_fn_with_state(DEPRECATED, web::announce))
+        .layer(from_fn_with_state(rooms.accounts.clone(), accounts::idempotent))
         .layer(from_fn_with_state(rooms.limits.clone(), web::limit))
         .layer(from_fn_with_state(rooms.accounts.clone(), accounts::authenticate))
         .layer(from_fn(web::request))

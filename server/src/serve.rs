@@ -55,6 +55,7 @@ fn announce(app: &App) {
     tracing::info!(
         http = ?app.addresses.http,
         https = ?app.addresses.https,
+        console = ?app.addresses.console,
         metrics = ?app.addresses.metrics,
         sip_udp = ?app.addresses.sip_udp,
         sip_tcp = ?app.addresses.sip_tcp,
@@ -75,9 +76,11 @@ impl App {
     pub async fn shutdown(self, drain: Duration) {
         self.draining.start();
         self.pbx.drain(drain).await;
+        self.console.close().await;
         self.api.stop().await;
+        self.console_server.stop().await;
         self.tasks.stop().await;
-        self.rooms.accounts.flush().await;
+        self.rooms.accounts.close().await;
         self.metrics.stop().await;
         self.rooms.db.close().await;
     }

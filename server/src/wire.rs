@@ -71,7 +71,7 @@ pub async fn rooms(config: &Config) -> anyhow::Result<Rooms> {
     secrets.unlock(&db).await?;
     let bus = Bus::new(db.clone());
     let limits = Limits::new((&config.limits).into(), db.clock().clone());
-    let accounts = Accounts::open(db.clone(), limits.clone()).await?;
+    let accounts = Accounts::open(db.clone(), limits.clone(), secrets.clone()).await?;
     let contacts = Contacts::open(db.clone());
     let desk = Desk::open(db.clone(), secrets.clone(), config.sip.realm.clone());
     let webhooks = Webhooks::open(db.clone(), bus.clone(), secrets.clone(), webhook_settings(config)).await?;

@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{Fields, Language, language};
+use crate::{Fields, Language, Text};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -20,7 +20,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error {
     status: StatusCode,
     code: &'static str,
-    message: Cow<'static, str>,
+    message: Text,
     fields: Fields,
     retry_after: Option<u64>,
 }
@@ -44,58 +44,69 @@ pub struct ErrorBody<'a> {
 }
 
 impl Error {
-    pub const fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
-        Self { status, code, message: Cow::Borrowed(message), fields: Fields::new(), retry_after: None }
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<Text>) -> Self {
+        Self::of(status, code, message.into())
+    }
+
+    const fn of(status: StatusCode, code: &'static str, message: Text) -> Self {
+        Self { status, code, message, fields: Fields::new(), retry_after: None }
     }
 
     /// 400: the request as such cannot be read.
     pub const fn bad_request() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed", "Malformed request body")
+        Self::of(StatusCode::BAD_REQUEST, "malformed", text::BODY)
+    }
+
+    /// 400 for a query that cannot be read.
+    pub const fn bad_query() -> Self {
+        Self::of(StatusCode::BAD_REQUEST, "malformed", text::QUERY)
     }
 
     /// 400 for a bearer in the query, where logs and referrers would keep it.
     pub const fn token_in_query() -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "token_in_query",
-            "Send the token in the Authorization header, not in the query.",
-        )
+        Self::of(StatusCode::BAD_REQUEST, "token_in_query", text::TOKEN_IN_QUERY)
     }
 
     /// 401: no token, or one that is unknown, revoked or expired.
     pub const fn unauthenticated() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Unauthenticated.")
+        Self::of(StatusCode::UNAUTHORIZED, "unauthenticated", text::UNAUTHENTICATED)
     }
 
     /// 403: the token is valid and the permission is missing.
     pub const fn forbidden() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "This action is unauthorized.")
+        Self::of(StatusCode::FORBIDDEN, "forbidden", text::FORBIDDEN)
     }
 
     /// 404: it does not exist, or belongs to another account.
     pub const fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "Resource not found")
+        Self::of(StatusCode::NOT_FOUND, "not_found", text::NOT_FOUND)
+    }
+
+    /// 404 for a version of the API that does not exist.
+    pub const fn unknown_version() -> Self {
+        Self::of(StatusCode::NOT_FOUND, "unknown_version", text::UNKNOWN_VERSION)
     }
 
     pub const fn method_not_allowed() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
+        Self::of(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text::METHOD_NOT_ALLOWED)
+    }
+
+    /// 408: the body did not arrive in time.
+    pub const fn body_timeout() -> Self {
+        Self::of(StatusCode::REQUEST_TIMEOUT, "body_timeout", text::BODY_TIMEOUT)
     }
 
     /// 409: the resource is in the wrong state, or the name is taken.
-    pub fn conflict(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::CONFLICT, code, "").with_message(message)
+    pub fn conflict(code: &'static str, message: impl Into<Text>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message)
     }
 
     pub const fn body_too_large() -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The request body is too large.")
+        Self::of(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", text::BODY_TOO_LARGE)
     }
 
     pub const fn unsupported_media_type() -> Self {
-        Self::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "The content type must be application/json.",
-        )
+        Self::of(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", text::UNSUPPORTED_MEDIA_TYPE)
     }
 
     /// 422 for the given fields, each with its message.
@@ -105,14 +116,16 @@ impl Error {
 
     /// 429, `retry_after` in seconds.
     pub fn too_many(retry_after: u64) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "")
-            .with_message(format!("Too many requests. Retry after {retry_after} seconds."))
-            .with_retry_after(retry_after)
+        let message = Text::of(
+            format!("Too many requests. Retry after {retry_after} seconds."),
+            format!("Quá nhiều yêu cầu. Hãy thử lại sau {retry_after} giây."),
+        );
+        Self::of(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message).with_retry_after(retry_after)
     }
 
     /// 503 with `Retry-After` in seconds: what is needed is not there now and will be later.
-    pub fn unavailable(code: &'static str, message: impl Into<Cow<'static, str>>, retry_after: u64) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "").with_message(message).with_retry_after(retry_after)
+    pub fn unavailable(code: &'static str, message: impl Into<Text>, retry_after: u64) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message).with_retry_after(retry_after)
     }
 
     /// 500. The cause is logged here, once, and never sent.
@@ -123,11 +136,11 @@ impl Error {
 
     /// 500 whose cause is logged elsewhere.
     pub(crate) const fn failed() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Server error")
+        Self::of(StatusCode::INTERNAL_SERVER_ERROR, "internal", text::FAILED)
     }
 
     #[must_use]
-    pub fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_message(mut self, message: impl Into<Text>) -> Self {
         self.message = message.into();
         self
     }
@@ -146,8 +159,9 @@ impl Error {
         self.code
     }
 
+    /// Returns the English message.
     pub fn message(&self) -> &str {
-        &self.message
+        self.message.said(Language::En)
     }
 
     pub fn fields(&self) -> &Fields {
@@ -156,14 +170,18 @@ impl Error {
 
     /// Returns the message in `language`, for pages.
     pub fn text(&self, language: Language) -> &str {
-        language::message(language, self.code).unwrap_or(&self.message)
+        self.message.said(language)
     }
 
-    /// Returns the answer in `language`. Only the English message may carry figures; a translation names none.
+    /// Returns the seconds of `Retry-After`.
+    pub fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+    }
+
+    /// Returns the answer in `language`.
     pub(crate) fn render(&self, language: Language, request_id: &str) -> Response {
-        let translated = language::message(language, self.code).map(Cow::Borrowed);
         let body = ErrorBody {
-            message: translated.unwrap_or(Cow::Borrowed(&self.message)),
+            message: Cow::Borrowed(self.message.said(language)),
             errors: (!self.fields.is_empty()).then(|| self.fields.to_json(language)),
             code: Cow::Borrowed(self.code),
             request_id: Cow::Borrowed(request_id),
@@ -172,6 +190,8 @@ impl Error {
         let mut response =
             (self.status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response();
         let headers = response.headers_mut();
+        headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.as_str()));
+        headers.insert(header::VARY, HeaderValue::from_static("accept-language"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -201,7 +221,7 @@ impl std::error::Error for Error {}
 
 impl From<Fields> for Error {
     fn from(fields: Fields) -> Self {
-        Self { fields, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The given data was invalid.") }
+        Self { fields, ..Self::of(StatusCode::UNPROCESSABLE_ENTITY, "invalid", text::INVALID) }
     }
 }
 
@@ -216,10 +236,10 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::NotFound => Self::not_found(),
-            store::Error::Unique(_) => Self::conflict("already_exists", "It already exists."),
+            store::Error::Unique(_) => Self::conflict("already_exists", text::ALREADY_EXISTS),
             error if error.is_transient() => {
                 tracing::warn!(%error, "the database could not serve a request");
-                Self::unavailable("busy", "The service is busy. Try again.", 1)
+                Self::unavailable("busy", text::BUSY, 1)
             }
             error => Self::internal(&error),
         }
@@ -239,4 +259,34 @@ impl std::fmt::Display for Chain<'_> {
         }
         Ok(())
     }
+}
+
+/// The messages that this crate makes; those in English are the contract's where it has them.
+mod text {
+    use crate::Text;
+
+    pub(super) const BODY: Text = Text::new("Malformed request body", "Nội dung yêu cầu không đúng định dạng");
+    pub(super) const QUERY: Text = Text::new("Malformed query", "Chuỗi truy vấn không đúng định dạng");
+    pub(super) const TOKEN_IN_QUERY: Text = Text::new(
+        "Send the token in the Authorization header, not in the query.",
+        "Hãy gửi token trong header Authorization, không gửi trong chuỗi truy vấn.",
+    );
+    pub(super) const UNAUTHENTICATED: Text = Text::new("Unauthenticated.", "Chưa xác thực.");
+    pub(super) const FORBIDDEN: Text =
+        Text::new("This action is unauthorized.", "Bạn không có quyền thực hiện thao tác này.");
+    pub(super) const NOT_FOUND: Text = Text::new("Resource not found", "Không tìm thấy tài nguyên");
+    pub(super) const UNKNOWN_VERSION: Text = Text::new(
+        "There is no API v2. The current version is v1, whose paths start with /api/ and carry no version.",
+        "Không có API v2. Phiên bản hiện tại là v1, với đường dẫn bắt đầu bằng /api/ và không ghi phiên bản.",
+    );
+    pub(super) const METHOD_NOT_ALLOWED: Text = Text::new("Method not allowed", "Phương thức không được hỗ trợ");
+    pub(super) const BODY_TIMEOUT: Text =
+        Text::new("The request body came too slowly.", "Nội dung yêu cầu được gửi quá chậm.");
+    pub(super) const BODY_TOO_LARGE: Text = Text::new("The request body is too large.", "Nội dung yêu cầu quá lớn.");
+    pub(super) const UNSUPPORTED_MEDIA_TYPE: Text =
+        Text::new("The content type must be application/json.", "Content-Type phải là application/json.");
+    pub(super) const FAILED: Text = Text::new("Server error", "Lỗi máy chủ");
+    pub(super) const INVALID: Text = Text::new("The given data was invalid.", "Dữ liệu gửi lên không hợp lệ.");
+    pub(super) const ALREADY_EXISTS: Text = Text::new("It already exists.", "Dữ liệu này đã tồn tại.");
+    pub(super) const BUSY: Text = Text::new("The service is busy. Try again.", "Hệ thống đang bận. Hãy thử lại.");
 }

@@ -1,10 +1,8 @@
 //! Bad fields of a request, collected so that one 422 lists them all.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
-use crate::{Error, Language};
+use crate::{Error, Language, Text};
 
 /// Most messages that one answer lists; a body full of mistakes does not make a bigger answer.
 const MOST: usize = 100;
@@ -12,10 +10,10 @@ const MOST: usize = 100;
 /// Collects what is wrong with a request, field by field, in the order found.
 ///
 /// ```
-/// # use web::Fields;
+/// # use web::{Fields, Rule};
 /// let mut fields = Fields::new();
 /// let name = fields.require("name", None::<String>);
-/// fields.check("limit", false, "The limit must be between 1 and 100.");
+/// fields.check("limit", false, Rule::Between(1, 100));
 /// assert!(name.is_none());
 /// let error = fields.finish().unwrap_err();
 /// assert_eq!(error.status(), 422);
@@ -25,7 +23,7 @@ pub struct Fields {
     list: Vec<(String, Rule)>,
 }
 
-/// What is wrong with a field. Each rule has its sentence per language; `Text` is said as it is.
+/// What is wrong with a field. Each rule has its sentence in every language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
     Required,
@@ -40,7 +38,8 @@ pub enum Rule {
     /// A text with fewer or more characters than min..=max.
     Length(usize, usize),
     Taken,
-    Text(Cow<'static, str>),
+    /// Something else, said as it is.
+    Text(Text),
 }
 
 impl Fields {
@@ -147,21 +146,9 @@ impl<F: Into<String>, R: Into<Rule>> FromIterator<(F, R)> for Fields {
     }
 }
 
-impl From<&'static str> for Rule {
-    fn from(text: &'static str) -> Self {
-        Self::Text(Cow::Borrowed(text))
-    }
-}
-
-impl From<String> for Rule {
-    fn from(text: String) -> Self {
-        Self::Text(Cow::Owned(text))
-    }
-}
-
-impl From<Cow<'static, str>> for Rule {
-    fn from(text: Cow<'static, str>) -> Self {
-        Self::Text(text)
+impl<T: Into<Text>> From<T> for Rule {
+    fn from(text: T) -> Self {
+        Self::Text(text.into())
     }
 }
 

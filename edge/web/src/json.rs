@@ -6,6 +6,7 @@ use axum::{
     body::Body as HttpBody,
     extract::{FromRequest, OptionalFromRequest, Request},
 };
+use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, Limited};
 use serde::{
@@ -15,7 +16,7 @@ use serde::{
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
-use crate::{Error, Fields, Rule};
+use crate::{Error, Fields, Rule, deprecation::Watched};
 
 /// Most bytes of a JSON body.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -69,10 +70,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
         let (parts, body) = request.into_parts();
         check_type(&parts.headers)?;
-        let bytes = read(&parts.headers, body).await?;
+        let bytes = read_body(&parts.headers, body).await?;
         let value = parse(&bytes).ok_or_else(Error::bad_request)?;
-        if !value.is_object() {
-            return Err(Error::bad_request());
+        let Some(map) = value.as_object() else { return Err(Error::bad_request()) };
+        if let Some(watched) = parts.extensions.get::<Watched>() {
+            watched.look(map);
         }
         let mut fields = Fields::new();
         match shape(value, &mut fields) {
@@ -99,18 +101,17 @@ fn check_type(headers: &HeaderMap) -> Result<(), Error> {
     if json && utf8 && plain { Ok(()) } else { Err(Error::unsupported_media_type()) }
 }
 
-async fn read(headers: &HeaderMap, body: HttpBody) -> Result<Vec<u8>, Error> {
+/// Reads a whole body: 413 beyond [`BODY_LIMIT`], 408 if it comes too slowly.
+pub async fn read_body(headers: &HeaderMap, body: HttpBody) -> Result<Bytes, Error> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > BODY_LIMIT as u64) {
         return Err(Error::body_too_large());
     }
     match tokio::time::timeout(BODY_WAIT, Limited::new(body, BODY_LIMIT).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes().to_vec()),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Error::body_too_large()),
         Ok(Err(_)) => Err(Error::bad_request()),
-        Err(_) => {
-            Err(Error::new(http::StatusCode::REQUEST_TIMEOUT, "body_timeout", "The request body came too slowly."))
-        }
+        Err(_) => Err(Error::body_timeout()),
     }
 }
 

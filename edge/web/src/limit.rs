@@ -134,6 +134,15 @@ impl Limits {
         (self.headers(verdict), refusal(verdict))
     }
 
+    /// Counts an attempt to sign in from `address`, as both the layer and [`Self::count_login`] do for the API. The error is
+    /// how many seconds to wait.
+    pub fn count_sign_in(&self, address: IpAddr, username: &str) -> Result<(), u64> {
+        let verdict = self.hit((Who::Address(network(address)), Group::Login), self.shared.settings.login_per_address);
+        verdict.retry_after().map_or(Ok(()), Err)?;
+        let refused = self.count_login(address, username).1;
+        refused.map_err(|error| error.retry_after().unwrap_or(1))
+    }
+
     fn hit(&self, key: (Who, Group), limit: u32) -> Verdict {
         let now = tokio::time::Instant::now().into_std();
         self.shared.limiter.lock().unwrap_or_else(PoisonError::into_inner).hit(key, limit, now)
@@ -218,7 +227,7 @@ fn refusal(verdict: Verdict) -> Result<(), Error> {
 }
 
 /// Returns what one customer has of addresses: a single IPv4 address, or an IPv6 network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
         v4 => v4,

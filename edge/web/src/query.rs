@@ -23,9 +23,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 }
 
 fn read<T: DeserializeOwned>(query: &str) -> Result<T, Error> {
-    let mut pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
-        .map_err(|_| Error::new(http::StatusCode::BAD_REQUEST, "malformed", "Malformed query"))?;
-    let malformed = || Error::bad_request().with_message("Malformed query");
+    let malformed = Error::bad_query;
+    let mut pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| malformed())?;
     if pairs.len() > MOST_PARAMETERS || pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
         return Err(malformed());
     }

@@ -35,15 +35,7 @@ pub async fn request(mut request: Request, next: Next) -> Response {
 
     let mut response = next.run(request).instrument(span.clone()).await;
 
-    if let Some(error) = response.extensions_mut().remove::<Error>() {
-        let mut written = error.render(language, &id.0);
-        for (name, value) in response.headers() {
-            if !written.headers().contains_key(name) && name != header::CONTENT_LENGTH {
-                written.headers_mut().insert(name, value.clone());
-            }
-        }
-        response = written;
-    }
+    response = write_error(response, language, &id.0);
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         headers.insert(X_REQUEST_ID, value);
@@ -55,6 +47,18 @@ pub async fn request(mut request: Request, next: Next) -> Response {
     }
     record(&span, &method, route, response.status(), start.elapsed());
     response
+}
+
+/// Writes the body of an answer that is an error, in that language and with the request's id; leaves others as they are.
+pub fn write_error(mut response: Response, language: Language, request_id: &str) -> Response {
+    let Some(error) = response.extensions_mut().remove::<Error>() else { return response };
+    let mut written = error.render(language, request_id);
+    for (name, value) in response.headers() {
+        if !written.headers().contains_key(name) && name != header::CONTENT_LENGTH {
+            written.headers_mut().insert(name, value.clone());
+        }
+    }
+    written
 }
 
 fn request_id(headers: &HeaderMap) -> Arc<str> {
@@ -80,11 +84,7 @@ fn record(span: &tracing::Span, method: &Method, route: Option<String>, status: 
 pub async fn not_found(uri: Uri) -> Error {
     let path = uri.path();
     if path == "/api/v2" || path.starts_with("/api/v2/") {
-        return Error::new(
-            StatusCode::NOT_FOUND,
-            "unknown_version",
-            "There is no API v2. The current version is v1, whose paths start with /api/ and carry no version.",
-        );
+        return Error::unknown_version();
     }
     Error::not_found()
 }

@@ -15,7 +15,7 @@ use web::{Caller, ClientAddress, Data, Fields, Json, OpenApiRouter, RequestId, r
 use crate::{
     Accounts, Error, User,
     authenticate::{self, Bearer},
-    ops::Attempt,
+    ops::login::Attempt,
 };
 
 /// Most characters of `device_name`; longer ones are cut.
@@ -33,6 +33,8 @@ struct Login {
     password: String,
     /// A label that distinguishes tokens.
     device_name: Option<String>,
+    /// The code of a user who has a second factor: of the authenticator app, or a recovery code.
+    code: Option<String>,
 }
 
 /// The user with the token; `token` stands beside `data`.
@@ -97,11 +99,13 @@ async fn login(
     fields.finish()?;
     let device: String = login.device_name.as_deref().unwrap_or("login").chars().take(DEVICE_NAME).collect();
     let (username, password) = (login.username.as_str(), login.password.as_str());
-    let attempt =
-        Attempt { username, password, device: &device, host: host.as_deref(), address, request_id: &request_id.0 };
+    let attempt = Attempt { username, password, host: host.as_deref(), address, request_id: &request_id.0 };
     let (headers, counted) = accounts.inner.limits.count_login(address, username);
     let answer = match counted {
-        Ok(()) => accounts.login(attempt).await.map(LoginAnswer::from).map(axum::Json).map_err(web::Error::from),
+        Ok(()) => {
+            let logged_in = accounts.login(attempt, login.code.as_deref(), &device).await;
+            logged_in.map(LoginAnswer::from).map(axum::Json).map_err(web::Error::from)
+        }
         Err(refused) => Err(refused),
     };
     let mut response = answer.into_response();
@@ -109,8 +113,8 @@ async fn login(
     Ok(response)
 }
 
-impl From<crate::ops::LoggedIn> for LoginAnswer {
-    fn from(logged_in: crate::ops::LoggedIn) -> Self {
+impl From<crate::ops::login::LoggedIn> for LoginAnswer {
+    fn from(logged_in: crate::ops::login::LoggedIn) -> Self {
         Self { data: LoginUser { user: UserBody::from(&logged_in.user) }, token: logged_in.token }
     }
 }

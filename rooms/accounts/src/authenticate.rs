@@ -144,7 +144,7 @@ impl Accounts {
     }
 
     /// Returns what a presented token opens from that address and host; `None` for whatever is not valid.
-    async fn bearer(
+    pub(crate) async fn bearer(
         &self,
         id: TokenId,
         secret: &str,
@@ -180,7 +180,7 @@ impl Accounts {
         };
         let read = Instant::now();
         let mut tx = self.inner.db.read_any_tenant().await?;
-        let Some(found) = store::any_tenant_open_token(&mut tx, id).await? else { return Ok(None) };
+        let Some(found) = store::tokens::any_tenant_open(&mut tx, id).await? else { return Ok(None) };
         drop(tx);
         if found.user.as_ref().is_some_and(|user| user.disabled)
             || found.user.is_none() != found.token.user_id.is_none()

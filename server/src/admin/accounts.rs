@@ -2,15 +2,18 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use ::accounts::{Account, NewAccount, NewToken, NewUser, Token, User};
+use ::accounts::{Account, NewAccount, NewToken, NewUser, Token, TokenFilter, User, UserFilter};
 use anyhow::{Context, ensure};
 use clap::Subcommand;
 use domain::{Permission, Principal, UserId, ids::TokenId, principal::Role};
 use ipnet::IpNet;
 use serde_json::{Value, json};
+use web::Page;
 
 use crate::wire::Rooms;
 
+/// Rows read at a time.
+const PER_PAGE: i64 = 200;
 const DAY: Duration = Duration::from_secs(86_400);
 
 #[derive(Subcommand, Debug)]
@@ -121,6 +124,7 @@ pub(super) async fn user(rooms: &Rooms, who: &Principal, command: &UserCommand) 
                 team_id: *team_id,
                 extension: extension.clone(),
                 email: email.clone(),
+                language: None,
             };
             let (user, made) = rooms.accounts.create_user(who, new).await?;
             let mut body = user_body(&user);
@@ -129,7 +133,18 @@ pub(super) async fn user(rooms: &Rooms, who: &Principal, command: &UserCommand) 
             }
             Ok(body)
         }
-        UserCommand::List => Ok(rooms.accounts.users(who).await?.iter().map(user_body).collect()),
+        UserCommand::List => {
+            let mut users = Vec::new();
+            for page in 1.. {
+                let page = Page { page, per_page: PER_PAGE };
+                let listing = rooms.accounts.list_users(who, page, &UserFilter::default()).await?;
+                users.extend(listing.data.iter().map(user_body));
+                if page.page >= listing.last_page {
+                    break;
+                }
+            }
+            Ok(Value::Array(users))
+        }
         UserCommand::Disable { user, enable } => {
             let id = find_user(rooms, who, user).await?;
             Ok(user_body(&rooms.accounts.set_user_disabled(who, id, !enable).await?))
@@ -161,7 +176,18 @@ pub(super) async fn token(rooms: &Rooms, who: &Principal, command: &TokenCommand
             body["token"] = json!(text);
             Ok(body)
         }
-        TokenCommand::List => Ok(rooms.accounts.tokens(who).await?.iter().map(token_body).collect()),
+        TokenCommand::List => {
+            let mut tokens = Vec::new();
+            for page in 1.. {
+                let page = Page { page, per_page: PER_PAGE };
+                let listing = rooms.accounts.list_tokens(who, page, &TokenFilter::default()).await?;
+                tokens.extend(listing.data.iter().map(|line| token_body(&line.token)));
+                if page.page >= listing.last_page {
+                    break;
+                }
+            }
+            Ok(Value::Array(tokens))
+        }
         TokenCommand::Revoke { id } => {
             rooms.accounts.revoke_token(who, TokenId(*id)).await?;
             Ok(json!({"id": id, "revoked": true}))
@@ -170,10 +196,12 @@ pub(super) async fn token(rooms: &Rooms, who: &Principal, command: &TokenCommand
 }
 
 async fn find_user(rooms: &Rooms, who: &Principal, text: &str) -> anyhow::Result<UserId> {
-    let users = rooms.accounts.users(who).await?;
-    let id = text.parse().ok().map(UserId);
-    let found = users.iter().find(|user| user.username.eq_ignore_ascii_case(text) || Some(user.id) == id);
-    found.map(|user| user.id).with_context(|| format!("there is no user {text:?}"))
+    let named = rooms.accounts.user_named(who, text).await;
+    let found = match (named, text.parse()) {
+        (Err(::accounts::Error::NotFound(_)), Ok(id)) => rooms.accounts.user(who, UserId(id)).await,
+        (found, _) => found,
+    };
+    Ok(found.with_context(|| format!("there is no user {text:?}"))?.id)
 }
 
 fn permissions(names: &[String]) -> anyhow::Result<Option<Vec<Permission>>> {

@@ -169,6 +169,7 @@ impl TestServer {
             team_id: None,
             extension: None,
             email: None,
+            language: None,
         };
         let (user, _) = self.app.rooms.accounts.create_user(who, new).await.unwrap();
         let new =

@@ -14,7 +14,7 @@ use domain::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use web::AccountLimits;
+use web::{AccountLimits, Language};
 
 /// One customer. `tenant` in tables and on the wire.
 #[derive(Clone, Debug, FromRow)]
@@ -37,20 +37,7 @@ pub struct Account {
 impl Account {
     /// Returns the limits that differ for this account: `{"limits": {"pbx": 120}}` in its settings.
     pub(crate) fn limits(&self) -> AccountLimits {
-        #[derive(Default, Deserialize)]
-        struct Settings {
-            #[serde(default)]
-            limits: Limits,
-        }
-        #[derive(Default, Deserialize)]
-        struct Limits {
-            click_to_call: Option<u32>,
-            pbx: Option<u32>,
-            telesales: Option<u32>,
-            autocall: Option<u32>,
-            other: Option<u32>,
-        }
-        let limits = serde_json::from_str::<Settings>(&self.settings).unwrap_or_default().limits;
+        let limits = self.chosen().limits;
         AccountLimits {
             click_to_call: limits.click_to_call,
             pbx: limits.pbx,
@@ -59,6 +46,32 @@ impl Account {
             other: limits.other,
         }
     }
+
+    /// Returns what of the settings is this room's.
+    pub(crate) fn chosen(&self) -> Chosen {
+        serde_json::from_str(&self.settings).unwrap_or_default()
+    }
+}
+
+/// The part of an account's settings that is this room's; other rooms have keys beside these.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Chosen {
+    limits: ChosenLimits,
+    pub(crate) language: Option<String>,
+    pub(crate) cdr_max_days: Option<i64>,
+    pub(crate) session_idle_minutes: Option<i64>,
+    pub(crate) session_hours: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ChosenLimits {
+    click_to_call: Option<u32>,
+    pbx: Option<u32>,
+    telesales: Option<u32>,
+    autocall: Option<u32>,
+    other: Option<u32>,
 }
 
 /// A person who signs in.
@@ -72,13 +85,26 @@ pub struct User {
     /// The extension that is this user's phone.
     pub extension: Option<String>,
     pub email: Option<String>,
+    pub(crate) language: Option<StoredLanguage>,
     pub disabled: bool,
+    /// The next sign-in to the console asks for another password first.
+    pub must_change_password: bool,
+    pub has_second_factor: bool,
+    /// Was invited and has not chosen a password yet.
+    pub is_invited: bool,
+    /// Into the console; an API login does not count.
+    pub last_sign_in_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
 impl User {
     pub fn role(&self) -> Role {
         self.role.0
+    }
+
+    /// Returns what the console speaks to the user; `None` for the account's language.
+    pub fn language(&self) -> Option<Language> {
+        self.language.map(|language| language.0)
     }
 
     pub(crate) fn actor(&self) -> Actor {
@@ -128,6 +154,8 @@ pub struct Token {
     pub last_used_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
+    /// The machine token that this access token was made of by `POST /oauth/token`.
+    pub parent_id: Option<TokenId>,
 }
 
 impl Token {
@@ -177,6 +205,24 @@ impl Column for StoredRole {
 }
 
 impl Bind for StoredRole {
+    const KIND: Kind = Kind::Text;
+
+    fn into_value(self) -> Value {
+        self.0.as_str().into_value()
+    }
+}
+
+/// [`Language`] as a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StoredLanguage(pub(crate) Language);
+
+impl Column for StoredLanguage {
+    fn from_cell(cell: Cell<'_>) -> Result<Self, String> {
+        Language::parse(cell.text()?).map(Self).ok_or_else(|| "unknown language".to_owned())
+    }
+}
+
+impl Bind for StoredLanguage {
     const KIND: Kind = Kind::Text;
 
     fn into_value(self) -> Value {
@@ -250,6 +296,7 @@ mod tests {
             last_used_at: None,
             created_at: Timestamp(0),
             revoked_at: None,
+            parent_id: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use ::store::{Bind, Cell, Column, Kind, Value};
-use domain::{Principal, Timestamp, UserId};
+use domain::{Principal, Timestamp, UserId, principal::Role};
 use web::Language;
 
 /// How long a confirmed password opens what asks for it again.
@@ -74,10 +74,12 @@ pub struct SessionId(pub i64);
 #[derive(Clone, Debug)]
 pub struct Session {
     pub id: SessionId,
-    /// With the permissions of the role; without a token.
+    /// Without a token. Until the session is open it may nothing: its role is `read_only` and it has no permission.
     pub principal: Principal,
     pub user: UserId,
     pub username: String,
+    /// What the user is, whatever the stage.
+    pub role: Role,
     pub extension: Option<String>,
     pub email: Option<String>,
     /// The user's, else the account's; `None` if neither says: then the browser's counts.

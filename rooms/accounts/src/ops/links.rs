@@ -1,9 +1,22 @@
 //! One-time links: invitations and new passwords.
 
-use domain::{Principal, Timestamp, UserId};
-use web::Language;
+use std::time::Duration;
 
-use crate::{Accounts, Error, NewUser, User, Visit};
+use ::store::{Bind, Cell, Column, Kind, Tx, Value};
+use domain::{Principal, Timestamp, UserId};
+use serde_json::json;
+use web::{Fields, Language};
+
+use super::{
+    admin, is_secret,
+    login::principal,
+    random_secret,
+    users::{Wish, insert},
+};
+use crate::{Accounts, Error, NewUser, User, Visit, cookies, password::rules, store, store::links::LinkRow};
+
+/// How long a link is good.
+const LIFETIME: Duration = Duration::from_secs(24 * 3_600);
 
 /// A link to be mailed, or shown once to the admin who made it. Only a hash of it is stored.
 #[derive(Clone)]
@@ -27,6 +40,15 @@ pub enum LinkKind {
     Reset,
 }
 
+impl LinkKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invitation => "invitation",
+            Self::Reset => "reset",
+        }
+    }
+}
+
 /// Whom a link that is still good belongs to, for the page that asks for the new password.
 #[derive(Clone, Debug)]
 pub struct LinkInfo {
@@ -40,37 +62,138 @@ pub struct LinkInfo {
 impl Accounts {
     /// Makes a user without a password and the link by which they choose one.
     pub async fn invite_user(&self, who: &Principal, new: NewUser) -> Result<(User, Link), Error> {
-        let _ = (who, new);
-        Err(Error::Denied)
+        admin(who)?;
+        let mut fields = Fields::new();
+        let wish = Wish::of(&new, &mut fields);
+        let Some(wish) = wish.filter(|_| fields.is_empty()) else { return Err(fields.into()) };
+        let mut tx = self.inner.db.begin(who.tenant).await?;
+        let user = insert(&mut tx, who, wish, "", "user.invite").await?;
+        let link = self.make_link(&mut tx, who, &user, LinkKind::Invitation).await?;
+        tx.commit().await?;
+        Ok((user, link))
     }
 
     /// Makes another invitation for a user who has not accepted the first, which then opens nothing.
     pub async fn invite(&self, who: &Principal, user: UserId) -> Result<Link, Error> {
-        let _ = (who, user);
-        Err(Error::Denied)
+        self.renew_link(who, user, LinkKind::Invitation).await
     }
 
     /// Makes the link by which a user chooses another password. The old one stays good until then.
     pub async fn reset_password(&self, who: &Principal, user: UserId) -> Result<Link, Error> {
-        let _ = (who, user);
-        Err(Error::Denied)
+        self.renew_link(who, user, LinkKind::Reset).await
+    }
+
+    async fn renew_link(&self, who: &Principal, id: UserId, kind: LinkKind) -> Result<Link, Error> {
+        admin(who)?;
+        let mut tx = self.inner.db.begin(who.tenant).await?;
+        let user = store::users::find(&mut tx, who.tenant, id).await?.ok_or(Error::NotFound("user"))?;
+        // Whoever has no password is invited, whatever the button said; and nobody is invited twice.
+        let kind = match (kind, user.is_invited) {
+            (_, true) => LinkKind::Invitation,
+            (LinkKind::Invitation, false) => return Err(Error::NotInvited),
+            (LinkKind::Reset, false) => LinkKind::Reset,
+        };
+        if user.disabled {
+            return Err(Error::Disabled);
+        }
+        let link = self.make_link(&mut tx, who, &user, kind).await?;
+        let detail = json!({"username": user.username, "expires_at": link.expires_at.rfc3339()});
+        let action = if kind == LinkKind::Invitation { "user.invite_again" } else { "user.reset_password" };
+        ::store::audit(&mut tx, who, action, &format!("user:{id}"), detail).await?;
+        tx.commit().await?;
+        Ok(link)
+    }
+
+    async fn make_link(&self, tx: &mut Tx, who: &Principal, user: &User, kind: LinkKind) -> Result<Link, Error> {
+        let secret = random_secret();
+        let expires_at = tx.now().after(LIFETIME);
+        let account = store::account(tx, who.tenant).await?.ok_or(Error::NotFound("account"))?;
+        store::links::put(tx, who.tenant, user.id, kind, &cookies::hash(&secret), expires_at).await?;
+        let path = if kind == LinkKind::Invitation { "invite" } else { "reset" };
+        Ok(Link {
+            url_path: format!("/{path}/{secret}"),
+            kind,
+            expires_at,
+            username: user.username.clone(),
+            email: user.email.clone(),
+            language: user.language().or_else(|| Language::parse(&account.chosen().language?)),
+            tenant_name: account.name,
+        })
     }
 
     /// Returns whose link it is; `None` for one that is unknown, used or too old.
     pub async fn link(&self, token: &str, visit: &Visit) -> Result<Option<LinkInfo>, Error> {
-        let _ = (token, visit);
-        Err(Error::Denied)
+        let Some((link, user)) = self.find_link(token, visit).await? else { return Ok(None) };
+        let account = self.account(link.tenant_id).await?;
+        Ok(Some(LinkInfo {
+            kind: link.kind,
+            language: user.language().or_else(|| Language::parse(&account.chosen().language?)),
+            username: user.username,
+            tenant_name: account.name,
+            expires_at: link.expires_at,
+        }))
     }
 
-    /// Uses a link up: sets the password and ends all sessions of the user, who then signs in.
+    /// Uses a link up: sets the password and ends all sessions of the user, who then signs in. [`Error::Link`] if the link
+    /// is not good any more, and the fields' error, with the link still good, if the password is not.
     pub async fn accept(&self, token: &str, new_password: &str, visit: &Visit) -> Result<(), Error> {
-        let _ = (token, new_password, visit);
-        Err(Error::Denied)
+        let (link, user) = self.find_link(token, visit).await?.ok_or(Error::Link)?;
+        let mut fields = Fields::new();
+        rules::check(&mut fields, "password", new_password, &user.username);
+        if !fields.is_empty() {
+            return Err(fields.into());
+        }
+        let hash = self.inner.passwords.hash(new_password.to_owned()).await?;
+        let tenant = link.tenant_id;
+        let mut tx = self.inner.db.begin(tenant).await?;
+        if store::links::take(&mut tx, tenant, link.id, &cookies::hash(token)).await? == 0 {
+            return Err(Error::Link);
+        }
+        store::users::set_password(&mut tx, tenant, user.id, &hash, false).await?;
+        store::sessions::delete_of_user(&mut tx, tenant, user.id, None).await?;
+        let who = principal(&user, None, visit.address, &visit.request_id);
+        let detail = json!({"kind": link.kind.as_str()});
+        ::store::audit(&mut tx, &who, "user.accept_link", &format!("user:{}", user.id), detail).await?;
+        tx.commit().await?;
+        self.forget();
+        Ok(())
+    }
+
+    async fn find_link(&self, token: &str, visit: &Visit) -> Result<Option<(LinkRow, User)>, Error> {
+        if !is_secret(token) {
+            return Ok(None);
+        }
+        let mut tx = self.inner.db.read_any_tenant().await?;
+        let Some(link) = store::links::any_tenant_find(&mut tx, &cookies::hash(token)).await? else { return Ok(None) };
+        let user = store::users::find(&mut tx, link.tenant_id, link.user_id).await?;
+        drop(tx);
+        let owner = self.directory().await?.owner(visit.host.as_deref());
+        let elsewhere = owner.is_some_and(|owner| owner != link.tenant_id);
+        let user = user.filter(|user| !user.disabled && !elsewhere && self.inner.db.now() < link.expires_at);
+        Ok(user.map(|user| (link, user)))
     }
 }
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Link").field("kind", &self.kind).field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+impl Column for LinkKind {
+    fn from_cell(cell: Cell<'_>) -> Result<Self, String> {
+        match cell.text()? {
+            "invitation" => Ok(Self::Invitation),
+            "reset" => Ok(Self::Reset),
+            other => Err(format!("unknown kind {other:?}")),
+        }
+    }
+}
+
+impl Bind for LinkKind {
+    const KIND: Kind = Kind::Text;
+
+    fn into_value(self) -> Value {
+        self.as_str().into_value()
     }
 }

@@ -26,8 +26,7 @@ async fn the_right_password_gives_the_user_and_a_token_beside_data() {
 async fn an_unknown_user_a_wrong_password_and_a_disabled_user_are_answered_alike() {
     let server = TestServer::start().await;
     server.user_token(&server.host(), "gone", Role::Agent).await;
-    let gone =
-        server.rooms.accounts.users(&server.host()).await.unwrap().into_iter().find(|u| u.username == "gone").unwrap();
+    let gone = server.rooms.accounts.user_named(&server.host(), "gone").await.unwrap();
     server.rooms.accounts.set_user_disabled(&server.host(), gone.id, true).await.unwrap();
     let long = "x".repeat(100_000);
     for (username, password) in [
