@@ -107,7 +107,7 @@ struct Assets {
 
 impl Default for Assets {
     fn default() -> Self {
-        let table = "pub(super) static ASSETS: &[Asset] = &[\n".to_owned();
+        let table = "static ASSETS: &[Asset] = &[\n".to_owned();
         Self { out: PathBuf::new(), table, names: BTreeMap::new() }
     }
 }
@@ -156,7 +156,7 @@ impl Assets {
 
 /// Returns a sorted table of icons, each the inside of its `<svg>`.
 fn icons(folder: &Path) -> String {
-    let mut table = "pub(super) static ICONS: &[(&str, &str)] = &[\n".to_owned();
+    let mut table = "static ICONS: &[(&str, &str)] = &[\n".to_owned();
     for path in entries(folder).iter().filter(|path| path.extension().is_some_and(|kind| kind == "svg")) {
         let name = path.file_stem().and_then(|name| name.to_str()).expect("icons have plain names");
         let text = fs::read_to_string(path).expect("it can be read");
@@ -177,7 +177,7 @@ fn texts(folder: &Path) -> String {
             flatten(page, &table, &mut |key, text| all.entry(key).or_default()[column] = text);
         }
     }
-    let mut table = "pub(super) static TEXTS: &[(&str, [&str; 2])] = &[\n".to_owned();
+    let mut table = "static TEXTS: &[(&str, [&str; 2])] = &[\n".to_owned();
     let mut sorted: Vec<_> = all.into_iter().collect();
     sorted.sort();
     for (key, [en, vi]) in sorted {

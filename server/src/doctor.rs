@@ -80,7 +80,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings
 }
 
-fn data_dir(path: &Path) -> Result<String, String> {
+pub(crate) fn data_dir(path: &Path) -> Result<String, String> {
     let shown = path.display();
     match path.metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(format!("{shown} will be made")),
@@ -98,7 +98,7 @@ fn data_dir(path: &Path) -> Result<String, String> {
     }
 }
 
-fn key_file(path: &Path) -> Result<String, String> {
+pub(crate) fn key_file(path: &Path) -> Result<String, String> {
     let shown = path.display();
     match path.metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(format!("{shown} will be made")),

@@ -14,6 +14,7 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use console::Secure;
 use http::{HeaderMap, StatusCode, header};
 use hyper::body::Incoming;
 use hyper_util::{
@@ -147,23 +148,23 @@ impl Server {
         // Answers are small and whole; waiting to fill packets only adds delay.
         stream.set_nodelay(true).ok();
         match tls {
-            None => self.connection(stream, peer, watcher).await,
+            None => self.connection(stream, peer, Secure(false), watcher).await,
             Some(tls) => match tokio::time::timeout(HANDSHAKE_WAIT, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.connection(stream, peer, watcher).await,
+                Ok(Ok(stream)) => self.connection(stream, peer, Secure(true), watcher).await,
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
                 Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
             },
         }
     }
 
-    async fn connection<S>(&self, stream: S, peer: SocketAddr, watcher: Watcher)
+    async fn connection<S>(&self, stream: S, peer: SocketAddr, secure: Secure, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let server = self.clone();
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
             let server = server.clone();
-            async move { Ok::<_, Infallible>(server.answer(request.map(Body::new), peer.ip()).await) }
+            async move { Ok::<_, Infallible>(server.answer(request.map(Body::new), peer.ip(), secure).await) }
         });
         let builder = connection_builder();
         let stream = TokioIo::new(Opening::new(stream, HEADER_WAIT));
@@ -173,9 +174,11 @@ impl Server {
         }
     }
 
-    async fn answer(&self, mut request: Request, peer: IpAddr) -> Response {
+    async fn answer(&self, mut request: Request, peer: IpAddr, secure: Secure) -> Response {
         let address = client_address(peer, request.headers(), &self.inner.trusted_proxies);
+        let secure = is_secure(secure, peer, request.headers(), &self.inner.trusted_proxies);
         request.extensions_mut().insert(ClientAddress(address));
+        request.extensions_mut().insert(secure);
         if has_odd_coding(request.headers()) {
             return refuse_and_close();
         }
@@ -238,9 +241,33 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
     address
 }
 
+/// Returns whether the client came by TLS: to us, or to a proxy that is trusted and says so.
+fn is_secure(ours: Secure, peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Secure {
+    if !trusted.iter().any(|network| network.contains(&peer.to_canonical())) {
+        return ours;
+    }
+    headers.get("x-forwarded-proto").map_or(ours, |scheme| Secure(scheme.as_bytes().eq_ignore_ascii_case(b"https")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_trusted_proxies_say_how_a_client_came() {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
+        for (peer, forwarded, ours, secure) in [
+            ("192.0.2.1", "https", false, false),
+            ("192.0.2.1", "http", true, true),
+            ("10.0.0.1", "https", false, true),
+            ("10.0.0.1", "http", true, false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-proto", forwarded.parse().unwrap());
+            let found = is_secure(Secure(ours), peer.parse().unwrap(), &headers, &trusted);
+            assert_eq!(found, Secure(secure), "{peer} {forwarded}");
+        }
+    }
 
     #[test]
     fn only_trusted_proxies_are_believed() {

@@ -5,6 +5,8 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod exchange;
+pub mod expiry;
+pub mod health;
 pub mod http;
 pub mod openapi;
 mod opening;

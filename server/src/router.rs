@@ -7,19 +7,24 @@ use std::sync::{
 
 use axum::{
     Router,
-    extract::State,
+    extract::{Request, State},
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
+use console::Console;
 use http::{StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 use pbx::Pbx;
 use serde_json::json;
 use store::Db;
+use tower::ServiceExt;
 use web::OpenApiRouter;
 
 use crate::{openapi, wire::Rooms};
+
+/// What programs ask for; everything else is a page.
+const FOR_PROGRAMS: [&str; 5] = ["/api", "/oauth", "/openapi", "/healthz", "/readyz"];
 
 /// What of the API will go; every answer that has to do with it says so.
 const DEPRECATED: &[web::Deprecated] = &[];
@@ -43,15 +48,19 @@ pub fn documented(rooms: &Rooms, pbx: &Pbx) -> OpenApiRouter {
     OpenApiRouter::new().merge(rooms.accounts.routes()).merge(pbx.routes()).merge(rooms.contacts.routes())
 }
 
-/// Returns the router of the public listeners.
-pub fn api(rooms: &Rooms, pbx: &Pbx, draining: &Draining) -> Router {
+/// Returns the router of the public listeners, with the console unless that has listeners of its own.
+pub fn api(rooms: &Rooms, pbx: &Pbx, draining: &Draining, console: Option<&Console>) -> Router {
     let (router, document) = documented(rooms, pbx).split_for_parts();
     let ready = Ready { db: rooms.db.clone(), draining: draining.clone() };
-    router
+    let router = router
         .merge(openapi::routes(openapi::complete(document)))
         .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz).with_state(ready))
-        .fallback(web::not_found)
+        .route("/readyz", get(readyz).with_state(ready));
+    let router = match console {
+        Some(console) => router.merge(console.router()).fallback_service(nothing(console)),
+        None => router.fallback(web::not_found),
+    };
+    router
         .method_not_allowed_fallback(web::method_not_allowed)
         .layer(web::catch_panic())
         .layer(from_fn_with_state(DEPRECATED, web::announce))
@@ -59,6 +68,33 @@ pub fn api(rooms: &Rooms, pbx: &Pbx, draining: &Draining) -> Router {
         .layer(from_fn_with_state(rooms.limits.clone(), web::limit))
         .layer(from_fn_with_state(rooms.accounts.clone(), accounts::authenticate))
         .layer(from_fn(web::request))
+}
+
+/// Returns the router of the console's own listeners.
+pub fn console(rooms: &Rooms, console: &Console) -> Router {
+    console
+        .router()
+        .fallback_service(nothing(console))
+        .layer(web::catch_panic())
+        .layer(from_fn_with_state(rooms.limits.clone(), web::limit))
+        .layer(from_fn(web::request))
+}
+
+/// Answers what no route matches: with a page for people, else as the API does.
+fn nothing(console: &Console) -> Router {
+    let page = console.nothing();
+    Router::new().fallback(async move |request: Request| {
+        let path = request.uri().path();
+        let under = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if FOR_PROGRAMS.into_iter().any(under) || !accept.contains("text/html") {
+            return web::not_found(request.uri().clone()).await.into_response();
+        }
+        match page.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    })
 }
 
 /// Returns the router of the metrics listeners.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use domain::Timestamp;
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs,
@@ -14,6 +15,8 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
+
+use crate::expiry;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -50,6 +53,12 @@ impl Certificates {
         *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = (Arc::new(key), stamp);
         tracing::info!("read the TLS certificate again");
         Ok(())
+    }
+
+    /// Returns when the certificate ends.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let current = self.shared.current.read().unwrap_or_else(PoisonError::into_inner).0.clone();
+        expiry::not_after(current.cert.first()?)
     }
 
     /// Reads the files again whenever they changed; never returns.

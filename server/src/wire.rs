@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use accounts::{Accounts, Bootstrap, Bootstrapped};
 use anyhow::Context;
 use bus::Bus;
+use console::Console;
 use contacts::Contacts;
 use pbx::{Pbx, ops::Desk};
 use store::{Db, Options, Secrets, jobs::Worker};
@@ -14,7 +15,7 @@ use webhooks::Webhooks;
 
 use crate::{
     config::Config,
-    exchange,
+    exchange, health,
     http::{Bound, Server},
     router::{self, Draining},
     tasks::Tasks,
@@ -46,6 +47,8 @@ pub struct App {
     pub(crate) certificates: Option<Certificates>,
     pub(crate) draining: Draining,
     pub(crate) api: Server,
+    pub(crate) console: Console,
+    pub(crate) console_server: Server,
     pub(crate) metrics: Server,
     pub(crate) tasks: Tasks,
 }
@@ -55,6 +58,8 @@ pub struct App {
 pub struct Addresses {
     pub http: Vec<SocketAddr>,
     pub https: Vec<SocketAddr>,
+    /// The console's own; empty if it is where the API is.
+    pub console: Vec<SocketAddr>,
     pub metrics: Vec<SocketAddr>,
     pub sip_udp: Vec<SocketAddr>,
     pub sip_tcp: Vec<SocketAddr>,
@@ -93,16 +98,20 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     let bootstrapped = rooms.accounts.bootstrap(&first).await?;
 
     let http = bind(&config.http.listen, None).await?;
-    let https = match &certificates {
-        Some(certificates) => {
-            let tls = TlsAcceptor::from(Arc::new(certificates.server(&["h2", "http/1.1"])?));
-            bind(&config.https.listen, Some(tls)).await?
-        }
-        None => Vec::new(),
+    let tls = match &certificates {
+        Some(certificates) => Some(TlsAcceptor::from(Arc::new(certificates.server(&["h2", "http/1.1"])?))),
+        None => None,
     };
+    let https = bind(if tls.is_some() { &config.https.listen } else { &[] }, tls.clone()).await?;
+    let pages = bind(&config.console.listen, tls).await?;
     let metrics = bind(&config.metrics.listen, None).await?;
-    let mut addresses =
-        Addresses { http: local(&http)?, https: local(&https)?, metrics: local(&metrics)?, ..Addresses::default() };
+    let mut addresses = Addresses {
+        http: local(&http)?,
+        https: local(&https)?,
+        console: local(&pages)?,
+        metrics: local(&metrics)?,
+        ..Addresses::default()
+    };
     addresses.public_url = config.public_url(addresses.http.first().copied(), addresses.https.first().copied());
     let exchange = exchange::open(&config, &rooms, &addresses.public_url).await?;
     addresses.sip_udp.extend(exchange.sip.local_udp());
@@ -133,12 +142,38 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     }
 
     let draining = Draining::default();
-    let router = router::api(&rooms, &pbx, &draining);
-    let api = Server::new(router, config.http.trusted_proxies.clone(), config.http.max_connections);
+    let console = Console::open(console::Doors {
+        accounts: rooms.accounts.clone(),
+        pbx: pbx.clone(),
+        desk: rooms.desk.clone(),
+        webhooks: rooms.webhooks.clone(),
+        contacts: rooms.contacts.clone(),
+        clock: rooms.db.clock().clone(),
+        system: health::system(&config, &rooms, &pbx, certificates.clone(), &addresses.public_url),
+        config: console::Config { public_url: addresses.public_url.clone() },
+    });
+    let here = addresses.console.is_empty().then_some(&console);
+    let router = router::api(&rooms, &pbx, &draining, here);
+    let server = |router| Server::new(router, config.http.trusted_proxies.clone(), config.http.max_connections);
+    let api = server(router);
+    let console_server = server(router::console(&rooms, &console));
+    pages.into_iter().for_each(|bound| console_server.listen(bound));
     let metrics_server = Server::new(router::metrics(figures), Vec::new(), config.http.max_connections);
     http.into_iter().chain(https).for_each(|bound| api.listen(bound));
     metrics.into_iter().for_each(|bound| metrics_server.listen(bound));
-    Ok(App { addresses, bootstrapped, rooms, pbx, certificates, draining, api, metrics: metrics_server, tasks })
+    Ok(App {
+        addresses,
+        bootstrapped,
+        rooms,
+        pbx,
+        certificates,
+        draining,
+        api,
+        console,
+        console_server,
+        metrics: metrics_server,
+        tasks,
+    })
 }
 
 fn webhook_settings(config: &Config) -> webhooks::Config {

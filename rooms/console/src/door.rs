@@ -8,7 +8,7 @@ use axum::{
     routing::get,
 };
 use http::{HeaderName, HeaderValue, header};
-use tower_http::compression::CompressionLayer;
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
 use crate::{Console, assets, gate, pages};
 
@@ -46,13 +46,21 @@ const HEADERS: [(HeaderName, &str); 7] = [
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 pub(crate) fn router(console: Console) -> Router {
-    Router::new()
-        .merge(pages::routes())
-        .method_not_allowed_fallback(pages::errors::method_not_allowed)
+    let pages = pages::routes().method_not_allowed_fallback(pages::errors::method_not_allowed);
+    layered(pages, console).route("/assets/{name}", get(assets::serve).layer(from_fn(guard)))
+}
+
+pub(crate) fn nothing(console: Console) -> Router {
+    layered(Router::new().fallback(pages::errors::not_found), console)
+}
+
+/// Puts the layers around pages, the innermost first.
+fn layered(pages: Router<Console>, console: Console) -> Router {
+    pages
+        .layer(CatchPanicLayer::custom(pages::errors::panicked))
         .layer(from_fn_with_state(console.clone(), gate::gate))
-        // What streams (live pages) or is packed already is left alone.
+        // What streams (live pages) is left alone.
         .layer(CompressionLayer::new().gzip(true))
-        .route("/assets/{name}", get(assets::serve))
         .layer(from_fn(guard))
         .with_state(console)
 }

@@ -183,6 +183,7 @@ struct Caller {
     authority: String,
     /// Whether htmx or a live page asks, who follow no redirect to a page.
     is_script: bool,
+    is_live: bool,
     cookie: Option<String>,
     secret: Option<String>,
     new_secret: String,
@@ -199,7 +200,8 @@ impl Caller {
         let authority = authority(request);
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        let is_script = text("hx-request") == "true" || text("accept") == "text/event-stream";
+        let is_live = text("accept") == "text/event-stream";
+        let is_script = text("hx-request") == "true" || is_live;
         // A script's request comes from the page that is shown, and only a page can be come back to.
         let page = match (is_script, request.method() == Method::GET) {
             (true, _) => page_of(text("hx-current-url")).unwrap_or_default(),
@@ -218,6 +220,7 @@ impl Caller {
             theme: Theme::parse(cookie(headers, "theme").unwrap_or_default()),
             is_secure,
             is_script,
+            is_live,
             cookie: cookie(headers, session_cookie(is_secure)).map(str::to_owned),
             secret: cookie(headers, secret_cookie(is_secure)).map(str::to_owned),
             new_secret: Alphanumeric.sample_string(&mut rand::rng(), SECRET_LENGTH),
@@ -230,6 +233,8 @@ impl Caller {
 
     async fn session(&self, console: &Console) -> Result<Option<Session>, accounts::Error> {
         match &self.cookie {
+            // What a page asks by itself is no sign of life.
+            Some(cookie) if self.is_live => console.accounts.peek(cookie, &self.visit).await,
             Some(cookie) => console.accounts.session(cookie, &self.visit).await,
             None => Ok(None),
         }

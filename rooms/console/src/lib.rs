@@ -73,6 +73,11 @@ impl Console {
         door::router(self.clone())
     }
 
+    /// Returns the page that says that there is none.
+    pub fn nothing(&self) -> Router {
+        door::nothing(self.clone())
+    }
+
     /// Ends all live pages and waits for what feeds them.
     pub async fn close(&self) {
         self.0.closing.cancel();

@@ -179,7 +179,7 @@ impl View {
     pub(crate) async fn is_still_signed_in(&self, console: &Console) -> bool {
         let Some(cookie) = &self.0.cookie else { return false };
         // A database that is away for a moment ends nobody's session.
-        console.accounts.session(cookie, &self.0.visit).await.map_or(true, |session| session.is_some())
+        console.accounts.peek(cookie, &self.0.visit).await.map_or(true, |session| session.is_some())
     }
 }
 

@@ -32,6 +32,7 @@ pub struct Config {
     pub media: Media,
     pub recordings: Recordings,
     pub webhooks: Webhooks,
+    pub console: Console,
     pub limits: Limits,
     pub bootstrap: Bootstrap,
     pub log: Log,
@@ -134,6 +135,12 @@ pub struct Webhooks {
     pub pace: u32,
     pub max_age_seconds: BTreeMap<EventName, u64>,
     pub allow_http: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Console {
+    pub listen: Vec<SocketAddr>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

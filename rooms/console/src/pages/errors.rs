@@ -1,5 +1,7 @@
 //! Pages that say what went wrong.
 
+use std::any::Any;
+
 use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -60,4 +62,12 @@ pub(crate) async fn not_found() -> Failure {
 
 pub(crate) async fn method_not_allowed() -> Failure {
     Failure::Refused(web::Error::method_not_allowed())
+}
+
+/// Turns a panic in a page into a 500; the process lives on.
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(panic = text.unwrap_or("no text"), "a page panicked");
+    metrics::counter!("http_panics_total").increment(1);
+    Failure::Refused(web::Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Server error")).into_response()
 }
