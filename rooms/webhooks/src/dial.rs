@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     io,
-    net::{IpAddr, SocketAddr, ToSocketAddrs as _},
+    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -20,18 +20,17 @@ use hyper_util::{
     client::legacy::connect::{Connected, Connection},
     rt::TokioIo,
 };
-use tokio::{net::TcpStream, sync::Semaphore};
+use tokio::net::TcpStream;
 use tower::Service;
 
 use crate::{
     address::{Blocked, Policy},
     model::Failure,
+    resolve::Resolver,
 };
 
 /// Addresses of a name that are tried.
 const TRIES: usize = 4;
-/// Names resolved at once: the system's resolver occupies a thread each, and a customer's DNS may be slow.
-const LOOKUPS: usize = 64;
 /// How long one address is tried while others are left.
 const ONE_ADDRESS: Duration = Duration::from_millis(1500);
 
@@ -60,39 +59,6 @@ impl DialError {
             Self::Blocked(_) => Failure::Blocked,
             Self::Timeout => Failure::Timeout,
             Self::Tls(_) => Failure::Tls,
-        }
-    }
-}
-
-/// Where names are looked up.
-#[derive(Clone)]
-pub(crate) enum Resolver {
-    System(Arc<Semaphore>),
-    #[cfg(test)]
-    Fixed(Arc<std::sync::Mutex<std::collections::HashMap<String, Vec<IpAddr>>>>),
-}
-
-impl Resolver {
-    pub(crate) fn system() -> Self {
-        Self::System(Arc::new(Semaphore::new(LOOKUPS)))
-    }
-
-    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, DialError> {
-        match self {
-            Self::System(lookups) => {
-                let permit = Arc::clone(lookups).acquire_owned().await.map_err(|_| DialError::Dns)?;
-                let host = host.to_owned();
-                // The thread keeps the permit until the resolver answers, however early the attempt is given up.
-                let looking = tokio::task::spawn_blocking(move || {
-                    let found = (host.as_str(), 0).to_socket_addrs();
-                    drop(permit);
-                    found
-                });
-                let found = looking.await.map_err(|_| DialError::Dns)?.map_err(|_| DialError::Dns)?;
-                Ok(found.map(|address| address.ip()).collect())
-            }
-            #[cfg(test)]
-            Self::Fixed(names) => names.lock().unwrap().get(host).cloned().ok_or(DialError::Dns),
         }
     }
 }

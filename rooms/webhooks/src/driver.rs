@@ -1,6 +1,6 @@
 //! The loop that turns [`crate::lanes`]: takes deliveries, attempts them, hands the results over.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use domain::{EventName, Timestamp, ids::WebhookId};
 use futures_util::FutureExt as _;
@@ -99,6 +99,7 @@ impl Driver {
         for item in self.lanes.drain_all() {
             self.give_back(item).await;
         }
+        self.room.set_oldest(HashMap::new());
     }
 
     /// Returns what is to be sent at once.

@@ -19,6 +19,7 @@ mod ops;
 mod pulse;
 mod recorder;
 mod replayer;
+mod resolve;
 mod room;
 mod run;
 mod sign;
@@ -37,10 +38,11 @@ use tokio::sync::{Notify, broadcast};
 use crate::{
     address::Policy,
     client::Clients,
-    dial::{Dialer, Resolver},
+    dial::Dialer,
     inbox::Inbox,
     notice::Notices,
     pulse::Pulse,
+    resolve::Resolver,
     room::Room,
     subscriber::Producer,
     target::Targets,

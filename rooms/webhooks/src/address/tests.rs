@@ -229,4 +229,47 @@ proptest! {
         let url = format!("https://{host}/");
         prop_assert!(Policy::default().check_url(&url).is_err(), "{url}");
     }
+
+    #[test]
+    fn an_ipv6_literal_is_judged_as_its_address_is_however_it_is_spelled(bits: u128, form in 0_u8..4) {
+        // Half of them in the ranges that wrap IPv4 addresses.
+        let bits = if form % 2 == 0 { bits & 0xffff_ffff | 0xffff << 32 } else { bits };
+        let v6 = Ipv6Addr::from_bits(bits);
+        let full = v6.segments().map(|segment| format!("{segment:04X}")).join(":");
+        let url = format!("https://[{}]/", if form < 2 { full } else { v6.to_string() });
+        let taken = Policy::default().check_url(&url).is_ok();
+        prop_assert_eq!(taken, Policy::default().check(v6.into()).is_ok(), "{}", url);
+    }
+
+    #[test]
+    fn what_tunnels_wrap_is_never_reached(v4: u32, rest: u128) {
+        let (v4, rest) = (u128::from(v4), rest & 0xffff_ffff_ffff);
+        let teredo = (0x2001_0000 << 96) | (v4 << 64) | (rest << 16) | (v4 ^ 0xffff_ffff);
+        let six_to_four = (0x2002 << 112) | (v4 << 80) | rest;
+        let nat64 = NAT64.0.to_bits() | v4;
+        let local_nat64 = (0x0064_ff9b_0001 << 80) | v4;
+        let compatible = v4;
+        let unique_local = (0xfc << 120) | rest;
+        let link_local = (0xfe80 << 112) | rest;
+        for bits in [teredo, six_to_four, nat64, local_nat64, compatible, unique_local, unique_local | 1 << 120, link_local] {
+            let address = Ipv6Addr::from_bits(bits);
+            prop_assert!(Policy::default().check(address.into()).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn carriers_and_clouds_own_addresses_are_never_reached(host in 0_u32..1 << 22) {
+        let shared = Ipv4Addr::from_bits(Ipv4Addr::new(100, 64, 0, 0).to_bits() | host);
+        prop_assert!(Policy::default().check(shared.into()).is_err());
+        let metadata = Ipv4Addr::new(169, 254, 169, 254);
+        prop_assert!(Policy::default().check(metadata.to_ipv6_mapped().into()).is_err());
+    }
+
+    #[test]
+    fn what_no_table_names_is_public(bits: u32) {
+        let v4 = Ipv4Addr::from_bits(bits);
+        let named = FORBIDDEN_V4.iter().any(|(network, length)| (bits ^ network.to_bits()) >> (32 - length) == 0);
+        prop_assert_eq!(Policy::default().check(v4.into()).is_err(), named);
+        prop_assert_eq!(Policy::default().check(v4.to_ipv6_mapped().into()).is_err(), named);
+    }
 }

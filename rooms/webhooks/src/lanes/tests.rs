@@ -221,3 +221,71 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_endpoint_that_does_not_answer_most_of_the_time_is_left_alone_too() {
+    let mut lanes = lanes(1_000);
+    let start = now();
+    (0..500).for_each(|number| lanes.push(fake(1, number)));
+    // Never ten in a row, but three of four.
+    let mut done = 0;
+    while let Some(task) = lanes.next(start) {
+        let health = if done % 4 == 3 { Health::Good } else { Health::Timeout };
+        lanes.finish(&task, health, start);
+        done += 1;
+    }
+    assert!((14..40).contains(&done), "{done}");
+    assert_eq!(lanes.next_timeout(), Some(start + REST));
+}
+
+#[test]
+fn starts_keep_the_pace_that_the_webhook_or_the_setting_wants() {
+    let start = now();
+    for (own, general, expected) in
+        [(Some(5), None, 5), (None, Some(5), 5), (Some(50), Some(5), 50), (Some(1), None, 1)]
+    {
+        let mut lanes: Lanes<Fake> = Lanes::new(Shares { slots: 1_000, rest: REST, pace: general });
+        (0..300).for_each(|number| lanes.push(Fake { pace: own, ..fake(1, number) }));
+        let (mut clock, mut started) = (start, 0_u32);
+        while clock < start + Duration::from_secs(2) {
+            while let Some(task) = lanes.next(clock) {
+                started += 1;
+                lanes.finish(&task, Health::Good, clock);
+            }
+            clock = lanes.next_timeout().unwrap();
+            lanes.handle_timeout(clock);
+        }
+        let most = 2 * expected + u32::div_ceil(expected, 10);
+        assert!((2 * expected..=most).contains(&started), "{started} in 2 s at {expected} a second");
+    }
+}
+
+#[test]
+fn replays_keep_the_order_of_a_call_and_give_way_to_what_happens_now() {
+    let mut lanes = lanes(1_000);
+    let replay = |number| Fake { lane: Lane::Replay, call: Some(1), ..fake(1, number) };
+    (0..4).for_each(|number| lanes.push(replay(number)));
+    (10..14).for_each(|number| lanes.push(fake(1, number)));
+    let mut order = Vec::new();
+    let mut under_way = start_all(&mut lanes);
+    assert_eq!(under_way.len(), 5, "one of the call, and all that has none");
+    while !under_way.is_empty() {
+        let task = under_way.remove(0);
+        if task.lane == Lane::Replay {
+            order.push(task.number);
+        }
+        lanes.finish(&task, Health::Good, now());
+        under_way.extend(start_all(&mut lanes));
+    }
+    assert_eq!(order, [0, 1, 2, 3]);
+}
+
+#[test]
+fn what_waits_longest_is_known() {
+    let mut lanes = lanes(1_000);
+    (5..30).for_each(|number| lanes.push(fake(1, number)));
+    lanes.push(fake(2, 3));
+    assert_eq!(lanes.oldest(), HashMap::from([(WebhookId(1), Timestamp(5)), (WebhookId(2), Timestamp(3))]));
+    start_all(&mut lanes);
+    assert_eq!(lanes.oldest(), HashMap::from([(WebhookId(1), Timestamp(13))]));
+}

@@ -1,8 +1,12 @@
 //! The room against real receivers.
 
 mod attempts;
+mod connections;
 mod crash;
 mod fairness;
+mod figures;
 mod receiver;
+mod replays;
 mod rig;
+mod rules;
 mod subscriptions;

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Response};
 use http_body_util::{BodyExt as _, StreamBody, combinators::BoxBody};
 use hyper::{body::Frame, service::service_fn};
-use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
@@ -53,6 +53,7 @@ pub(super) struct Arrived {
 
 pub(super) struct Receiver {
     pub(super) address: SocketAddr,
+    protocol: Protocol,
     shared: Arc<Shared>,
     _tasks: JoinSet<()>,
 }
@@ -77,24 +78,76 @@ impl Authority {
         self.folder.path().join("ca.pem")
     }
 
-    fn acceptor(&self) -> TlsAcceptor {
+    pub(super) fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    fn acceptor(&self, protocol: Protocol) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let names = ["a.test", "b.test", "127.0.0.1"].map(str::to_owned).to_vec();
         let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
-            .unwrap();
-        TlsAcceptor::from(Arc::new(config))
+        acceptor(&certificate, &key, protocol)
     }
+}
+
+fn acceptor(certificate: &Certificate, key: &KeyPair, protocol: Protocol) -> TlsAcceptor {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        .unwrap();
+    if protocol == Protocol::Https2 {
+        config.alpn_protocols = vec![b"h2".to_vec()];
+    }
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// A certificate of nobody but itself, which calls itself an authority as those of openssl do.
+pub(super) struct SelfSigned {
+    certificate: Certificate,
+    key: KeyPair,
+}
+
+impl SelfSigned {
+    pub(super) fn new(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self { certificate: params.self_signed(&key).unwrap(), key }
+    }
+
+    pub(super) fn pem(&self) -> String {
+        self.certificate.pem()
+    }
+}
+
+/// What a receiver speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Https1,
+    Https2,
 }
 
 impl Receiver {
     pub(super) async fn start(authority: &Authority, answer: Answer) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0", authority, Protocol::Https1, answer).await
+    }
+
+    pub(super) async fn start_at(at: &str, authority: &Authority, protocol: Protocol, answer: Answer) -> Self {
+        let acceptor = (protocol != Protocol::Http1).then(|| authority.acceptor(protocol));
+        Self::listen(at, acceptor, protocol, answer).await
+    }
+
+    pub(super) async fn self_signed(signed: &SelfSigned, answer: Answer) -> Self {
+        let acceptor = acceptor(&signed.certificate, &signed.key, Protocol::Https1);
+        Self::listen("127.0.0.1:0", Some(acceptor), Protocol::Https1, answer).await
+    }
+
+    async fn listen(at: &str, acceptor: Option<TlsAcceptor>, protocol: Protocol, answer: Answer) -> Self {
+        let listener = TcpListener::bind(at).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             arrived: Mutex::default(),
@@ -102,12 +155,13 @@ impl Receiver {
             answer: watch::Sender::new(answer),
         });
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, authority.acceptor(), shared.clone()));
-        Self { address, shared, _tasks: tasks }
+        tasks.spawn(accept(listener, acceptor, shared.clone()));
+        Self { address, protocol, shared, _tasks: tasks }
     }
 
     pub(super) fn url(&self) -> String {
-        format!("https://a.test:{}/hook", self.address.port())
+        let scheme = if self.protocol == Protocol::Http1 { "http" } else { "https" };
+        format!("{scheme}://a.test:{}/hook", self.address.port())
     }
 
     pub(super) fn answer(&self, answer: Answer) {
@@ -137,16 +191,24 @@ impl Arrived {
     }
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         shared.connections.fetch_add(1, Ordering::SeqCst);
         let (acceptor, shared) = (acceptor.clone(), shared.clone());
         connections.spawn(async move {
-            let Ok(stream) = acceptor.accept(stream).await else { return };
             let service = service_fn(move |request| serve(shared.clone(), request));
-            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+            let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+            match acceptor {
+                Some(acceptor) => {
+                    let Ok(stream) = acceptor.accept(stream).await else { return };
+                    server.serve_connection(TokioIo::new(stream), service).await.ok();
+                }
+                None => {
+                    server.serve_connection(TokioIo::new(stream), service).await.ok();
+                }
+            }
         });
     }
 }

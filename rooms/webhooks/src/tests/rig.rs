@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::receiver::{Answer, Authority, Receiver};
-use crate::{Config, Created, Delivery, Filter, NewWebhook, Webhooks, dial::Resolver};
+use crate::{Config, Created, Delivery, Filter, NewWebhook, Webhooks, resolve::Resolver};
 
 pub(super) const TIMEOUT: Duration = Duration::from_millis(400);
 
@@ -95,8 +95,13 @@ impl Rig {
 
     /// Creates a webhook for the call events.
     pub(super) async fn webhook(&self, url: &str) -> Created {
+        self.webhook_with(url, |_| {}).await
+    }
+
+    pub(super) async fn webhook_with(&self, url: &str, change: impl FnOnce(&mut NewWebhook)) -> Created {
         let events = vec![EventName::CallRinging, EventName::CallAnswered, EventName::CallHangup];
-        let new = NewWebhook { name: "test".to_owned(), url: url.to_owned(), events, ..NewWebhook::default() };
+        let mut new = NewWebhook { name: "test".to_owned(), url: url.to_owned(), events, ..NewWebhook::default() };
+        change(&mut new);
         self.hooks.create(&self.admin(), new).await.unwrap()
     }
 
@@ -108,6 +113,13 @@ impl Rig {
         let mut tx = self.bus.db().begin(TENANT).await.unwrap();
         let event = self.event(call, number);
         self.bus.publish(&mut tx, event).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Publishes events in one transaction.
+    pub(super) async fn publish_all(&self, events: Vec<Event>) {
+        let mut tx = self.bus.db().begin(TENANT).await.unwrap();
+        self.bus.publish_all(&mut tx, events).await.unwrap();
         tx.commit().await.unwrap();
     }
 
