@@ -1,7 +1,7 @@
 //! What the room refuses, and how that reads on the wire.
 
 use domain::principal::Denied;
-use web::Fields;
+use web::{Fields, Text};
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -55,26 +55,57 @@ impl From<Error> for web::Error {
             Error::Denied(_) | Error::RoleTooLow => Self::forbidden(),
             Error::NotFound(_) => Self::not_found(),
             Error::Invalid(fields) => fields.into(),
-            Error::Taken("extension_number") => {
-                Self::conflict("pbx.extension_exists", "The extension number has already been taken.")
+            Error::Taken("extension_number") => Self::conflict(
+                "pbx.extension_exists",
+                Text::new("The extension number has already been taken.", "Số máy nhánh này đã được dùng."),
+            ),
+            Error::Taken(_) => {
+                Self::conflict("pbx.already_exists", Text::new("It already exists.", "Dữ liệu này đã tồn tại."))
             }
-            Error::Taken(_) => Self::conflict("pbx.already_exists", "It already exists."),
-            Error::ExtensionBusy(_) => {
-                Self::conflict("pbx.extension_busy", "The extension has a call up. Use force=1 to delete it anyway.")
+            Error::ExtensionBusy(_) => Self::conflict(
+                "pbx.extension_busy",
+                Text::new(
+                    "The extension has a call up. Use force=1 to delete it anyway.",
+                    "Máy nhánh đang có cuộc gọi. Dùng force=1 để vẫn xóa.",
+                ),
+            ),
+            Error::InUse { .. } => {
+                Self::conflict("pbx.in_use", Text::new("It is in use.", "Mục này đang được sử dụng."))
             }
-            Error::InUse { .. } => Self::conflict("pbx.in_use", "It is in use."),
-            Error::ExtensionOffline(_) => {
-                Self::conflict("pbx.extension_offline", "The extension is not registered: no phone can be rung.")
-            }
-            Error::ExtensionFull(_) => {
-                Self::conflict("pbx.extension_full", "The extension has all the calls up that it may have.")
-            }
-            Error::NoChannel => Self::unavailable("pbx.no_channel", "No channel is free. Try again later.", 5),
-            Error::Draining => Self::unavailable("pbx.draining", "The server is going down. Try again later.", 30),
-            Error::BadSignature => {
-                Self::new(StatusCode::FORBIDDEN, "pbx.bad_signature", "The signature of this link is not valid.")
-            }
-            Error::LinkExpired => Self::new(StatusCode::GONE, "pbx.link_expired", "This link has expired."),
+            Error::ExtensionOffline(_) => Self::conflict(
+                "pbx.extension_offline",
+                Text::new(
+                    "The extension is not registered: no phone can be rung.",
+                    "Máy nhánh chưa đăng ký: không có điện thoại nào để đổ chuông.",
+                ),
+            ),
+            Error::ExtensionFull(_) => Self::conflict(
+                "pbx.extension_full",
+                Text::new(
+                    "The extension has all the calls up that it may have.",
+                    "Máy nhánh đã có đủ số cuộc gọi cho phép.",
+                ),
+            ),
+            Error::NoChannel => Self::unavailable(
+                "pbx.no_channel",
+                Text::new("No channel is free. Try again later.", "Không còn kênh trống. Hãy thử lại sau."),
+                5,
+            ),
+            Error::Draining => Self::unavailable(
+                "pbx.draining",
+                Text::new("The server is going down. Try again later.", "Máy chủ sắp dừng. Hãy thử lại sau."),
+                30,
+            ),
+            Error::BadSignature => Self::new(
+                StatusCode::FORBIDDEN,
+                "pbx.bad_signature",
+                Text::new("The signature of this link is not valid.", "Chữ ký của liên kết này không hợp lệ."),
+            ),
+            Error::LinkExpired => Self::new(
+                StatusCode::GONE,
+                "pbx.link_expired",
+                Text::new("This link has expired.", "Liên kết này đã hết hạn."),
+            ),
             Error::Recording(error) => Self::internal(&error),
             Error::Store(error) => error.into(),
         }

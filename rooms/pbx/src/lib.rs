@@ -12,6 +12,7 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use api::play_recording;
 pub use config::Config;
 pub use error::{Error, Result};
 

@@ -62,11 +62,11 @@ async fn list_cdr(State(pbx): State<Pbx>, Caller(who): Caller, Query(params): Qu
     let page = page(&mut fields, params.page.as_deref(), params.per_page.as_deref());
     let ListParams { from, to, direction, extension, phone, format, .. } = params;
     fields.check("format", matches!(format.as_deref(), None | Some("json" | "csv")), Rule::Selected);
-    let wanted = Wanted { from, to, direction, extension, phone };
+    let wanted = Wanted { from, to, direction, extension, phone, ..Wanted::default() };
     if format.as_deref() == Some("csv") {
-        return Ok(csv_file(ops::stream(&pbx.db, &who, wanted, fields).await?));
+        return Ok(csv_file(ops::stream(&pbx, &who, wanted, fields).await?));
     }
-    Ok(ops::list(&pbx.db, &who, wanted, page, fields).await?.map(CdrBody::from).into_response())
+    Ok(ops::list(&pbx, &who, wanted, page, fields).await?.map(CdrBody::from).into_response())
 }
 
 /// Returns a call record with its legs and, if it was recorded, a fresh URL of the recording.

@@ -12,6 +12,8 @@ mod trunks;
 use serde::{Deserialize, Deserializer};
 use web::{Fields, OpenApiRouter, Page, Rule};
 
+pub use recordings::play as play_recording;
+
 use crate::Pbx;
 
 /// Returns every route of the room.

@@ -60,8 +60,16 @@ async fn fetch_recording(
     let (Some(expires), Some(signature)) = (params.expires, params.signature) else {
         return Err(Refused::BadSignature.into());
     };
-    let sound = ops::open(&pbx.recordings(), uuid, &expires, &signature).await?;
-    let range = wanted_range(&headers, sound.bytes);
+    play(&pbx, uuid, &expires, &signature, &headers).await
+}
+
+/// Answers with the recording that a signed URL names, or the range of it that `headers` ask for.
+///
+/// # Errors
+/// 403 for a wrong signature, 410 once the URL has expired, 404 if the recording is gone.
+pub async fn play(pbx: &Pbx, uuid: CallId, expires: &str, signature: &str, headers: &HeaderMap) -> Result<Response> {
+    let sound = ops::open(&pbx.recordings(), uuid, expires, signature).await?;
+    let range = wanted_range(headers, sound.bytes);
     Ok(send(sound, range).await.map_err(Refused::Recording)?)
 }
 

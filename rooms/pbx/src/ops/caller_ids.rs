@@ -31,11 +31,28 @@ pub async fn list(
     status: Option<CallerIdStatus>,
     page: Page,
 ) -> Result<Listing<CallerId>> {
+    search(desk, who, None, status, page).await
+}
+
+/// Lists the caller IDs with `text` in their number or label.
+pub async fn search(
+    desk: &Desk,
+    who: &Principal,
+    text: Option<&str>,
+    status: Option<CallerIdStatus>,
+    page: Page,
+) -> Result<Listing<CallerId>> {
     let tenant = may_read(who)?;
     let mut tx = desk.db.read(tenant).await?;
     let slice = rows::Slice { offset: page.offset(), limit: page.limit() };
-    let (caller_ids, total) = rows::caller_ids::list(&mut tx, tenant, status, slice).await?;
+    let (caller_ids, total) = rows::caller_ids::list(&mut tx, tenant, text, status, slice).await?;
     Ok(Listing::new(page, caller_ids, total))
+}
+
+pub async fn show(desk: &Desk, who: &Principal, id: i64) -> Result<CallerId> {
+    let tenant = may_read(who)?;
+    let mut tx = desk.db.read(tenant).await?;
+    find(&mut tx, tenant, id).await
 }
 
 pub async fn create(desk: &Desk, who: &Principal, fill: Fill, mut fields: Fields) -> Result<CallerId> {

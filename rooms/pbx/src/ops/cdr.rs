@@ -2,6 +2,8 @@
 
 use domain::{
     CallId, Permission, Principal, TenantId, Timestamp,
+    cause::CallResult,
+    ids::TrunkId,
     principal::{Access, Actor},
 };
 use jiff::{ToSpan as _, civil::Date, tz::TimeZone};
@@ -10,6 +12,7 @@ use web::{Fields, Listing, Page, Rule};
 
 use super::refuse;
 use crate::{
+    Pbx,
     error::{Error, Result},
     model::{Cdr, Direction, cdr::phone_key},
     store::{
@@ -36,12 +39,16 @@ pub struct Wanted {
     pub direction: Option<String>,
     pub extension: Option<String>,
     pub phone: Option<String>,
+    /// One of `answered`, `missed` …
+    pub result: Option<String>,
+    /// Calls that ran by this trunk.
+    pub trunk: Option<TrunkId>,
 }
 
 /// Returns one page of the records that the caller may see, the newest first.
-pub async fn list(db: &Db, who: &Principal, wanted: Wanted, page: Page, fields: Fields) -> Result<Listing<Cdr>> {
+pub async fn list(pbx: &Pbx, who: &Principal, wanted: Wanted, page: Page, fields: Fields) -> Result<Listing<Cdr>> {
     let tenant = may_read(who)?;
-    let mut tx = db.read(tenant).await?;
+    let mut tx = pbx.db.read(tenant).await?;
     let account = rows::accounts::settings(&mut tx, tenant).await?;
     let filter = filter(who, wanted, &account, tx.now(), fields)?;
     let slice = rows::Slice { offset: page.offset(), limit: page.limit() };
@@ -50,12 +57,12 @@ pub async fn list(db: &Db, who: &Principal, wanted: Wanted, page: Page, fields: 
 }
 
 /// Begins a reading of every record that the caller may see, in batches, the newest first.
-pub async fn stream(db: &Db, who: &Principal, wanted: Wanted, fields: Fields) -> Result<Stream> {
+pub async fn stream(pbx: &Pbx, who: &Principal, wanted: Wanted, fields: Fields) -> Result<Stream> {
     let tenant = may_read(who)?;
-    let mut tx = db.read(tenant).await?;
+    let mut tx = pbx.db.read(tenant).await?;
     let account = rows::accounts::settings(&mut tx, tenant).await?;
     let filter = filter(who, wanted, &account, tx.now(), fields)?;
-    Ok(Stream { db: db.clone(), tenant, filter, place: Place::Start })
+    Ok(Stream { db: pbx.db.clone(), tenant, filter, place: Place::Start })
 }
 
 /// Records read batch by batch: no connection is held in between, however slowly the client reads.
@@ -139,6 +146,8 @@ fn filter(
     let (from, until) = period(&wanted, account, now, &mut fields);
     let direction = wanted.direction.as_deref().map(Direction::parse);
     fields.check("direction", direction != Some(None), Rule::Selected);
+    let result = wanted.result.as_deref().map(CallResult::parse);
+    fields.check("result", result != Some(None), Rule::Selected);
     if let Some(extension) = &wanted.extension {
         let (shortest, longest) = (*EXTENSION_LENGTH.start(), *EXTENSION_LENGTH.end());
         fields.check(
@@ -153,6 +162,8 @@ fn filter(
         from,
         until,
         direction: direction.flatten(),
+        result: result.flatten(),
+        trunk: wanted.trunk,
         extension: wanted.extension,
         phone: phone.map(|phone| phone_key(&phone, account.region)),
         scope: scope(who),

@@ -5,9 +5,12 @@ pub mod calls;
 pub mod cdr;
 pub mod extensions;
 pub mod figures;
+pub mod phones;
 pub mod recordings;
+pub mod ring_test;
 pub mod routes;
 pub mod trunks;
+pub mod waveform;
 
 use domain::{
     Permission, Principal, TenantId,
@@ -68,7 +71,8 @@ struct Done<'a> {
 }
 
 impl Pbx {
-    pub(crate) fn desk(&self) -> Desk {
+    /// Returns the desk whose writes this exchange has followed when they return.
+    pub fn desk(&self) -> Desk {
         Desk {
             db: self.db.clone(),
             secrets: self.secrets.clone(),

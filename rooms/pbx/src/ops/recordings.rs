@@ -44,7 +44,8 @@ pub struct Sound {
 }
 
 impl Pbx {
-    pub(crate) fn recordings(&self) -> Recordings {
+    /// Returns where this exchange's recordings lie.
+    pub fn recordings(&self) -> Recordings {
         Recordings {
             db: self.db.clone(),
             secrets: self.secrets.clone(),
@@ -119,7 +120,7 @@ async fn note_first_fetch(recordings: &Recordings, tenant: TenantId, uuid: CallI
     Ok(tx.commit().await?)
 }
 
-async fn open_file(folder: &Path, path: &str) -> Result<Sound> {
+pub(super) async fn open_file(folder: &Path, path: &str) -> Result<Sound> {
     let relative = Path::new(path);
     // We name the files; a path that leads out of the folder was not written by us.
     if !relative.components().all(|part| matches!(part, Component::Normal(_))) {

@@ -53,10 +53,15 @@ pub struct TrunkState {
 }
 
 pub async fn list(desk: &Desk, who: &Principal, page: Page) -> Result<Listing<TrunkState>> {
+    search(desk, who, None, page).await
+}
+
+/// Lists the trunks with `text` in their name or host.
+pub async fn search(desk: &Desk, who: &Principal, text: Option<&str>, page: Page) -> Result<Listing<TrunkState>> {
     let tenant = may_read(who)?;
     let mut tx = desk.db.read(tenant).await?;
     let slice = rows::Slice { offset: page.offset(), limit: page.limit() };
-    let (trunks, total) = rows::trunks::list(&mut tx, tenant, slice).await?;
+    let (trunks, total) = rows::trunks::list(&mut tx, tenant, text, slice).await?;
     let busy: HashMap<TrunkId, i64> = rows::calls::count_by_trunk(&mut tx, tenant).await?.into_iter().collect();
     let state = |trunk: Trunk| TrunkState { channels_in_use: busy.get(&trunk.id).copied().unwrap_or(0), trunk };
     Ok(Listing::new(page, trunks, total).map(state))
@@ -123,15 +128,36 @@ pub async fn update(desk: &Desk, who: &Principal, id: TrunkId, changes: TrunkCha
         max_channels: changes.max_channels.or(old.max_channels),
         sources: changes.sources.unwrap_or_else(|| old.sources.clone()),
     };
-    let checked = checked(tenant, &merged, old.sealed_password.is_some())?;
-    let sealed_password = match &merged.password {
+    write(desk, who, tx, old, merged, changes.status).await
+}
+
+/// Puts a trunk in the place of another: what is absent is gone, but for the password, which stays while there is a
+/// login.
+pub async fn replace(desk: &Desk, who: &Principal, id: TrunkId, new: NewTrunk, status: TrunkStatus) -> Result<Trunk> {
+    let tenant = may_manage(who)?;
+    let mut tx = desk.write(who).await?;
+    let old = find(&mut tx, tenant, id).await?;
+    write(desk, who, tx, old, new, Some(status)).await
+}
+
+async fn write(
+    desk: &Desk,
+    who: &Principal,
+    mut tx: Tx,
+    old: Trunk,
+    new: NewTrunk,
+    status: Option<TrunkStatus>,
+) -> Result<Trunk> {
+    let (tenant, id) = (old.tenant, old.id);
+    let checked = checked(tenant, &new, old.sealed_password.is_some())?;
+    let sealed_password = match &new.password {
         Some(password) => Some(desk.secrets.seal(tenant, &place(id), password.as_bytes())),
-        None => old.sealed_password,
+        None => old.sealed_password.filter(|_| checked.username.is_some()),
     };
     let trunk = Trunk {
         id,
         sealed_password,
-        status: changes.status.unwrap_or(old.status),
+        status: status.unwrap_or(old.status),
         created_at: old.created_at,
         updated_at: tx.now(),
         ..checked

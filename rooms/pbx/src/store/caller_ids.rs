@@ -3,7 +3,7 @@
 use domain::TenantId;
 use store::{FromRow, Row, Tx, sql};
 
-use super::{Result, Slice};
+use super::{Result, Slice, containing};
 use crate::model::{CallerId, CallerIdStatus};
 
 impl FromRow for CallerId {
@@ -40,26 +40,32 @@ pub(crate) async fn find(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<Optio
     .await
 }
 
-/// Returns the caller IDs of one page, by number, and how many there are in all.
+/// Returns the caller IDs of one page with `text` in their number or label, by number, and how many there are in all.
 pub(crate) async fn list(
     tx: &mut Tx,
     tenant: TenantId,
+    text: Option<&str>,
     status: Option<CallerIdStatus>,
     slice: Slice,
 ) -> Result<(Vec<CallerId>, i64)> {
+    let pattern = text.map(containing);
     let rows = sql("select id, tenant_id, number, label, status, trunk_id, created_at, updated_at
          from caller_id where tenant_id = $1 and (cast($2 as text) is null or status = $2)
-         order by number limit $3 offset $4")
+           and (cast($3 as text) is null or number like $3 escape '!' or lower(label) like lower($3) escape '!')
+         order by number limit $4 offset $5")
     .bind(tenant)
     .bind(status)
+    .bind(pattern.clone())
     .bind(slice.limit)
     .bind(slice.offset)
     .all(tx)
     .await?;
     let (total,) = sql("select count(*) from caller_id
-         where tenant_id = $1 and (cast($2 as text) is null or status = $2)")
+         where tenant_id = $1 and (cast($2 as text) is null or status = $2)
+           and (cast($3 as text) is null or number like $3 escape '!' or lower(label) like lower($3) escape '!')")
     .bind(tenant)
     .bind(status)
+    .bind(pattern)
     .one::<(i64,)>(tx)
     .await?;
     Ok((rows, total))

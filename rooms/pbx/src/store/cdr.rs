@@ -7,6 +7,7 @@ use domain::{
     CallId, TenantId, Timestamp,
     call::EndedBy,
     cause::{CallResult, Cause},
+    ids::TrunkId,
     number::Region,
 };
 use store::{FromRow, Query, Row, Tx, sql};
@@ -22,6 +23,8 @@ pub(crate) struct Filter {
     /// First millisecond after the period.
     pub(crate) until: Timestamp,
     pub(crate) direction: Option<Direction>,
+    pub(crate) result: Option<CallResult>,
+    pub(crate) trunk: Option<TrunkId>,
     /// Matches `extension_number` or `agent_extension`.
     pub(crate) extension: Option<String>,
     /// The [`phone_key`] of the caller's or the destination's number.
@@ -189,7 +192,7 @@ pub(crate) async fn any_tenant_find(tx: &mut Tx, uuid: CallId) -> Result<Option<
     rows!("from cdr where uuid = $1").bind(uuid).first(tx).await
 }
 
-/// What drives a list. Every driver binds the same ten values; see [`Filter::bound`].
+/// What drives a list. Every driver binds the same twelve values; see [`Filter::bound`].
 #[derive(Clone, Copy)]
 enum Driver {
     Period,
@@ -207,6 +210,8 @@ macro_rules! by_period {
             "from cdr where tenant_id = $1 and start_time >= $2 and start_time < $3 and day >= $9 and day <= $10
                and (cast($4 as text) is null or direction = $4)
                and (cast($5 as bigint) is null or team_id = $5)
+               and (cast($11 as text) is null or result = $11)
+               and (cast($12 as bigint) is null or trunk_id = $12)
                and cast($6 as text) is null and cast($7 as text) is null and cast($8 as text) is null ",
             $($tail),+
         )
@@ -220,6 +225,8 @@ macro_rules! by_extension {
                      and day >= $9 and day <= $10
                      and (cast($4 as text) is null or direction = $4)
                      and (cast($5 as bigint) is null or team_id = $5)
+                     and (cast($11 as text) is null or result = $11)
+                     and (cast($12 as bigint) is null or trunk_id = $12)
                      and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7)
                    union all
                    select * from cdr
@@ -228,6 +235,8 @@ macro_rules! by_extension {
                      and (extension_number is null or extension_number <> $6)
                      and (cast($4 as text) is null or direction = $4)
                      and (cast($5 as bigint) is null or team_id = $5)
+                     and (cast($11 as text) is null or result = $11)
+                     and (cast($12 as bigint) is null or trunk_id = $12)
                      and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7)) as cdr
              where cast($8 as text) is null ",
             $($tail),+
@@ -242,6 +251,8 @@ macro_rules! by_phone {
                      and day >= $9 and day <= $10
                      and (cast($4 as text) is null or direction = $4)
                      and (cast($5 as bigint) is null or team_id = $5)
+                     and (cast($11 as text) is null or result = $11)
+                     and (cast($12 as bigint) is null or trunk_id = $12)
                      and (cast($6 as text) is null or extension_number = $6 or agent_extension = $6)
                      and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7)
                    union all
@@ -250,6 +261,8 @@ macro_rules! by_phone {
                      and day >= $9 and day <= $10
                      and (cast($4 as text) is null or direction = $4)
                      and (cast($5 as bigint) is null or team_id = $5)
+                     and (cast($11 as text) is null or result = $11)
+                     and (cast($12 as bigint) is null or trunk_id = $12)
                      and (cast($6 as text) is null or extension_number = $6 or agent_extension = $6)
                      and (cast($7 as text) is null or extension_number = $7 or agent_extension = $7)) as cdr
              where 1 = 1 ",
@@ -270,7 +283,7 @@ impl Filter {
         }
     }
 
-    /// Binds $1 to $10. $6 drives [`Driver::Extension`], so it is the first extension there is.
+    /// Binds $1 to $12. $6 drives [`Driver::Extension`], so it is the first extension there is.
     fn bound(&self, tenant: TenantId, query: Query) -> Query {
         let (team, own) = match &self.scope {
             Scope::Account | Scope::Nothing => (None, None),
@@ -288,6 +301,8 @@ impl Filter {
             .bind(self.phone.as_deref())
             .bind(self.from.day())
             .bind(Timestamp(self.until.millis() - 1).day())
+            .bind(self.result.map(CallResult::as_str))
+            .bind(self.trunk)
     }
 }
 
@@ -298,13 +313,13 @@ pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, filter: &Filter, slice: 
     }
     let (page, count) = match filter.driver() {
         Driver::Period => {
-            (by_period!(rows, "order by start_time desc, uuid desc limit $11 offset $12"), by_period!(count, ""))
+            (by_period!(rows, "order by start_time desc, uuid desc limit $13 offset $14"), by_period!(count, ""))
         }
         Driver::Extension => {
-            (by_extension!(rows, "order by start_time desc, uuid desc limit $11 offset $12"), by_extension!(count, ""))
+            (by_extension!(rows, "order by start_time desc, uuid desc limit $13 offset $14"), by_extension!(count, ""))
         }
         Driver::Phone => {
-            (by_phone!(rows, "order by start_time desc, uuid desc limit $11 offset $12"), by_phone!(count, ""))
+            (by_phone!(rows, "order by start_time desc, uuid desc limit $13 offset $14"), by_phone!(count, ""))
         }
     };
     let rows = filter.bound(tenant, page).bind(slice.limit).bind(slice.offset).all(tx).await?;
@@ -330,13 +345,13 @@ pub(crate) async fn after(
     let filter = Filter { until, ..filter.clone() };
     let query = match filter.driver() {
         Driver::Period => {
-            by_period!(rows, "and (start_time < $11 or uuid < $12) order by start_time desc, uuid desc limit $13")
+            by_period!(rows, "and (start_time < $13 or uuid < $14) order by start_time desc, uuid desc limit $15")
         }
         Driver::Extension => {
-            by_extension!(rows, "and (start_time < $11 or uuid < $12) order by start_time desc, uuid desc limit $13")
+            by_extension!(rows, "and (start_time < $13 or uuid < $14) order by start_time desc, uuid desc limit $15")
         }
         Driver::Phone => {
-            by_phone!(rows, "and (start_time < $11 or uuid < $12) order by start_time desc, uuid desc limit $13")
+            by_phone!(rows, "and (start_time < $13 or uuid < $14) order by start_time desc, uuid desc limit $15")
         }
     };
     filter.bound(tenant, query).bind(at).bind(uuid).bind(limit).all(tx).await

@@ -40,11 +40,7 @@ pub(crate) async fn any_tenant_all(tx: &mut Tx) -> Result<Vec<Route>> {
 
 /// Stores a new route, whose `id` is ignored, and returns its id. The same route twice violates a unique key.
 pub(crate) async fn insert(tx: &mut Tx, tenant: TenantId, route: &Route) -> Result<i64> {
-    let (pattern, trunk, extension) = match &route.kind {
-        RouteKind::Prefix { prefix, trunk } => (prefix.as_str(), Some(*trunk), None),
-        RouteKind::Default { trunk } => ("", Some(*trunk), None),
-        RouteKind::Did { number, extension, trunk } => (number.as_str(), *trunk, Some(extension.as_str())),
-    };
+    let (pattern, trunk, extension) = parts(&route.kind);
     let now = tx.now();
     let (id,) = sql("insert into route (tenant_id, kind, pattern, trunk_id, extension_number, priority, created_at)
          values ($1, $2, $3, $4, $5, $6, $7) returning id")
@@ -58,6 +54,32 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: TenantId, route: &Route) -> Resu
     .one::<(i64,)>(tx)
     .await?;
     Ok(id)
+}
+
+/// Writes the whole route but its creation time. The same route twice violates a unique key.
+pub(crate) async fn update(tx: &mut Tx, tenant: TenantId, route: &Route) -> Result<bool> {
+    let (pattern, trunk, extension) = parts(&route.kind);
+    let rows = sql("update route set kind = $3, pattern = $4, trunk_id = $5, extension_number = $6, priority = $7
+         where tenant_id = $1 and id = $2")
+    .bind(tenant)
+    .bind(route.id)
+    .bind(route.kind.as_str())
+    .bind(pattern)
+    .bind(trunk)
+    .bind(extension)
+    .bind(route.priority)
+    .run(tx)
+    .await?;
+    Ok(rows > 0)
+}
+
+/// Returns the pattern, the trunk and the extension of a route.
+const fn parts(kind: &RouteKind) -> (&str, Option<TrunkId>, Option<&str>) {
+    match kind {
+        RouteKind::Prefix { prefix, trunk } => (prefix.as_str(), Some(*trunk), None),
+        RouteKind::Default { trunk } => ("", Some(*trunk), None),
+        RouteKind::Did { number, extension, trunk } => (number.as_str(), *trunk, Some(extension.as_str())),
+    }
 }
 
 pub(crate) async fn delete(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<bool> {

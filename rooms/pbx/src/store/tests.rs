@@ -229,7 +229,7 @@ async fn trunks_and_routes_come_back_as_they_were_stored() {
     assert_eq!(kinds[2..], [prefix, did]);
     assert_eq!(routes::count_by_trunk(&mut tx, TENANT, second).await.unwrap(), 2);
     assert_eq!(routes::delete_to_extension(&mut tx, TENANT, "1001").await.unwrap(), 1);
-    assert_eq!(trunks::list(&mut tx, TENANT, Slice { offset: 1, limit: 1 }).await.unwrap().0[0].name, "second");
+    assert_eq!(trunks::list(&mut tx, TENANT, None, Slice { offset: 1, limit: 1 }).await.unwrap().0[0].name, "second");
     assert!(trunks::insert(&mut tx, TENANT, &trunk("first")).await.unwrap_err().is_unique());
 }
 
@@ -253,8 +253,11 @@ async fn only_an_active_caller_id_of_the_account_is_found() {
     own.status = CallerIdStatus::Disabled;
     assert!(caller_ids::update(&mut tx, TENANT, &own).await.unwrap());
     assert_eq!(caller_ids::find_active(&mut tx, TENANT, "02873001234").await.unwrap(), None);
-    assert_eq!(caller_ids::list(&mut tx, TENANT, None, ALL).await.unwrap(), (vec![own], 1));
-    assert_eq!(caller_ids::list(&mut tx, TENANT, Some(CallerIdStatus::Active), ALL).await.unwrap().1, 0);
+    assert_eq!(caller_ids::list(&mut tx, TENANT, None, None, ALL).await.unwrap(), (vec![own], 1));
+    assert_eq!(caller_ids::list(&mut tx, TENANT, None, Some(CallerIdStatus::Active), ALL).await.unwrap().1, 0);
+    for (text, found) in [("3001", 1), ("hot", 1), ("%", 0), ("cold", 0)] {
+        assert_eq!(caller_ids::list(&mut tx, TENANT, Some(text), None, ALL).await.unwrap().1, found, "{text}");
+    }
 }
 
 #[tokio::test]
@@ -305,6 +308,8 @@ fn asked() -> cdr::Filter {
         from: START,
         until: Timestamp(START.millis() + 1_000_000),
         direction: None,
+        result: None,
+        trunk: None,
         extension: None,
         phone: None,
         scope: cdr::Scope::Account,
@@ -322,6 +327,9 @@ async fn records() -> TestDb {
             cdr.direction = Direction::Inbound;
             (cdr.caller_number, cdr.destination_number) = ("+84987654321".to_owned(), "19001234".to_owned());
             (cdr.extension, cdr.agent_extension) = (None, Some("1002".to_owned()));
+        }
+        if number < 3 {
+            (cdr.result, cdr.trunk) = (CallResult::Busy, Some(TrunkId(2)));
         }
         if number == 9 {
             cdr.destination_number = "0987654321".to_owned();
@@ -382,6 +390,15 @@ async fn records_are_listed_by_period_extension_phone_and_right() {
             5,
         ),
         ("nothing", cdr::Filter { scope: cdr::Scope::Nothing, ..asked() }, 0),
+        ("result", cdr::Filter { result: Some(CallResult::Busy), ..asked() }, 3),
+        ("trunk", cdr::Filter { trunk: Some(TrunkId(1)), ..asked() }, 7),
+        (
+            "extension, result and trunk",
+            cdr::Filter { extension: text("1002"), result: Some(CallResult::Busy), trunk: Some(TrunkId(2)), ..asked() },
+            1,
+        ),
+        ("phone and result", cdr::Filter { phone: text("19001234"), result: Some(CallResult::Busy), ..asked() }, 1),
+        ("another trunk", cdr::Filter { trunk: Some(TrunkId(3)), ..asked() }, 0),
     ] {
         let (rows, total) = cdr::list(&mut tx, TENANT, &filter, ALL).await.unwrap();
         assert_eq!((i64::try_from(rows.len()).unwrap(), total), (found, found), "{why}");

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use domain::{TenantId, ids::TrunkId};
 use store::{FromRow, Row, Tx, sql};
 
-use super::{Result, Slice, unreadable};
+use super::{Result, Slice, containing, unreadable};
 use crate::model::Trunk;
 
 impl FromRow for Trunk {
@@ -43,18 +43,29 @@ pub(crate) async fn find(tx: &mut Tx, tenant: TenantId, id: TrunkId) -> Result<O
     .await
 }
 
-/// Returns the trunks of one page, by name, and how many there are in all.
-pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, slice: Slice) -> Result<(Vec<Trunk>, i64)> {
+/// Returns the trunks of one page with `text` in their name or host, by name, and how many there are in all.
+pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, text: Option<&str>, slice: Slice) -> Result<(Vec<Trunk>, i64)> {
+    let pattern = text.map(containing);
     let rows =
         sql("select id, tenant_id, name, host, port, transport, auth, username, password_sealed, realm, from_user,
             from_domain, max_channels, status, sources, created_at, updated_at
-         from trunk where tenant_id = $1 order by name limit $2 offset $3")
+         from trunk
+         where tenant_id = $1
+           and (cast($2 as text) is null or lower(name) like lower($2) escape '!' or lower(host) like lower($2) escape '!')
+         order by name limit $3 offset $4")
         .bind(tenant)
+        .bind(pattern.clone())
         .bind(slice.limit)
         .bind(slice.offset)
         .all(tx)
         .await?;
-    let (total,) = sql("select count(*) from trunk where tenant_id = $1").bind(tenant).one::<(i64,)>(tx).await?;
+    let (total,) = sql("select count(*) from trunk
+         where tenant_id = $1
+           and (cast($2 as text) is null or lower(name) like lower($2) escape '!' or lower(host) like lower($2) escape '!')")
+    .bind(tenant)
+    .bind(pattern)
+    .one::<(i64,)>(tx)
+    .await?;
     Ok((rows, total))
 }
 

@@ -81,18 +81,7 @@ impl Leg {
 
     /// Returns what the media thread needs to know of the far end.
     pub(crate) fn remote(&self, agreed: &sdp::Agreed) -> media::Remote {
-        media::Remote {
-            address: agreed.remote,
-            rtcp: agreed.remote_rtcp,
-            codec: codec(agreed.codec),
-            send_payload: agreed.payload,
-            receive_payload: agreed.receive_payload,
-            dtmf_send: agreed.dtmf_send,
-            dtmf_receive: agreed.dtmf_receive,
-            may_latch: behind_nat(agreed.remote, self.signalled_from),
-            signalled_from: self.signalled_from,
-            direction: direction(agreed.direction),
-        }
+        remote(agreed, self.signalled_from)
     }
 
     pub(crate) fn close(&mut self, at: Timestamp, cause: Cause, sip_status: Option<u16>) {
@@ -102,6 +91,22 @@ impl Leg {
             self.cause = Some(cause);
             self.sip_status = sip_status.or(self.sip_status);
         }
+    }
+}
+
+/// Returns what the media thread needs to know of a far end whose signalling comes from `signalled_from`.
+pub(crate) fn remote(agreed: &sdp::Agreed, signalled_from: IpAddr) -> media::Remote {
+    media::Remote {
+        address: agreed.remote,
+        rtcp: agreed.remote_rtcp,
+        codec: codec(agreed.codec),
+        send_payload: agreed.payload,
+        receive_payload: agreed.receive_payload,
+        dtmf_send: agreed.dtmf_send,
+        dtmf_receive: agreed.dtmf_receive,
+        may_latch: behind_nat(agreed.remote, signalled_from),
+        signalled_from,
+        direction: direction(agreed.direction),
     }
 }
 

@@ -20,10 +20,13 @@ use domain::{
 };
 use tokio::{sync::mpsc, time::Instant};
 
-pub(crate) use self::turn::{reason, refusal};
 use self::{
     facts::{Common, Fact},
     leg::Leg,
+};
+pub(crate) use self::{
+    leg::remote as media_remote,
+    turn::{reason, refusal},
 };
 use super::{
     live::{Command, Taken},

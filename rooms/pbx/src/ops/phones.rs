@@ -1,0 +1,33 @@
+//! Which phones of which extensions can be rung at this moment.
+
+use domain::{Principal, Timestamp};
+
+use super::may_read;
+use crate::{Pbx, error::Result};
+
+/// A phone that is registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phone {
+    /// The Contact URI as the phone gave it.
+    pub contact: String,
+    pub user_agent: Option<String>,
+    /// Where it is reached.
+    pub address: std::net::SocketAddr,
+    /// `udp`, `tcp` …
+    pub transport: String,
+    pub expires_at: Timestamp,
+}
+
+/// Returns the phones of an extension that calls would ring, the best first.
+pub fn of(pbx: &Pbx, who: &Principal, number: &str) -> Result<Vec<Phone>> {
+    let tenant = may_read(who)?;
+    let contacts = pbx.registrar.contacts(tenant, number, pbx.db.now());
+    let phone = |binding: sip_proto::registration::Binding| Phone {
+        contact: binding.uri,
+        user_agent: binding.user_agent,
+        address: binding.flow.peer,
+        transport: binding.flow.transport.to_string(),
+        expires_at: Timestamp(binding.expires_at),
+    };
+    Ok(contacts.into_iter().map(phone).collect())
+}
