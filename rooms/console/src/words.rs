@@ -116,6 +116,15 @@ mod tests {
     }
 
     #[test]
+    fn every_icon_that_is_used_exists() {
+        for (path, text) in sources() {
+            for name in arguments(&text, ".icon(\"") {
+                assert!(!crate::assets::icon(name).is_empty(), "{path}: {name}");
+            }
+        }
+    }
+
+    #[test]
     fn holes_are_filled_and_other_braces_stay() {
         assert_eq!(fill("{0} of {1}", &[&3, &"x"]), "3 of x");
         assert_eq!(fill("{a} {7} {", &[&3]), "{a} {7} {");
