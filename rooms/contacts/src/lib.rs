@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod api;
+mod error;
 mod ops;
 mod store;
 
 use ::store::Db;
 use web::OpenApiRouter;
 
+pub use error::Error;
 pub use ops::{Contact, NewContact};
 
 /// The people an account knows. Clones share one state.

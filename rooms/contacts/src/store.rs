@@ -1,7 +1,7 @@
 //! Every SQL statement of the room.
 
 use domain::TenantId;
-use store::{Bind, Error, FromRow, Tx, insert_many, sql};
+use store::{Bind, Error, FromRow, Query, Tx, insert_many, sql};
 
 #[derive(FromRow)]
 pub(crate) struct ContactRow {
@@ -53,15 +53,138 @@ pub(crate) async fn insert_contact(
     .map(|row| row.0)
 }
 
+/// Which contacts a list shows.
+#[derive(Clone, Copy)]
+pub(crate) struct Filter<'a> {
+    /// Part of the name, or …
+    pub(crate) text: Option<&'a str>,
+    /// … of an E.164 number.
+    pub(crate) digits: Option<&'a str>,
+}
+
+impl Filter<'_> {
+    fn bound(&self, tenant: TenantId, query: Query) -> Query {
+        let digits = self.digits.map(|digits| format!("%{digits}%"));
+        query.bind(tenant).bind(self.text.map(containing)).bind(digits)
+    }
+}
+
+// A macro, because a statement is one literal and the conditions are the same in three of them.
+macro_rules! matching {
+    ($head:literal, $tail:literal) => {
+        sql(concat!(
+            $head,
+            " from contact c
+              where c.tenant_id = $1
+                and ((cast($2 as text) is null and cast($3 as text) is null)
+                     or lower(c.full_name) like lower($2) escape '!'
+                     or (cast($3 as text) is not null and exists (
+                         select 1 from contact_phone n
+                         where n.tenant_id = $1 and n.contact_id = c.id and n.e164 like $3))) ",
+            $tail
+        ))
+    };
+}
+
+pub(crate) async fn count(tx: &mut Tx, tenant: TenantId, filter: &Filter<'_>) -> Result<i64, Error> {
+    filter.bound(tenant, matching!("select count(*)", "")).one::<(i64,)>(tx).await.map(|row| row.0)
+}
+
+/// Returns the contacts of one page, the newest first.
+pub(crate) async fn list(
+    tx: &mut Tx,
+    tenant: TenantId,
+    filter: &Filter<'_>,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<ContactRow>, Error> {
+    let query = matching!("select c.id, c.full_name, c.customer_id", "order by c.id desc limit $4 offset $5");
+    filter.bound(tenant, query).bind(limit).bind(offset).all(tx).await
+}
+
+/// Returns the numbers of that page's contacts, each with its contact.
+pub(crate) async fn phones_of_list(
+    tx: &mut Tx,
+    tenant: TenantId,
+    filter: &Filter<'_>,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<(i64, String)>, Error> {
+    let query = matching!(
+        "select p.contact_id, p.original from contact_phone p where p.tenant_id = $1 and p.contact_id in (select c.id",
+        "order by c.id desc limit $4 offset $5) order by p.contact_id, p.place"
+    );
+    filter.bound(tenant, query).bind(limit).bind(offset).all(tx).await
+}
+
+pub(crate) async fn find(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<Option<ContactRow>, Error> {
+    sql("select id, full_name, customer_id from contact where tenant_id = $1 and id = $2")
+        .bind(tenant)
+        .bind(id)
+        .first(tx)
+        .await
+}
+
+/// Returns whether the contact is there.
+pub(crate) async fn update_contact(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: i64,
+    full_name: &str,
+    customer_id: Option<i64>,
+) -> Result<bool, Error> {
+    let now = tx.now();
+    let rows = sql("update contact set full_name = $3, customer_id = $4, updated_at = $5
+         where tenant_id = $1 and id = $2")
+    .bind(tenant)
+    .bind(id)
+    .bind(full_name)
+    .bind(customer_id)
+    .bind(now)
+    .run(tx)
+    .await?;
+    Ok(rows > 0)
+}
+
+/// Returns whether the contact was there.
+pub(crate) async fn delete_contact(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<bool, Error> {
+    let rows = sql("delete from contact where tenant_id = $1 and id = $2").bind(tenant).bind(id).run(tx).await?;
+    Ok(rows > 0)
+}
+
+pub(crate) async fn delete_phones(tx: &mut Tx, tenant: TenantId, contact: i64) -> Result<u64, Error> {
+    sql("delete from contact_phone where tenant_id = $1 and contact_id = $2").bind(tenant).bind(contact).run(tx).await
+}
+
+/// Turns a search text into a `like` pattern (`escape '!'`) that finds it anywhere.
+fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
 /// Keeps the numbers of a contact, each as E.164 and as it was given.
 pub(crate) async fn insert_phones(
     tx: &mut Tx,
     tenant: TenantId,
     contact: i64,
-    phones: Vec<(String, &str)>,
+    phones: &[(String, String)],
 ) -> Result<u64, Error> {
     let rows = (0_i64..).zip(phones).map(|(place, (e164, original))| {
-        vec![tenant.into_value(), contact.into_value(), place.into_value(), e164.into_value(), original.into_value()]
+        vec![
+            tenant.into_value(),
+            contact.into_value(),
+            place.into_value(),
+            e164.clone().into_value(),
+            original.clone().into_value(),
+        ]
     });
     insert_many(
         tx,

@@ -1,0 +1,28 @@
+//! What the room refuses.
+
+use web::Fields;
+
+/// Why an operation of this room was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A user who may only look wanted to write.
+    #[error("this action is unauthorized")]
+    Denied,
+    #[error("there is no such contact")]
+    NotFound,
+    #[error("{0}")]
+    Invalid(Fields),
+    #[error(transparent)]
+    Store(#[from] ::store::Error),
+}
+
+impl From<Error> for web::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Denied => Self::forbidden(),
+            Error::NotFound => Self::not_found(),
+            Error::Invalid(fields) => fields.into(),
+            Error::Store(error) => error.into(),
+        }
+    }
+}
