@@ -62,6 +62,13 @@ pub struct Change {
     pub authority: Option<Option<String>>,
 }
 
+impl Change {
+    /// Returns whether everything stays as it is.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self { name: None, url: None, events: None, filter: None, pace: None, authority: None })
+    }
+}
+
 /// Whether a webhook is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
