@@ -177,3 +177,13 @@ impl Drop for Guard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_small_because_every_call_has_room_for_many() {
+        assert!(size_of::<LegEvent>() <= 80, "{}", size_of::<LegEvent>());
+    }
+}

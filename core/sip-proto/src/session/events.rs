@@ -110,7 +110,8 @@ pub enum LegEventKind {
     /// A provisional response from 101 to 199 on an outgoing leg.
     Progress { status: u16, sdp: Option<Bytes> },
     /// The 2xx to our INVITE, or to our re-INVITE (then `sdp` is the answer to it). Already acknowledged.
-    Answered { sdp: Option<Bytes>, dialog: DialogRecord },
+    /// The dialog is large and rare: in a box, it does not make every event of a waiting channel large.
+    Answered { sdp: Option<Bytes>, dialog: Box<DialogRecord> },
     /// The ACK to our 2xx; it carries the answer if our 2xx carried the offer.
     Confirmed { sdp: Option<Bytes> },
     /// A re-INVITE or UPDATE: answer with `accept` or `refuse`. An empty `sdp` asks us for the offer.

@@ -131,7 +131,7 @@ impl Leg {
             (200..=299, _) => {
                 self.dialog.refresh_target(response);
                 acknowledge(core, client, &self.dialog, response, false);
-                let dialog = self.dialog.record();
+                let dialog = Box::new(self.dialog.record());
                 self.tell(core, LegEventKind::Answered { sdp: sdp_of(response), dialog });
             }
             (491, Offer::Ours { sdp, tries }) if tries < MAX_GLARE_RETRIES => {

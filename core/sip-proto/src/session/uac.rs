@@ -137,7 +137,7 @@ impl Leg {
         if matches!(self.state, State::Calling | State::Proceeding) {
             self.state = State::Confirmed;
             self.early = Vec::new();
-            let dialog = self.dialog.record();
+            let dialog = Box::new(self.dialog.record());
             self.tell(core, LegEventKind::Answered { sdp: sdp_of(response), dialog });
         } else {
             // The 2xx crossed our CANCEL, or came before it could be sent.

@@ -25,7 +25,7 @@ impl Driver {
                 tracing::debug!(call.uuid = %self.setup.call, status, early_media, "progress");
                 self.feed(Input::Progress { leg: no, early_media }).await;
             }
-            LegEventKind::Answered { sdp, dialog } => self.on_leg_answered(no, sdp, dialog).await,
+            LegEventKind::Answered { sdp, dialog } => self.on_leg_answered(no, sdp, *dialog).await,
             LegEventKind::Confirmed { sdp } => {
                 // Late offer: our 200 carried the offer, the ACK carries the answer.
                 let taken = sdp.map(|sdp| self.take_answer(no, &sdp));
