@@ -18,7 +18,7 @@ pub use error::{Error, Result};
 
 use changes::Changes;
 use domain::{cause::Cause, limiter::Limiter};
-use driver::{auth::Guesses, directory::Directory, live::Live, recover, registrar::Registrar};
+use driver::{auth::Guesses, call::Together, directory::Directory, live::Live, recover, registrar::Registrar};
 use model::Boot;
 
 /// What the room is built on.
@@ -47,6 +47,7 @@ pub struct Pbx {
     pub(crate) live: Live,
     pub(crate) guesses: Arc<Guesses>,
     pub(crate) boot: Arc<Boot>,
+    pub(crate) together: Together,
     pub(crate) tracker: tokio_util::task::TaskTracker,
 }
 
@@ -75,6 +76,7 @@ impl Pbx {
             live: Live::default(),
             guesses: Arc::new(Guesses::new(Limiter::new(REMEMBERED_LOGINS))),
             boot: Arc::new(boot),
+            together: Together::since(tokio::time::Instant::now()),
             tracker: tokio_util::task::TaskTracker::new(),
         };
         recover::say_alive(&pbx).await?;

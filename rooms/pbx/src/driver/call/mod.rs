@@ -43,6 +43,9 @@ const WAITING_SIP: usize = 32;
 const WAITING_MEDIA: usize = 64;
 /// How long the record of a call waits for its recording and its figures.
 const MEDIA_FINISH: Duration = Duration::from_secs(10);
+/// How long what nobody waits for may wait for company: all calls write such facts at the same moments, and share
+/// what a commit costs.
+const COMPANY: Duration = Duration::from_millis(10);
 /// Pause between attempts to write the record of a call while the database is away.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
 
@@ -128,8 +131,10 @@ pub(super) struct Driver {
     committing: Option<Committing>,
     /// Answered legs that the commit under way journals.
     acknowledging: Vec<sip::Leg>,
-    /// After a failed commit the next one waits until then.
-    commit_again_at: Option<Instant>,
+    /// The next commit waits until then: after a failed one, or because nothing in it is urgent.
+    commit_at: Option<Instant>,
+    /// The last commit failed: even what is urgent waits.
+    commit_failed: bool,
     /// The incoming caller is answered as soon as the call is on disk.
     answer_waits: bool,
     is_on_disk: bool,
@@ -147,7 +152,8 @@ pub(crate) async fn run(pbx: Pbx, setup: Setup) {
     let live = pbx.live.clone();
     let mut driver = Driver::new(pbx, setup);
     driver.talk().await;
-    driver.close_books().await;
+    // In a box of its own: it needs twice the memory that a call in progress does.
+    Box::pin(driver.close_books()).await;
     live.leave(call);
 }
 
@@ -177,7 +183,8 @@ impl Driver {
             facts,
             committing: None,
             acknowledging: Vec::new(),
-            commit_again_at: None,
+            commit_at: None,
+            commit_failed: false,
             answer_waits: false,
             is_on_disk,
             rang_at: None,
@@ -211,7 +218,7 @@ impl Driver {
         while self.ending.is_none() {
             self.begin_commit();
             let ring = self.machine.next_timeout().map(Instant::from_std);
-            let retry = self.commit_again_at.filter(|_| self.committing.is_none());
+            let retry = self.commit_at.filter(|_| self.committing.is_none());
             let deadline = ring.into_iter().chain(retry).min();
             tokio::select! {
                 Some(event) = self.sip_events.recv() => self.on_sip(event).await,
@@ -239,11 +246,17 @@ impl Driver {
     }
 
     fn begin_commit(&mut self) {
-        let waits = self.commit_again_at.is_some_and(|at| Instant::now() < at);
-        if self.committing.is_some() || self.facts.is_empty() || waits {
+        if self.committing.is_some() || self.facts.is_empty() {
             return;
         }
-        self.commit_again_at = None;
+        let now = Instant::now();
+        let urgent = !self.commit_failed && self.is_urgent();
+        let at = *self.commit_at.get_or_insert_with(|| self.pbx.together.after(now));
+        if !urgent && now < at {
+            return;
+        }
+        self.commit_at = None;
+        self.commit_failed = false;
         let facts: Vec<Fact> = self.facts.drain(..).collect();
         for leg in self.legs.iter_mut().filter(|leg| leg.ack_waits) {
             leg.ack_waits = false;
@@ -254,6 +267,12 @@ impl Driver {
             let result = facts::commit(&pbx, tenant, &facts).await;
             (facts, result)
         }));
+    }
+
+    /// Returns whether somebody waits for the commit: the caller or a phone for its answer, a customer's system for news.
+    fn is_urgent(&self) -> bool {
+        let told = |fact: &Fact| !matches!(fact, Fact::Started { .. } | Fact::Ended { .. });
+        self.answer_waits || self.legs.iter().any(|leg| leg.ack_waits) || self.facts.iter().any(told)
     }
 
     async fn on_committed(&mut self, (facts, result): (Vec<Fact>, Result<(), store::Error>)) {
@@ -273,7 +292,8 @@ impl Driver {
                 for fact in facts.into_iter().rev() {
                     self.facts.push_front(fact);
                 }
-                self.commit_again_at = Some(Instant::now() + COMMIT_RETRY);
+                self.commit_at = Some(Instant::now() + COMMIT_RETRY);
+                self.commit_failed = true;
             }
             Err(error) => {
                 tracing::error!(%error, call.uuid = %self.setup.call, "a call that cannot be recorded is refused");
@@ -289,6 +309,23 @@ impl Driver {
 
     fn leg_mut(&mut self, leg: LegNo) -> Option<&mut Leg> {
         self.legs.get_mut(usize::from(leg.0))
+    }
+}
+
+/// The moments at which calls write what is not urgent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Together(Instant);
+
+impl Together {
+    pub(crate) fn since(origin: Instant) -> Self {
+        Self(origin)
+    }
+
+    /// Returns the next moment, at most [`COMPANY`] away.
+    pub(crate) fn after(self, now: Instant) -> Instant {
+        let step = COMPANY.as_nanos();
+        let past = now.saturating_duration_since(self.0).as_nanos() % step;
+        now + Duration::from_nanos(u64::try_from(step - past).unwrap_or_default())
     }
 }
 
