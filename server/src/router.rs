@@ -45,7 +45,11 @@ impl Draining {
 
 /// Returns the documented routes of all rooms.
 pub fn documented(rooms: &Rooms, pbx: &Pbx) -> OpenApiRouter {
-    OpenApiRouter::new().merge(rooms.accounts.routes()).merge(pbx.routes()).merge(rooms.contacts.routes())
+    OpenApiRouter::new()
+        .merge(rooms.accounts.routes())
+        .merge(pbx.routes())
+        .merge(rooms.contacts.routes())
+        .merge(rooms.webhooks.routes())
 }
 
 /// Returns the router of the public listeners, with the console unless that has listeners of its own.
@@ -67,6 +71,7 @@ pub fn api(rooms: &Rooms, pbx: &Pbx, draining: &Draining, console: Option<&Conso
         .layer(from_fn_with_state(rooms.accounts.clone(), accounts::idempotent))
         .layer(from_fn_with_state(rooms.limits.clone(), web::limit))
         .layer(from_fn_with_state(rooms.accounts.clone(), accounts::authenticate))
+        .layer(from_fn(webhooks::envelope))
         .layer(from_fn(web::request))
 }
 
@@ -85,7 +90,8 @@ fn nothing(console: &Console) -> Router {
     let page = console.nothing();
     Router::new().fallback(async move |request: Request| {
         let path = request.uri().path();
-        let under = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let under =
+            |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if FOR_PROGRAMS.into_iter().any(under) || !accept.contains("text/html") {
             return web::not_found(request.uri().clone()).await.into_response();

@@ -10,6 +10,7 @@ mod driver;
 mod error;
 mod filter;
 mod inbox;
+mod incoming;
 mod item;
 mod kind;
 mod lanes;
@@ -36,21 +37,14 @@ use bus::Bus;
 use tokio::sync::{Notify, broadcast};
 
 use crate::{
-    address::Policy,
-    client::Clients,
-    dial::Dialer,
-    inbox::Inbox,
-    notice::Notices,
-    pulse::Pulse,
-    resolve::Resolver,
-    room::Room,
-    subscriber::Producer,
-    target::Targets,
+    address::Policy, client::Clients, dial::Dialer, inbox::Inbox, incoming::Notifier, notice::Notices, pulse::Pulse,
+    resolve::Resolver, room::Room, subscriber::Producer, target::Targets,
 };
 pub use crate::{
     config::Config,
     error::Error,
     filter::EventFilter,
+    incoming::{IncomingSet, envelope},
     kind::Kind,
     model::{
         Attempt, Change, Delivery, DeliveryDetail, DeliveryStatus, Failure, Filter, NewWebhook, Replay, ReplayId,
@@ -78,8 +72,6 @@ pub struct Webhooks {
     notices: Notices,
     /// Wakes the replayer.
     replays: Arc<Notify>,
-    #[expect(dead_code, reason = "for what is no event of the catalogue")]
-    producer: Arc<Producer>,
     inbox: Arc<Inbox>,
     runs: Arc<AtomicBool>,
 }
@@ -106,6 +98,7 @@ impl Webhooks {
         let producer =
             Arc::new(Producer { node: db.node().to_owned(), room: Arc::clone(&room), inbox: Arc::clone(&inbox) });
         bus.subscribe(Arc::clone(&producer) as Arc<dyn bus::Subscriber>);
+        bus.subscribe(Arc::new(Notifier(producer)));
         let pulse = Arc::new(Pulse::new(db.clone(), Arc::clone(&room)));
         Ok(Self {
             db,
@@ -117,7 +110,6 @@ impl Webhooks {
             pulse,
             notices: Notices::default(),
             replays: Arc::default(),
-            producer,
             inbox,
             runs: Arc::default(),
         })

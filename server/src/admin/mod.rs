@@ -5,6 +5,7 @@
 mod accounts;
 mod exchange;
 mod extensions;
+mod incoming;
 mod table;
 mod webhooks;
 
@@ -45,6 +46,9 @@ enum Subject {
     /// Where events are sent.
     #[command(subcommand)]
     Webhook(webhooks::WebhookCommand),
+    /// The URL that is told of calls that come in.
+    #[command(subcommand)]
+    Incoming(incoming::IncomingCommand),
     /// Events on their way, delivered or given up.
     #[command(subcommand)]
     Delivery(webhooks::DeliveryCommand),
@@ -92,6 +96,7 @@ async fn answer(rooms: &Rooms, args: &Args) -> anyhow::Result<Value> {
         Subject::User(command) => accounts::user(rooms, &who().await?, command).await,
         Subject::Token(command) => accounts::token(rooms, &who().await?, command).await,
         Subject::Webhook(command) => webhooks::webhook(rooms, &who().await?, command).await,
+        Subject::Incoming(command) => incoming::incoming(rooms, &who().await?, command).await,
         Subject::Delivery(command) => webhooks::delivery(rooms, &who().await?, command).await,
         Subject::Extension(command) => extensions::extension(rooms, &who().await?, command).await,
         Subject::Trunk(command) => exchange::trunk(rooms, &who().await?, command).await,

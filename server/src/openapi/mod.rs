@@ -36,11 +36,15 @@ const COMMON: [(&str, &str, &str); 6] = [
     ("500", "A failure of ours. Name the `request_id` when you report it.", "Server error"),
 ];
 
-const TAGS: [(&str, &str); 4] = [
+/// The tag of the operations that describe all their errors themselves, which are not [`COMMON`] in form.
+const OWN_ERRORS: &str = "incoming calls";
+
+const TAGS: [(&str, &str); 5] = [
     ("accounts", "Sign-in and tokens"),
     ("pbx", "Extensions, trunks, calls and call detail records"),
     ("contacts", "People by their numbers"),
     ("webhooks", "Deliveries of events"),
+    (OWN_ERRORS, "The URL that is told of calls that come in: `/api/v3`, with envelopes and errors of its own"),
 ];
 
 /// Returns the document of all rooms, as `GET /openapi/openapi.json` does, without a running server.
@@ -81,7 +85,8 @@ pub fn complete(document: OpenApi) -> Value {
         TAGS.iter().map(|(name, description)| json!({"name": name, "description": description})).collect();
     for operation in operations(&mut document) {
         let open = operation["security"] == json!([{}]) || operation["security"] == json!([]);
-        for (status, ..) in COMMON {
+        let common = if operation["tags"][0] == OWN_ERRORS { &COMMON[..0] } else { &COMMON[..] };
+        for &(status, ..) in common {
             let about_tokens = status == "401" || status == "403";
             if !(open && about_tokens) && operation["responses"].get(status).is_none() {
                 operation["responses"][status] = json!({});

@@ -227,7 +227,7 @@ impl Webhooks {
     }
 
     /// Once committed, nothing goes out by what was remembered of the webhook.
-    fn forget_after(&self, tx: &mut Tx, id: WebhookId) {
+    pub(crate) fn forget_after(&self, tx: &mut Tx, id: WebhookId) {
         let (targets, inbox) = (self.targets.clone(), self.inbox.clone());
         tx.after_commit(move || {
             targets.forget(id);
@@ -236,7 +236,7 @@ impl Webhooks {
     }
 
     /// Once committed, the rows that nobody has are claimed.
-    fn wake_after(&self, tx: &mut Tx, id: WebhookId) {
+    pub(crate) fn wake_after(&self, tx: &mut Tx, id: WebhookId) {
         let spill = self.room.spill(id);
         tx.after_commit(move || drop(spill));
     }
@@ -281,7 +281,7 @@ fn names(events: &[EventName]) -> Value {
 }
 
 /// Admins and the host's command line may; supervisors, agents and machine tokens may not.
-fn admin(who: &Principal) -> Result<(), Error> {
+pub(crate) fn admin(who: &Principal) -> Result<(), Error> {
     match &who.actor {
         Actor::System | Actor::User { role: Role::Admin, .. } => Ok(()),
         Actor::User { .. } | Actor::Machine { .. } => Err(Error::Denied),
@@ -310,6 +310,6 @@ fn invalid(field: &'static str, message: &str) -> Error {
     Error::Invalid { field, message: message.to_owned() }
 }
 
-fn target(id: WebhookId) -> String {
+pub(crate) fn target(id: WebhookId) -> String {
     format!("webhook:{id}")
 }

@@ -5,6 +5,7 @@ mod connections;
 mod crash;
 mod fairness;
 mod figures;
+mod incoming;
 mod receiver;
 mod replays;
 mod rig;
