@@ -11,6 +11,8 @@ mod oauth;
 mod ops;
 mod password;
 mod store;
+#[cfg(test)]
+mod tests;
 mod totp;
 
 use std::{sync::Arc, time::Duration};
