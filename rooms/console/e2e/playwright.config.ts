@@ -1,0 +1,35 @@
+import { defineConfig, devices } from "@playwright/test";
+
+// The browsers are Debian's own. Playwright newer than 1.64 asks Firefox ESR for what it does not know.
+export default defineConfig({
+  testDir: "tests",
+  outputDir: "results",
+  globalSetup: "./demo.ts",
+  // One server, one account: tests that change it must not meet.
+  workers: 1,
+  retries: 0,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  reporter: [["list"]],
+  use: { ignoreHTTPSErrors: true, trace: "retain-on-failure", locale: "en-GB" },
+  projects: [
+    {
+      name: "chromium",
+      use: {
+        ...devices["Desktop Chrome"],
+        launchOptions: {
+          executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+          args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+        },
+      },
+    },
+    {
+      name: "firefox",
+      use: {
+        ...devices["Desktop Firefox"],
+        channel: "moz-firefox",
+        launchOptions: { executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr" },
+      },
+    },
+  ],
+});
