@@ -33,7 +33,7 @@ use crate::{
 /// Characters of a name.
 const NAME_LIMIT: usize = 100;
 /// Webhooks of one account.
-const ACCOUNT_LIMIT: usize = 100;
+const ACCOUNT_LIMIT: usize = 250;
 /// The highest pace, in attempts a second.
 const PACE_LIMIT: u32 = 1_000;
 
@@ -54,7 +54,7 @@ impl Webhooks {
         let tenant = who.tenant;
         let mut tx = self.db.begin(tenant).await?;
         if webhooks::list(&mut tx, tenant).await?.len() >= ACCOUNT_LIMIT {
-            return Err(invalid("url", "The account has 100 webhooks already."));
+            return Err(invalid("url", "The account has 250 webhooks already."));
         }
         let id = webhooks::insert(&mut tx, tenant, Kind::Events, &chosen.fields()).await?;
         let sealed = seal(&self.secrets, tenant, id, &secret);

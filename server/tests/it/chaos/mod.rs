@@ -3,3 +3,4 @@
 mod drain;
 mod kill;
 mod ledger;
+mod receivers;
