@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::{product, run, tidy};
+use crate::{dependencies, product, run, setup, tidy};
 
 type Check = fn(&Path) -> Result<()>;
 
@@ -14,7 +14,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("format", format),
     ("tidy", tidy::tidy),
     ("spelling", spelling),
-    ("dependencies", dependencies),
+    ("dependencies", dependencies::check),
     ("clippy", clippy),
     ("documentation", documentation),
     ("generated", generated),
@@ -68,18 +68,10 @@ fn documentation(root: &Path) -> Result<()> {
     run::succeed(run::cargo(root, &["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// Licences, bans and sources need no network; advisories do, so they belong to whoever deploys.
-fn dependencies(root: &Path) -> Result<()> {
-    if run::find_cargo_tool("cargo-deny").is_none() {
-        println!("cargo-deny is not installed: skipped. To get it: cargo install --locked cargo-deny");
-        return Ok(());
-    }
-    run::succeed(&mut run::cargo(root, &["deny", "--offline", "check", "licenses", "bans", "sources"]))
-}
-
 fn spelling(root: &Path) -> Result<()> {
-    let Some(typos) = run::find_cargo_tool("typos") else {
-        println!("typos is not installed: skipped. To get it: cargo install --locked typos-cli");
+    let Some(typos) = setup::typos() else {
+        println!("typos is not installed and cannot be had from here: skipped.");
+        println!("To get it: cargo install --locked typos-cli");
         return Ok(());
     };
     run::succeed(std::process::Command::new(typos).current_dir(root))

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a command-line tool speaks to its terminal")]
 
 mod check;
+mod dependencies;
 mod new_room;
 mod product;
 mod run;
@@ -48,8 +49,11 @@ enum Command {
         /// Only these: format, tidy, spelling, dependencies, clippy, documentation, generated, statements.
         names: Vec<String>,
     },
-    /// Installs what the tests need (and the benchmark, with --bench) where that can be done.
+    /// Installs what the tests need where that can be done; with options what else is named.
     Setup {
+        /// Also what the tests of pages need: Chromium, Firefox and Node.
+        #[arg(long)]
+        browsers: bool,
         /// Also what `cargo xtask bench` compares with: Kamailio and rtpengine.
         #[arg(long)]
         bench: bool,
@@ -84,8 +88,15 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Demo { arguments } => product::demo(&root, &arguments),
         Command::Test { no_check, no_postgres } => test::test(&root, !no_check, !no_postgres),
         Command::Check { names } => check::check(&root, &names),
-        Command::Setup { bench } => {
-            setup::setup(if bench { setup::For::Bench } else { setup::For::Tests }).map(|()| ExitCode::SUCCESS)
+        Command::Setup { browsers, bench } => {
+            setup::setup(setup::For::Tests)?;
+            if browsers {
+                setup::setup(setup::For::Browsers)?;
+            }
+            if bench {
+                setup::setup(setup::For::Bench)?;
+            }
+            Ok(ExitCode::SUCCESS)
         }
         Command::Codegen => product::codegen(&root),
         Command::NewRoom { name } => new_room::new_room(&root, &name),

@@ -11,8 +11,13 @@ use crate::{run, verifier};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum For {
     Tests,
+    /// The tests of pages, in two browsers.
+    Browsers,
     Bench,
 }
+
+/// Stands for Python's own installer, which is no program along the path.
+const PIP: &str = "python3-venv";
 
 struct Need {
     program: &'static str,
@@ -27,11 +32,20 @@ const TESTS: &[Need] = &[
     Need { program: "initdb", package: "postgresql", why: "the second database" },
     Need { program: "curl", package: "curl", why: "the examples of the documentation" },
     Need { program: "openssl", package: "openssl", why: "certificates and signatures of the examples" },
+    Need { program: "git", package: "git", why: "lists the files that the checks look at" },
     Need { program: "python3", package: "python3", why: "an example of a webhook receiver" },
+    Need { program: PIP, package: "python3-venv", why: "gets the spelling checker" },
     Need { program: "node", package: "nodejs", why: "an example of a webhook receiver" },
     Need { program: "npm", package: "npm", why: "installs the verifier of webhook signatures" },
     Need { program: "php", package: "php-cli", why: "an example of a webhook receiver" },
     Need { program: "ruby", package: "ruby", why: "an example of a webhook receiver" },
+];
+
+const BROWSERS: &[Need] = &[
+    Need { program: "chromium", package: "chromium", why: "the first browser" },
+    Need { program: "firefox-esr", package: "firefox-esr", why: "the second browser" },
+    Need { program: "node", package: "nodejs", why: "drives the browsers" },
+    Need { program: "npm", package: "npm", why: "gets what drives the browsers" },
 ];
 
 const BENCH: &[Need] = &[
@@ -47,6 +61,7 @@ const BENCH: &[Need] = &[
 pub(crate) fn setup(who: For) -> Result<()> {
     let needs = match who {
         For::Tests => TESTS,
+        For::Browsers => BROWSERS,
         For::Bench => BENCH,
     };
     let missing = missing(needs.iter(), present);
@@ -68,7 +83,7 @@ fn install_or_name(who: For, missing: &[&Need]) -> Result<()> {
     let missing = self::missing(missing.iter().copied(), present);
     match (missing.is_empty(), who) {
         (true, _) => Ok(()),
-        (false, For::Tests) => bail!(named(&missing)),
+        (false, For::Tests | For::Browsers) => bail!(named(&missing)),
         (false, For::Bench) => {
             println!(
                 "setup: {}\nThe figures are printed without a ratio where the reference is missing.",
@@ -89,8 +104,52 @@ pub(crate) fn postgres_programs() -> Option<PathBuf> {
         .or_else(|| Some(run::find("initdb")?.canonicalize().ok()?.parent()?.to_path_buf()))
 }
 
+/// The spelling checker, by version and by what its files must hash to.
+const TYPOS: &str = "typos==1.52.0 \
+    --hash=sha256:418fd85f7fc11dec14e5482e747f6e916af56da96207cde0cdd69540a4b389f6 \
+    --hash=sha256:5e870133c7e9cace94183e4d638697004a1473e79abcd01b8f75e362049a9b5c\n";
+
+/// Returns the spelling checker, which is got from PyPI once, as a program ready to run, into a folder of its own.
+/// `None` if it is not there and cannot be had.
+pub(crate) fn typos() -> Option<PathBuf> {
+    let installed = run::find_cargo_tool("typos");
+    let folder = tools()?.join("typos-1.52.0");
+    let ours = folder.join("bin/typos");
+    if installed.is_some() || ours.is_file() {
+        return installed.or(Some(ours));
+    }
+    println!("setup: getting typos from PyPI into {}", folder.display());
+    match get_typos(&folder) {
+        Ok(()) => Some(ours).filter(|program| program.is_file()),
+        Err(error) => {
+            println!("setup: {error:#}");
+            None
+        }
+    }
+}
+
+fn get_typos(folder: &Path) -> Result<()> {
+    run::succeed(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+    let wanted = folder.join("wanted.txt");
+    std::fs::write(&wanted, TYPOS)?;
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]);
+    run::succeed(pip.args(["--require-hashes", "-r"]).arg(&wanted))
+}
+
+/// Returns where tools of this repository are kept between runs.
+fn tools() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")))?;
+    Some(cache.join("zorio-tools"))
+}
+
 fn present(program: &str) -> bool {
-    if program == "initdb" { postgres_programs().is_some() } else { run::find(program).is_some() }
+    match program {
+        "initdb" => postgres_programs().is_some(),
+        PIP => run::output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_ok(),
+        program => run::find(program).is_some(),
+    }
 }
 
 fn missing<'a>(needs: impl Iterator<Item = &'a Need>, present: impl Fn(&str) -> bool) -> Vec<&'a Need> {

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_switchs_own_causes_have_no_q850_number() {
+    fn causes_of_the_switch_itself_have_no_q850_number() {
         for cause in [Cause::OriginatorCancel, Cause::LoseRace, Cause::MediaTimeout] {
             assert_eq!(cause.q850(), None);
         }
