@@ -34,9 +34,12 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
-use web::ClientAddress;
+use web::{ClientAddress, SignIn};
 
-use crate::opening::Opening;
+use crate::{
+    opening::Opening,
+    strangers::{Guest, Strangers},
+};
 
 /// From a connection's start or the last answer to the end of the next request's headers.
 const HEADER_WAIT: Duration = Duration::from_secs(10);
@@ -65,8 +68,20 @@ struct Inner {
     router: Router,
     trusted_proxies: Vec<IpNet>,
     connections: Arc<Semaphore>,
+    strangers: Strangers,
     tracker: TaskTracker,
     stop: CancellationToken,
+}
+
+/// How many may connect.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// Believed about whom they speak for, and never strangers.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Connections at a time; more wait to be accepted.
+    pub connections: usize,
+    /// Connections at a time from one address on which nobody has signed in; more are closed.
+    pub strangers: usize,
 }
 
 /// A bound listener that does not accept yet.
@@ -87,10 +102,11 @@ impl Bound {
 }
 
 impl Server {
-    pub fn new(router: Router, trusted_proxies: Vec<IpNet>, max_connections: usize) -> Self {
-        let connections = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
+    pub fn new(router: Router, bounds: Bounds) -> Self {
+        let connections = Arc::new(Semaphore::new(bounds.connections.min(Semaphore::MAX_PERMITS)));
+        let (trusted_proxies, strangers) = (bounds.trusted_proxies, Strangers::new(bounds.strangers));
         let (tracker, stop) = Default::default();
-        Self { inner: Arc::new(Inner { router, trusted_proxies, connections, tracker, stop }) }
+        Self { inner: Arc::new(Inner { router, trusted_proxies, connections, strangers, tracker, stop }) }
     }
 
     /// Starts to accept.
@@ -128,12 +144,17 @@ impl Server {
                 }
             };
             metrics::counter!("http_connections_total").increment(1);
+            let Some(guest) = self.admit(peer.ip()) else {
+                // The newest goes: whoever came before keeps what was begun.
+                metrics::counter!("http_connections_refused_total").increment(1);
+                continue;
+            };
             let (server, tls, watcher, cut) = (self.clone(), bound.tls.clone(), graceful.watcher(), cut.clone());
             connections.spawn(async move {
                 let _permit = permit;
                 tokio::select! {
                     () = cut.cancelled() => {}
-                    () = server.serve(stream, peer, tls, watcher) => {}
+                    () = server.serve(stream, peer, guest, tls, watcher) => {}
                 }
             });
         }
@@ -144,27 +165,52 @@ impl Server {
         connections.wait().await;
     }
 
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, watcher: Watcher) {
+    /// Counts a new connection; `None` if its address has too many on which nobody signed in.
+    fn admit(&self, peer: IpAddr) -> Option<Guest> {
+        match self.is_proxy(peer) {
+            true => Some(Guest::friend()),
+            false => self.inner.strangers.admit(peer),
+        }
+    }
+
+    fn is_proxy(&self, address: IpAddr) -> bool {
+        self.inner.trusted_proxies.iter().any(|network| network.contains(&address.to_canonical()))
+    }
+
+    async fn serve(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        guest: Guest,
+        tls: Option<TlsAcceptor>,
+        watcher: Watcher,
+    ) {
         // Answers are small and whole; waiting to fill packets only adds delay.
         stream.set_nodelay(true).ok();
         match tls {
-            None => self.connection(stream, peer, Secure(false), watcher).await,
+            None => self.connection(stream, peer, guest, Secure(false), watcher).await,
             Some(tls) => match tokio::time::timeout(HANDSHAKE_WAIT, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.connection(stream, peer, Secure(true), watcher).await,
+                Ok(Ok(stream)) => self.connection(stream, peer, guest, Secure(true), watcher).await,
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
                 Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
             },
         }
     }
 
-    async fn connection<S>(&self, stream: S, peer: SocketAddr, secure: Secure, watcher: Watcher)
+    async fn connection<S>(&self, stream: S, peer: SocketAddr, guest: Guest, secure: Secure, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let server = self.clone();
+        let (server, guest) = (self.clone(), Arc::new(guest));
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-            let server = server.clone();
-            async move { Ok::<_, Infallible>(server.answer(request.map(Body::new), peer.ip(), secure).await) }
+            let (server, guest) = (server.clone(), Arc::clone(&guest));
+            async move {
+                let response = server.answer(request.map(Body::new), peer.ip(), secure).await;
+                if matches!(response.extensions().get::<SignIn>(), Some(SignIn::Caller(_))) {
+                    guest.signed_in();
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let builder = connection_builder();
         let stream = TokioIo::new(Opening::new(stream, HEADER_WAIT));

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod admin;
+mod alarms;
 pub mod config;
 pub mod demo;
 pub mod doctor;
@@ -8,10 +9,12 @@ pub mod exchange;
 pub mod expiry;
 pub mod health;
 pub mod http;
+pub mod keys;
 pub mod openapi;
 mod opening;
 pub mod router;
 pub mod serve;
+mod strangers;
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;

@@ -4,7 +4,7 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use server::{admin, config::Config, demo, doctor, openapi, serve, telemetry};
+use server::{admin, config::Config, demo, doctor, keys, openapi, serve, telemetry};
 
 #[derive(Parser)]
 #[command(name = "zorio", version, about = "Contact-centre platform: SIP PBX, REST API, webhooks")]
@@ -30,9 +30,15 @@ enum Command {
     Openapi,
     /// Does for the host what the API refuses to do; works beside a running server.
     Admin(Box<admin::Args>),
+    /// Looks at or changes the keys that stored secrets are sealed with; works beside a running server.
+    Keys(keys::Args),
 }
 
 fn main() -> ExitCode {
+    if let Err(error) = keep_memory_private() {
+        eprintln!("zorio: {error:#}");
+        return ExitCode::FAILURE;
+    }
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -40,6 +46,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Keys are in this process's memory: no core file of it is written, and no other process of its user reads it.
+fn keep_memory_private() -> anyhow::Result<()> {
+    nix::sys::prctl::set_dumpable(false).context("PR_SET_DUMPABLE")?;
+    nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0).context("RLIMIT_CORE")
 }
 
 /// Prints a long answer. A reader that has seen enough (`| head`) is no error.
@@ -68,6 +80,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             Command::Doctor(args) => doctor::run(&config, &args).await,
             Command::Openapi => say(&openapi::to_pretty_json(&Box::pin(openapi::generate()).await?)?),
             Command::Admin(args) => admin::run(&config, &args).await,
+            Command::Keys(args) => keys::run(&config, &args).await,
         }
     })
 }

@@ -8,7 +8,7 @@ use std::sync::{
 use axum::{
     Router,
     extract::{Request, State},
-    middleware::{from_fn, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -19,7 +19,7 @@ use pbx::Pbx;
 use serde_json::json;
 use store::Db;
 use tower::ServiceExt;
-use web::OpenApiRouter;
+use web::{OpenApiRouter, SignIn};
 
 use crate::{openapi, wire::Rooms};
 
@@ -70,6 +70,7 @@ pub fn api(rooms: &Rooms, pbx: &Pbx, draining: &Draining, console: Option<&Conso
         .layer(from_fn_with_state(DEPRECATED, web::announce))
         .layer(from_fn_with_state(rooms.accounts.clone(), accounts::idempotent))
         .layer(from_fn_with_state(rooms.limits.clone(), web::limit))
+        .layer(from_fn(tell_who))
         .layer(from_fn_with_state(rooms.accounts.clone(), accounts::authenticate))
         .layer(from_fn(webhooks::envelope))
         .layer(from_fn(web::request))
@@ -101,6 +102,17 @@ fn nothing(console: &Console) -> Router {
             Err(never) => match never {},
         }
     })
+}
+
+/// Lets the listener know that somebody signed in on a connection: the answer bears the caller, too.
+/// What has sign-ins of its own puts its caller there itself.
+async fn tell_who(request: Request, next: Next) -> Response {
+    let caller = request.extensions().get::<SignIn>().filter(|who| matches!(who, SignIn::Caller(_))).cloned();
+    let mut response = next.run(request).await;
+    if let Some(caller) = caller {
+        response.extensions_mut().insert(caller);
+    }
+    response
 }
 
 /// Returns the router of the metrics listeners.

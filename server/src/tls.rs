@@ -82,6 +82,10 @@ impl Certificates {
         }
     }
 
+    pub fn file(&self) -> &Path {
+        &self.shared.cert_file
+    }
+
     /// Returns the TLS settings of a listener that speaks the given protocols.
     pub fn server(&self, protocols: &[&str]) -> anyhow::Result<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))

@@ -3,10 +3,12 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use accounts::{Accounts, Bootstrap, Bootstrapped};
+use alerts::Alerts;
 use anyhow::Context;
 use bus::Bus;
 use console::Console;
 use contacts::Contacts;
+use mail::Mail;
 use pbx::{Pbx, ops::Desk};
 use store::{Db, Options, Secrets, jobs::Worker};
 use tokio_rustls::TlsAcceptor;
@@ -14,9 +16,10 @@ use web::Limits;
 use webhooks::Webhooks;
 
 use crate::{
+    alarms,
     config::Config,
     exchange, health,
-    http::{Bound, Server},
+    http::{Bound, Bounds, Server},
     router::{self, Draining},
     tasks::Tasks,
     telemetry,
@@ -30,11 +33,13 @@ pub struct Rooms {
     pub bus: Bus,
     pub secrets: Secrets,
     pub limits: Limits,
+    pub mail: Mail,
     pub accounts: Accounts,
     pub contacts: Contacts,
     /// Extensions, trunks, caller IDs and routes.
     pub desk: Desk,
     pub webhooks: Webhooks,
+    pub alerts: Alerts,
 }
 
 /// A running server.
@@ -73,14 +78,16 @@ pub async fn rooms(config: &Config) -> anyhow::Result<Rooms> {
     let db = Db::open(&config.database_url()?, options).await.context("database.url")?;
     db.migrate().await?;
     let secrets = Secrets::open(&config.key_file())?;
-    secrets.unlock(&db).await?;
+    secrets.unlock(&db).await.with_context(|| format!("master key {}", config.key_file().display()))?;
+    let mail = Mail::open(db.clone(), secrets.clone(), &alarms::mail_settings(config))?;
     let bus = Bus::new(db.clone());
     let limits = Limits::new((&config.limits).into(), db.clock().clone());
     let accounts = Accounts::open(db.clone(), limits.clone(), secrets.clone()).await?;
     let contacts = Contacts::open(db.clone());
     let desk = Desk::open(db.clone(), secrets.clone(), config.sip.realm.clone());
     let webhooks = Webhooks::open(db.clone(), bus.clone(), secrets.clone(), webhook_settings(config)).await?;
-    Ok(Rooms { db, bus, secrets, limits, accounts, contacts, desk, webhooks })
+    let alerts = alarms::open(config, &db, &bus, &mail, &secrets, &webhooks);
+    Ok(Rooms { db, bus, secrets, limits, mail, accounts, contacts, desk, webhooks, alerts })
 }
 
 /// Opens everything and starts to listen.
@@ -117,8 +124,14 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     addresses.sip_udp.extend(exchange.sip.local_udp());
     addresses.sip_tcp.extend(exchange.sip.local_tcp());
     let pbx = exchange.pbx;
+    alarms::watch(&config, &rooms, certificates.as_ref());
 
     let tasks = Tasks::default();
+    let (secrets, db) = (rooms.secrets.clone(), rooms.db.clone());
+    tasks.run("data keys", move || {
+        let (secrets, db) = (secrets.clone(), db.clone());
+        async move { secrets.follow(&db).await }
+    });
     let accounts = rooms.accounts.clone();
     tasks.run("accounts", move || {
         let accounts = accounts.clone();
@@ -129,7 +142,12 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
         let pbx = house.clone();
         async move { pbx.run().await }
     });
-    let worker = pbx.jobs(Worker::new(rooms.db.clone()));
+    let watch = rooms.alerts.clone();
+    tasks.run("alerts", move || {
+        let alerts = watch.clone();
+        async move { alerts.run().await }
+    });
+    let worker = rooms.alerts.jobs(rooms.mail.jobs(pbx.jobs(Worker::new(rooms.db.clone()))));
     let stop = tasks.stopping();
     tasks.spawn(async move { worker.run(stop).await });
     let (webhooks, stop) = (rooms.webhooks.clone(), tasks.stopping());
@@ -154,11 +172,17 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     });
     let here = addresses.console.is_empty().then_some(&console);
     let router = router::api(&rooms, &pbx, &draining, here);
-    let server = |router| Server::new(router, config.http.trusted_proxies.clone(), config.http.max_connections);
+    let bounds = Bounds {
+        trusted_proxies: config.http.trusted_proxies.clone(),
+        connections: config.http.max_connections,
+        strangers: config.http.stranger_connections,
+    };
+    let server = |router| Server::new(router, bounds.clone());
     let api = server(router);
     let console_server = server(router::console(&rooms, &console));
     pages.into_iter().for_each(|bound| console_server.listen(bound));
-    let metrics_server = Server::new(router::metrics(figures), Vec::new(), config.http.max_connections);
+    let metrics_server =
+        Server::new(router::metrics(figures), Bounds { trusted_proxies: Vec::new(), ..bounds.clone() });
     http.into_iter().chain(https).for_each(|bound| api.listen(bound));
     metrics.into_iter().for_each(|bound| metrics_server.listen(bound));
     Ok(App {

@@ -174,6 +174,13 @@ impl Server {
         serde_json::from_slice(&output.stdout).context("zorio admin printed no JSON")
     }
 
+    /// Returns the binary with other arguments and the server's own settings, to run beside it.
+    pub fn zorio(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command();
+        command.args(arguments);
+        command
+    }
+
     /// Creates an extension by the API and returns its SIP password.
     pub async fn extension(&self, number: &str) -> anyhow::Result<String> {
         self.extension_with(&json!({ "extension_number": number, "recording_mode": "all" })).await

@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use jiff::tz::TimeZone;
 use rand::distr::{Alphanumeric, SampleString};
-use web::{ClientAddress, Language, RequestId};
+use web::{ClientAddress, Language, RequestId, SignIn};
 
 use crate::{
     Console, Failure, Secure, csrf,
@@ -52,13 +52,20 @@ pub(crate) async fn gate(State(console): State<Console>, request: Request, next:
         Err(Refused::Answer(response)) => response,
         Err(Refused::Failure(failure)) => failure.into_response(),
     };
+    // The listener counts connections on which nobody has signed in.
+    if let Ok(session) = view.session()
+        && session.stage == Stage::Open
+    {
+        response.extensions_mut().insert(SignIn::Caller(session.principal.clone()));
+    }
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         response = match failure {
             Failure::SignIn => to_sign_in(&caller),
             failure => pages::errors::draw(&view, &failure),
         };
     }
-    let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let is_page =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     if is_page {
         if caller.toast.is_some() {
             view.set_cookie(&mut response, TOAST, "", "; Max-Age=0");
@@ -208,7 +215,8 @@ impl Caller {
             (false, true) => path.clone(),
             (false, false) => String::new(),
         };
-        let address = extensions.get::<ClientAddress>().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |client| client.0);
+        let address =
+            extensions.get::<ClientAddress>().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |client| client.0);
         Self {
             visit: Visit {
                 host: Some(without_port(&authority)).filter(|host| !host.is_empty()),
@@ -283,7 +291,10 @@ pub(crate) fn page_of(address: &str) -> Option<String> {
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(other, _)| *other == name).map(|(_, value)| value).filter(|value| (1..=LONGEST_COOKIE).contains(&value.len()))
+    pairs
+        .find(|(other, _)| *other == name)
+        .map(|(_, value)| value)
+        .filter(|value| (1..=LONGEST_COOKIE).contains(&value.len()))
 }
 
 /// Returns the host that was asked, with its port.
@@ -355,6 +366,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, HeaderValue::from_static("a=1; sid=x; b=2"));
         headers.append(header::COOKIE, HeaderValue::from_static("form=y"));
-        assert_eq!((cookie(&headers, "sid"), cookie(&headers, "form"), cookie(&headers, "c")), (Some("x"), Some("y"), None));
+        assert_eq!(
+            (cookie(&headers, "sid"), cookie(&headers, "form"), cookie(&headers, "c")),
+            (Some("x"), Some("y"), None)
+        );
     }
 }

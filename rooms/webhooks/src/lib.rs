@@ -16,6 +16,7 @@ mod kind;
 mod lanes;
 mod model;
 mod notice;
+mod once;
 mod ops;
 mod pulse;
 mod recorder;
@@ -51,6 +52,7 @@ pub use crate::{
         ReplayState, Status, Webhook,
     },
     notice::Notice,
+    once::Once,
     ops::{
         Answer, Created, Tested,
         catalogue::{EventGroup, EventInfo, events, sample},

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "prints its answers")]
 
 mod accounts;
+mod alerts;
 mod exchange;
 mod extensions;
 mod incoming;
@@ -61,6 +62,9 @@ enum Subject {
     /// Numbers that may be shown to the called side.
     #[command(subcommand)]
     CallerId(exchange::CallerIdCommand),
+    /// Who is told when something goes wrong.
+    #[command(subcommand)]
+    Alert(alerts::AlertCommand),
     /// Where dialled numbers lead.
     #[command(subcommand)]
     Route(exchange::RouteCommand),
@@ -101,6 +105,7 @@ async fn answer(rooms: &Rooms, args: &Args) -> anyhow::Result<Value> {
         Subject::Extension(command) => extensions::extension(rooms, &who().await?, command).await,
         Subject::Trunk(command) => exchange::trunk(rooms, &who().await?, command).await,
         Subject::CallerId(command) => exchange::caller_id(rooms, &who().await?, command).await,
+        Subject::Alert(command) => alerts::alert(rooms, &who().await?, command).await,
         Subject::Route(command) => exchange::route(rooms, &who().await?, command).await,
     }
 }

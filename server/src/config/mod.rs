@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use toml::{Table, Value};
 
-pub use sections::{Config, Layout, Log, LogFormat, PortRange};
+pub use sections::{Config, Layout, Log, LogFormat, MailSecurity, PortRange};
 
 /// The defaults with their comments, as shipped in the repository's root.
 pub const DEFAULTS: &str = include_str!("../../../config.default.toml");

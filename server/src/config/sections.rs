@@ -22,6 +22,8 @@ use web::LimitSettings;
 pub struct Config {
     pub data_dir: PathBuf,
     drain_seconds: u64,
+    #[serde(deserialize_with = "optional")]
+    master_key_file: Option<PathBuf>,
     pub node: String,
     pub http: Http,
     pub https: Https,
@@ -33,6 +35,8 @@ pub struct Config {
     pub recordings: Recordings,
     pub webhooks: Webhooks,
     pub console: Console,
+    pub mail: Mail,
+    pub alerts: Alerts,
     pub limits: Limits,
     pub bootstrap: Bootstrap,
     pub log: Log,
@@ -47,6 +51,7 @@ pub struct Http {
     pub public_url: Option<String>,
     pub trusted_proxies: Vec<IpNet>,
     pub max_connections: usize,
+    pub stranger_connections: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -137,6 +142,39 @@ pub struct Webhooks {
     pub allow_http: bool,
 }
 
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    #[serde(deserialize_with = "optional")]
+    pub host: Option<String>,
+    pub port: u16,
+    pub security: MailSecurity,
+    #[serde(deserialize_with = "optional")]
+    pub username: Option<String>,
+    pub password: String,
+    pub from: String,
+    #[serde(deserialize_with = "optional")]
+    pub ca_file: Option<PathBuf>,
+    pub timeout_seconds: u64,
+    pub retry_scale: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailSecurity {
+    StartTls,
+    Tls,
+    None,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alerts {
+    pub check_seconds: u64,
+    pub settle_seconds: u64,
+    pub host_account: String,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Console {
@@ -194,6 +232,9 @@ impl Config {
         );
         ensure!(!self.bootstrap.admin_username.trim().is_empty(), "bootstrap.admin_username is empty");
         ensure!(self.http.max_connections > 0, "http.max_connections is 0");
+        ensure!(self.http.stranger_connections > 0, "http.stranger_connections is 0: nobody could sign in");
+        ensure!(self.mail.host.is_none() || !self.mail.from.trim().is_empty(), "mail.host needs mail.from");
+        ensure!(self.alerts.check_seconds > 0, "alerts.check_seconds is 0");
         ensure!(!self.sip.realm.is_empty(), "sip.realm is empty");
         ensure!(
             self.sip.min_expires_seconds <= self.sip.max_expires_seconds,
@@ -219,7 +260,7 @@ impl Config {
     }
 
     pub fn key_file(&self) -> PathBuf {
-        self.data_dir.join("master.key")
+        self.master_key_file.clone().unwrap_or_else(|| self.data_dir.join("master.key"))
     }
 
     pub fn recordings_dir(&self) -> PathBuf {
@@ -295,6 +336,12 @@ impl std::fmt::Debug for Database {
             .field("readers", &self.readers)
             .field("writers", &self.writers)
             .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Mail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mail").field("host", &self.host).field("from", &self.from).finish_non_exhaustive()
     }
 }
 

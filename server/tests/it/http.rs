@@ -50,6 +50,62 @@ async fn ambiguous_and_oversized_requests_are_refused_and_the_connection_closed(
     server.stop().await;
 }
 
+/// Asks for `/api/auth/me` on an open connection; `None` if the server has closed it.
+async fn ask(stream: &mut TcpStream, token: &str) -> Option<u16> {
+    let request = format!("GET /api/auth/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = [0; 4096];
+    let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut answer)).await.ok()?.ok()?;
+    String::from_utf8_lossy(&answer[..read]).get(9..12)?.parse().ok()
+}
+
+#[tokio::test]
+async fn an_address_has_few_connections_until_somebody_signs_in_on_them() {
+    let server = TestServer::start_with(|config| {
+        config.http.stranger_connections = 4;
+        config.limits.auth = 1_000;
+    })
+    .await;
+    let token = server.admin_token().await;
+    let connect = async || TcpStream::connect(server.address()).await.unwrap();
+    let mut known = Vec::new();
+    // The test's own client holds one, on which it signed in and has asked for nothing since.
+    for _ in 0..20 {
+        let mut stream = connect().await;
+        assert_eq!(ask(&mut stream, &token).await, Some(200), "whoever signed in does not count");
+        known.push(stream);
+    }
+    let mut strangers = Vec::new();
+    for _ in 0..3 {
+        let mut stream = connect().await;
+        assert_eq!(ask(&mut stream, "1|nonsense").await, Some(401));
+        strangers.push(stream);
+    }
+    assert_eq!(ask(&mut connect().await, &token).await, None, "one too many is closed at once");
+    for stream in known.iter_mut().chain([&mut strangers[0]]) {
+        assert_eq!(ask(stream, &token).await, Some(200), "those from before are served, whoever they were");
+    }
+    assert_eq!(ask(&mut connect().await, &token).await, Some(200), "there is room again");
+    strangers.clear();
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_is_no_stranger() {
+    let server = TestServer::start_with(|config| {
+        config.http.stranger_connections = 1;
+        config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        assert_eq!(ask(&mut stream, "1|nonsense").await, Some(401));
+        streams.push(stream);
+    }
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn unusual_methods_do_nothing() {
     let server = TestServer::start().await;

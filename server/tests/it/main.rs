@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod admin;
+mod alerts;
 mod api;
 mod calls;
 mod chaos;
 mod hostile;
 mod http;
+mod keys;
 mod openapi;
 mod operations;
 mod signatures;

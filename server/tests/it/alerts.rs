@@ -1,0 +1,153 @@
+//! From what goes wrong to who is told, through the whole server.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use sandbox::{Receiver, receiver};
+use serde_json::Value;
+use store::{DatabaseUrl, Db, Options, sql};
+use testkit::{Server, wait::until};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpListener,
+    task::JoinSet,
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A relay without TLS that takes every letter.
+struct Relay {
+    port: u16,
+    letters: Arc<Mutex<Vec<String>>>,
+    _talks: JoinSet<()>,
+}
+
+impl Relay {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let letters: Arc<Mutex<Vec<String>>> = Arc::default();
+        let mut talks = JoinSet::new();
+        let taken = Arc::clone(&letters);
+        talks.spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let mut stream = BufReader::new(stream);
+                stream.write_all(b"220 relay.test ESMTP\r\n").await.ok();
+                let (mut line, mut data, mut in_data) = (String::new(), String::new(), false);
+                while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+                    let answer = match line.trim_end() {
+                        "." if in_data => {
+                            in_data = false;
+                            taken.lock().unwrap().push(std::mem::take(&mut data));
+                            "250 taken\r\n"
+                        }
+                        _ if in_data => {
+                            data.push_str(&line);
+                            ""
+                        }
+                        "DATA" => {
+                            in_data = true;
+                            "354 go ahead\r\n"
+                        }
+                        _ => "250 fine\r\n",
+                    };
+                    stream.write_all(answer.as_bytes()).await.ok();
+                    line.clear();
+                }
+            }
+        });
+        Self { port, letters, _talks: talks }
+    }
+
+    fn letters(&self) -> Vec<String> {
+        self.letters.lock().unwrap().clone()
+    }
+}
+
+/// Returns the incidents of a kind as (opened, resolved).
+async fn incidents(server: &Server, kind: &str) -> Vec<(String, Value)> {
+    let list = server.admin(&["alert", "incidents"]).await.unwrap();
+    let of_kind = list.as_array().unwrap().iter().filter(|incident| incident["kind"] == kind);
+    of_kind.map(|incident| (incident["opened_at"].to_string(), incident["resolved_at"].clone())).collect()
+}
+
+/// Changes the database beside the running server.
+async fn update(server: &Server, text: &'static str) {
+    let url = match server.database().url() {
+        Some(url) => url.parse().unwrap(),
+        None => DatabaseUrl::Sqlite(server.data_folder().join("zorio.db")),
+    };
+    let db = Db::open(&url, Options::default()).await.unwrap();
+    let mut tx = db.begin_any_tenant().await.unwrap();
+    sql(text).run(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    db.close().await;
+}
+
+#[tokio::test]
+async fn an_alert_reaches_people_and_programs_once_although_the_server_is_killed() {
+    let relay = Relay::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let receiver = Receiver::open(receiver::Config { listen, ca_file: ca_file.clone() }).await.unwrap();
+    let port = relay.port.to_string();
+    let mut server = Server::start(
+        env!("CARGO_BIN_EXE_zorio"),
+        &[
+            ("ZORIO_MAIL__HOST", "127.0.0.1"),
+            ("ZORIO_MAIL__PORT", &port),
+            ("ZORIO_MAIL__SECURITY", "none"),
+            ("ZORIO_MAIL__FROM", "Zorio <pbx@example.com>"),
+            ("ZORIO_WEBHOOKS__CA_FILE", ca_file.to_str().unwrap()),
+            ("ZORIO_ALERTS__CHECK_SECONDS", "1"),
+            ("ZORIO_ALERTS__SETTLE_SECONDS", "0"),
+        ],
+    )
+    .await
+    .unwrap();
+    let url = receiver.url("/alerts");
+    let set = ["alert", "set", "trunk_down", "--mail", "lan@example.com", "--url", &url];
+    let rule = server.admin(&set).await.unwrap();
+    receiver.set_secret("/alerts", rule["secret"].as_str().unwrap());
+    let tested = server.admin(&["alert", "test", "trunk_down"]).await.unwrap();
+    assert!(tested.as_array().unwrap().iter().all(|test| test["error"].is_null()), "{tested}");
+    assert_eq!(relay.letters().len(), 1);
+    assert!(relay.letters()[0].contains("This is a test"), "{:?}", relay.letters());
+
+    // A webhook that is suspended: done by the host's own hand, since it takes fifty dead letters.
+    let set = ["alert", "set", "webhook_suspended", "--mail", "lan@example.com", "--url", &url];
+    let rule = server.admin(&set).await.unwrap();
+    receiver.set_secret("/alerts", rule["secret"].as_str().unwrap());
+    server.webhook(&receiver.url("/crm"), "pbx.cdr.created").await.unwrap();
+    update(&server, "update webhook set status = 'suspended'").await;
+    server.kill().await.unwrap();
+    server.launch().await.unwrap();
+    until("a letter", PATIENCE, async || (relay.letters().len() >= 2).then_some(())).await.unwrap();
+    server.kill().await.unwrap();
+    server.launch().await.unwrap();
+    assert_eq!(incidents(&server, "webhook_suspended").await.len(), 1);
+
+    update(&server, "update webhook set status = 'active'").await;
+    until("its end", PATIENCE, async || {
+        let ended = incidents(&server, "webhook_suspended").await.iter().all(|(_, resolved)| resolved.is_string());
+        (ended && relay.letters().len() >= 3).then_some(())
+    })
+    .await
+    .unwrap();
+    let subjects: Vec<_> = relay.letters().iter().map(|letter| subject(letter)).collect();
+    assert!(subjects[1].contains("[Alert]") && subjects[1].contains("is suspended"), "{subjects:?}");
+    assert!(subjects[2].contains("[Resolved]"), "{subjects:?}");
+    let posts = receiver.deliveries();
+    let events: Vec<_> = posts.iter().map(|post| (post.event().to_owned(), post.verified())).collect();
+    let raised = ("alert.raised".to_owned(), true);
+    assert_eq!(events, [raised.clone(), raised, ("alert.resolved".to_owned(), true)]);
+    server.stop(Duration::from_secs(20)).await.unwrap();
+}
+
+fn subject(letter: &str) -> String {
+    letter.lines().find(|line| line.starts_with("Subject:")).unwrap_or_default().to_owned()
+}
