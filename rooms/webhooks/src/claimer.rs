@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -55,6 +55,7 @@ pub(crate) struct Claimer {
     pub(crate) inbox: Arc<Inbox>,
     /// When a growing queue was last reported, in milliseconds.
     pub(crate) reported: AtomicI64,
+    pub(crate) turn: AtomicUsize,
 }
 
 /// Whether more may be due.
@@ -182,7 +183,7 @@ impl Claimer {
         // What is spilled now is looked at after this point in time.
         let spilled = self.room.spilled();
         let tickets: Vec<_> = spilled.iter().map(|id| (*id, self.room.before_claim(*id).1)).collect();
-        let due = queue::any_tenant_due(&mut tx).await?;
+        let mut due = queue::any_tenant_due(&mut tx).await?;
         let now = tx.now();
         drop(tx);
         self.watch(&due, now);
@@ -192,6 +193,9 @@ impl Claimer {
             }
         }
         let mut more = More::Later;
+        // Somebody else is first each time: places in memory may be few.
+        let first = self.turn.fetch_add(1, Ordering::Relaxed) % due.len().max(1);
+        due.rotate_left(first);
         for row in due {
             more = more.max(self.claim(&row).await?);
         }
@@ -267,6 +271,7 @@ impl Claimer {
             body: payload.map(|payload| Bytes::from(payload.body.clone())),
             pace: due.pace.and_then(|pace| u32::try_from(pace).ok()),
             asked: None,
+            spill: None,
             seat: Some(self.room.seat(row.webhook_id)),
         }
     }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     client::{Exchange, Post},
     item::{Finished, Item, Outcome},
-    lanes::{Health, Lanes},
+    lanes::{Health, Lanes, Turn},
     model::Failure,
     room::Room,
     target::{Found, Target, Targets},
@@ -23,6 +23,8 @@ use crate::{
 
 /// How long an attempt waits before it asks the database again.
 const DATABASE_WAIT: Duration = Duration::from_millis(500);
+/// Deliveries kept for an endpoint that is left alone.
+const PROBES: usize = 8;
 /// How often it is noted what has waited longest.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -107,11 +109,7 @@ impl Driver {
         match input {
             Input::Items(items) => items.into_iter().for_each(|item| self.lanes.push(item)),
             Input::Now(item) => return Some(*item),
-            Input::Drain(webhook) => {
-                for item in self.lanes.drain(webhook) {
-                    self.give_back(item).await;
-                }
-            }
+            Input::Drain(webhook) => self.give_back_all(webhook, 0).await,
         }
         None
     }
@@ -121,7 +119,16 @@ impl Driver {
         let Ok((mut done, way)) = done else { return };
         if way == Way::Lane {
             let health = health(&done.outcome);
-            self.lanes.finish(&done.item, health, Instant::now().into_std());
+            let webhook = done.item.webhook;
+            match self.lanes.finish(&done.item, health, Instant::now().into_std()) {
+                Turn::None => {}
+                Turn::Opened => self.room.set_quiet(webhook, false),
+                Turn::Closed => {
+                    // What waits for it makes room for others; a few are kept to try it with.
+                    self.room.set_quiet(webhook, true);
+                    self.give_back_all(webhook, PROBES).await;
+                }
+            }
         }
         if let Some(asked) = done.item.asked.take()
             && let Outcome::Attempted(exchange) = &done.outcome
@@ -130,6 +137,17 @@ impl Driver {
             asked.send(exchange.clone()).ok();
         }
         self.results.send(done).await.ok();
+    }
+
+    /// Gives back what waits for a webhook. What comes anew goes behind it, by way of the database.
+    async fn give_back_all(&mut self, webhook: WebhookId, keep: usize) {
+        let mut items = self.lanes.drain(webhook, keep);
+        if let Some(last) = items.last_mut() {
+            last.spill = Some(self.room.spill(webhook));
+        }
+        for item in items {
+            self.give_back(item).await;
+        }
     }
 
     async fn give_back(&self, item: Item) {

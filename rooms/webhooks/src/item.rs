@@ -11,7 +11,7 @@ use crate::{
     client::Exchange,
     kind::Kind,
     lanes::{Lane, Task},
-    room::Seat,
+    room::{Seat, Spill},
     sign::delivery_id,
 };
 
@@ -37,6 +37,8 @@ pub(crate) struct Item {
     pub(crate) pace: Option<u32>,
     /// Somebody who waits for the answer.
     pub(crate) asked: Option<oneshot::Sender<Exchange>>,
+    /// Until it is written that it was given back, with all before it, nothing new may pass.
+    pub(crate) spill: Option<Spill>,
     /// Its end frees the place; what somebody waits for has none.
     #[expect(dead_code, reason = "held for its drop")]
     pub(crate) seat: Option<Seat>,

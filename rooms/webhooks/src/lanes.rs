@@ -57,6 +57,16 @@ pub(crate) enum Health {
     Unknown,
 }
 
+/// What an attempt told of its endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    None,
+    /// It does not answer and is left alone for a while.
+    Closed,
+    /// It answers again.
+    Opened,
+}
+
 /// How the lanes are shared out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shares {
@@ -73,7 +83,7 @@ pub(crate) struct Lanes<T> {
     /// Endpoints that may have something to start.
     ready: VecDeque<WebhookId>,
     /// Endpoints that wait only because their account has its share.
-    starved: Vec<WebhookId>,
+    starved: HashMap<TenantId, Vec<WebhookId>>,
     /// When endpoints that rest or keep a pace are to be looked at again.
     alarms: BinaryHeap<Reverse<(Instant, WebhookId)>>,
     busy: HashMap<TenantId, usize>,
@@ -86,7 +96,7 @@ impl<T: Task> Lanes<T> {
         Self {
             endpoints: HashMap::new(),
             ready: VecDeque::new(),
-            starved: Vec::new(),
+            starved: HashMap::new(),
             alarms: BinaryHeap::new(),
             busy: HashMap::new(),
             in_flight: 0,
@@ -119,8 +129,8 @@ impl<T: Task> Lanes<T> {
             let busy = self.busy.entry(task.tenant()).or_default();
             // An account's share is a quarter of all slots, enforced only once half of them are taken.
             if self.in_flight >= self.shares.slots / 2 && *busy >= self.shares.slots / 4 {
+                self.starved.entry(task.tenant()).or_default().push(id);
                 endpoint.put_back(task);
-                self.starved.push(id);
                 continue;
             }
             *busy += 1;
@@ -132,8 +142,8 @@ impl<T: Task> Lanes<T> {
         None
     }
 
-    /// Frees the slot of a task that `next` returned.
-    pub(crate) fn finish(&mut self, task: &T, health: Health, now: Instant) {
+    /// Frees the slot of a task that `next` returned. Returns what that told of the endpoint.
+    pub(crate) fn finish(&mut self, task: &T, health: Health, now: Instant) -> Turn {
         self.in_flight = self.in_flight.saturating_sub(1);
         if let Some(busy) = self.busy.get_mut(&task.tenant()) {
             *busy = busy.saturating_sub(1);
@@ -142,16 +152,23 @@ impl<T: Task> Lanes<T> {
             }
         }
         let id = task.webhook();
+        let mut turn = Turn::None;
         if let Some(endpoint) = self.endpoints.get_mut(&id) {
-            endpoint.finish(task, health, now + self.shares.rest);
+            turn = endpoint.finish(task, health, now + self.shares.rest);
             if endpoint.is_idle(now) {
                 self.endpoints.remove(&id);
             }
         }
         self.enqueue(id);
-        for id in std::mem::take(&mut self.starved) {
+        let fed = if self.in_flight < self.shares.slots / 2 {
+            std::mem::take(&mut self.starved).into_values().flatten().collect()
+        } else {
+            self.starved.remove(&task.tenant()).unwrap_or_default()
+        };
+        for id in fed {
             self.enqueue(id);
         }
+        turn
     }
 
     /// Looks again at the endpoints whose time has come.
@@ -179,14 +196,14 @@ impl<T: Task> Lanes<T> {
         self.endpoints.iter().filter_map(|(id, endpoint)| Some((*id, endpoint.oldest()?))).collect()
     }
 
-    /// Takes everything out that waits for a webhook.
-    pub(crate) fn drain(&mut self, webhook: WebhookId) -> Vec<T> {
-        self.endpoints.get_mut(&webhook).map(Endpoint::drain).unwrap_or_default()
+    /// Takes everything out that waits for a webhook, but for the first few of them.
+    pub(crate) fn drain(&mut self, webhook: WebhookId, keep: usize) -> Vec<T> {
+        self.endpoints.get_mut(&webhook).map(|endpoint| endpoint.drain(keep)).unwrap_or_default()
     }
 
     /// Takes everything out that waits.
     pub(crate) fn drain_all(&mut self) -> Vec<T> {
-        self.endpoints.values_mut().flat_map(Endpoint::drain).collect()
+        self.endpoints.values_mut().flat_map(|endpoint| endpoint.drain(0)).collect()
     }
 
     fn enqueue(&mut self, id: WebhookId) {

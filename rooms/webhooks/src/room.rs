@@ -15,9 +15,12 @@ use tokio::sync::Notify;
 pub(crate) const TOTAL: usize = 16_384;
 /// Deliveries in memory of one webhook.
 const PER_WEBHOOK: usize = if cfg!(test) { 64 } else { 2_048 };
-/// A webhook may take this part of what is free: the more crowds there are, the less each gets, and a newcomer always
-/// finds something.
+/// A webhook may take this part of what is free: the more crowds there are, the less each gets.
 const FREE_SHARE: usize = 4;
+/// Places that crowds leave to webhooks that hold few.
+const RESERVE: usize = TOTAL / 8;
+/// What is few. An endpoint that does not answer holds no more either.
+const FEW: usize = 16;
 /// Rows claimed at once.
 const CLAIM_LIMIT: usize = 256;
 
@@ -43,6 +46,8 @@ struct Share {
     spilling: usize,
     spills: u64,
     spilled: bool,
+    /// Its endpoint does not answer.
+    quiet: bool,
 }
 
 /// A place in memory for one delivery; dropping it frees the place.
@@ -80,10 +85,10 @@ impl Room {
     /// Returns a seat for a new delivery, `None` if it has to wait in the database.
     pub(crate) fn admit(self: &Arc<Self>, webhook: WebhookId) -> Option<Seat> {
         let mut inner = self.lock();
-        let limit = inner.limit();
         if !inner.open {
             return None;
         }
+        let limit = inner.limit(webhook);
         let share = inner.shares.entry(webhook).or_default();
         if share.spilled || share.held >= limit {
             return None;
@@ -114,7 +119,7 @@ impl Room {
     /// Returns how many rows of a webhook may be claimed now, and what to hand to [`Self::claimed`] afterwards.
     pub(crate) fn before_claim(&self, webhook: WebhookId) -> (usize, Ticket) {
         let mut inner = self.lock();
-        let limit = inner.limit();
+        let limit = inner.limit(webhook);
         let share = inner.shares.entry(webhook).or_default();
         let room = limit.saturating_sub(share.held).min(CLAIM_LIMIT);
         (room, Ticket { spills: share.spills, clean: share.spilling == 0 })
@@ -139,6 +144,18 @@ impl Room {
         Self::tidy(&mut inner, webhook);
     }
 
+    /// Notes whether a webhook's endpoint answers: one that does not holds few places, and the rest waits in the
+    /// database.
+    pub(crate) fn set_quiet(&self, webhook: WebhookId, quiet: bool) {
+        let mut inner = self.lock();
+        inner.shares.entry(webhook).or_default().quiet = quiet;
+        Self::tidy(&mut inner, webhook);
+        drop(inner);
+        if !quiet {
+            self.unleased.notify_one();
+        }
+    }
+
     /// Returns the webhooks whose deliveries wait in the database.
     pub(crate) fn spilled(&self) -> Vec<WebhookId> {
         self.lock().shares.iter().filter(|(_, share)| share.spilled).map(|(id, _)| *id).collect()
@@ -158,7 +175,7 @@ impl Room {
     }
 
     fn tidy(inner: &mut Inner, webhook: WebhookId) {
-        if inner.shares.get(&webhook).is_some_and(|s| s.held == 0 && s.spilling == 0 && !s.spilled) {
+        if inner.shares.get(&webhook).is_some_and(|s| s.held == 0 && s.spilling == 0 && !s.spilled && !s.quiet) {
             inner.shares.remove(&webhook);
         }
     }
@@ -169,9 +186,16 @@ impl Room {
 }
 
 impl Inner {
-    /// How many one webhook may hold now.
-    fn limit(&self) -> usize {
-        PER_WEBHOOK.min(TOTAL.saturating_sub(self.total).div_ceil(FREE_SHARE))
+    /// How many this webhook may hold now.
+    fn limit(&self, webhook: WebhookId) -> usize {
+        if self.total >= TOTAL {
+            return 0;
+        }
+        if self.shares.get(&webhook).is_some_and(|share| share.quiet) {
+            return FEW;
+        }
+        let share = (TOTAL - RESERVE).saturating_sub(self.total) / FREE_SHARE;
+        share.clamp(FEW, PER_WEBHOOK)
     }
 }
 
@@ -217,6 +241,28 @@ mod tests {
         drop(seats);
         assert_eq!(room.held(), 0);
         assert!(room.lock().shares.is_empty());
+    }
+
+    #[test]
+    fn however_many_crowds_there_are_a_newcomer_finds_a_place() {
+        let room = open();
+        let crowds = (0..300).flat_map(|hook| (0..PER_WEBHOOK).map(move |_| WebhookId(hook)));
+        let seats: Vec<_> = crowds.filter_map(|hook| room.admit(hook)).collect();
+        assert!((TOTAL - RESERVE..TOTAL).contains(&seats.len()), "{}", seats.len());
+        assert!((0..FEW).all(|_| room.admit(WebhookId(1_000)).is_some()));
+    }
+
+    #[test]
+    fn an_endpoint_that_does_not_answer_holds_few_places() {
+        let room = open();
+        let seats: Vec<_> = (0..PER_WEBHOOK).filter_map(|_| room.admit(HOOK)).collect();
+        room.set_quiet(HOOK, true);
+        assert!(room.admit(HOOK).is_none());
+        drop(seats);
+        let seats: Vec<_> = (0..PER_WEBHOOK).filter_map(|_| room.admit(HOOK)).collect();
+        assert_eq!(seats.len(), FEW);
+        room.set_quiet(HOOK, false);
+        assert!(room.admit(HOOK).is_some());
     }
 
     #[test]

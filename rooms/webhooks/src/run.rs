@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -26,7 +26,7 @@ const REST: Duration = Duration::from_secs(30);
 /// How long it is waited before a start after a failure of our own.
 const RESTART: Duration = Duration::from_secs(1);
 /// Results that may wait to be written before attempts wait too.
-const RESULTS: usize = 8_192;
+const RESULTS: usize = 2_048;
 
 impl Webhooks {
     /// Delivers until told to stop, then ends what is under way. Call it once.
@@ -120,6 +120,7 @@ impl Webhooks {
             targets: Arc::clone(&self.targets),
             inbox: Arc::clone(&self.inbox),
             reported: AtomicI64::new(0),
+            turn: AtomicUsize::new(0),
         }
     }
 

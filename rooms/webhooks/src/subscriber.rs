@@ -193,6 +193,7 @@ fn item(tx: &Tx, tenant: TenantId, letter: &Letter<'_>, to: &Subscription, body:
         body: Some(body),
         pace: to.pace.and_then(|pace| u32::try_from(pace).ok()),
         asked: None,
+        spill: None,
         seat: Some(seat),
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use domain::{CallId, Timestamp};
 
-use super::{Health, Lane, Task};
+use super::{Health, Lane, Task, Turn};
 
 const CAP_START: usize = 8;
 const CAP_MIN: usize = 4;
@@ -35,6 +35,8 @@ pub(super) struct Endpoint<T> {
     /// The last attempts, newest in the lowest bit; set is without an answer.
     recent: u32,
     closed_until: Option<Instant>,
+    /// It was closed, and has not answered since.
+    quiet: bool,
     /// How far apart starts are.
     interval: Option<Duration>,
     /// When the next start would be due if starts were as far apart as they may.
@@ -64,6 +66,7 @@ impl<T> Default for Endpoint<T> {
             unanswered: 0,
             recent: 0,
             closed_until: None,
+            quiet: false,
             interval: None,
             next_start: None,
             alarm: None,
@@ -134,7 +137,7 @@ impl<T: Task> Endpoint<T> {
         }
     }
 
-    pub(super) fn finish(&mut self, task: &T, health: Health, rested: Instant) {
+    pub(super) fn finish(&mut self, task: &T, health: Health, rested: Instant) -> Turn {
         self.in_flight = self.in_flight.saturating_sub(1);
         if task.lane() != Lane::First {
             self.again = self.again.saturating_sub(1);
@@ -155,7 +158,7 @@ impl<T: Task> Endpoint<T> {
                 false
             }
             Health::Unreachable => false,
-            Health::Unknown => return,
+            Health::Unknown => return Turn::None,
         };
         self.recent = (self.recent << 1 | u32::from(!answered)) & ((1 << MEMORY) - 1);
         self.unanswered = if answered { 0 } else { self.unanswered + 1 };
@@ -165,6 +168,15 @@ impl<T: Task> Endpoint<T> {
             self.closed_until = Some(rested);
             // Half of what was without an answer is forgiven: what comes after the rest decides.
             self.recent &= (1 << (MEMORY / 2)) - 1;
+            self.quiet = true;
+            return Turn::Closed;
+        }
+        match self.quiet && answered {
+            true => {
+                self.quiet = false;
+                Turn::Opened
+            }
+            false => Turn::None,
         }
     }
 
@@ -174,9 +186,12 @@ impl<T: Task> Endpoint<T> {
         lanes.into_iter().chain(self.calls.values()).filter_map(|lane| lane.front().map(Task::since)).min()
     }
 
-    pub(super) fn drain(&mut self) -> Vec<T> {
+    /// Takes out what waits, but for the first `keep` of what happens now.
+    pub(super) fn drain(&mut self, keep: usize) -> Vec<T> {
         let mut tasks: Vec<T> = self.calls.values_mut().flat_map(std::mem::take).collect();
-        tasks.extend(self.first.drain(..));
+        // What is kept must not pass what is taken out of the same call.
+        let keep = if tasks.is_empty() { keep } else { 0 };
+        tasks.extend(self.first.drain(keep.min(self.first.len())..));
         tasks.extend(self.replays.drain(..));
         tasks.extend(self.retries.drain(..));
         tasks
@@ -190,6 +205,7 @@ impl<T: Task> Endpoint<T> {
             && self.retries.is_empty()
             && self.calls.is_empty()
             && self.recent == 0
+            && !self.quiet
             && self.cap == CAP_START
             && self.alarm.is_none()
             && self.next_start.is_none_or(|next| next <= now)

@@ -111,6 +111,26 @@ fn an_account_takes_more_than_its_share_only_while_nobody_else_wants_it() {
 }
 
 #[test]
+fn an_account_that_had_its_share_goes_on_when_one_of_its_own_or_half_of_all_is_over() {
+    let mut lanes = lanes(16);
+    for webhook in 0..10 {
+        (0..8).for_each(|number| lanes.push(Fake { tenant: 1, ..fake(webhook, number) }));
+    }
+    let mut greedy = start_all(&mut lanes);
+    (0..8).for_each(|number| lanes.push(fake(77, number)));
+    let mut modest = start_all(&mut lanes);
+    assert_eq!((greedy.len(), modest.len()), (8, 4), "a quarter of sixteen");
+    // Down to its share, it gets nothing; below it, one for one.
+    for expected in [0, 0, 0, 0, 1, 1] {
+        lanes.finish(&greedy.remove(0), Health::Good, now());
+        let started = start_all(&mut lanes);
+        assert_eq!(started.iter().filter(|task| task.tenant == 1).count(), expected, "{}", greedy.len());
+        greedy.extend(started.iter().filter(|task| task.tenant == 1).cloned());
+        modest.extend(started.into_iter().filter(|task| task.tenant != 1));
+    }
+}
+
+#[test]
 fn retries_take_a_quarter_and_first_attempts_pass_them() {
     let mut lanes = lanes(1_000);
     (0..50).for_each(|number| lanes.push(Fake { lane: Lane::Retry, ..fake(1, number) }));
@@ -278,6 +298,27 @@ fn replays_keep_the_order_of_a_call_and_give_way_to_what_happens_now() {
         under_way.extend(start_all(&mut lanes));
     }
     assert_eq!(order, [0, 1, 2, 3]);
+}
+
+#[test]
+fn an_endpoint_that_is_left_alone_tells_so_and_gives_back_what_waits() {
+    let mut lanes = lanes(1_000);
+    let start = now();
+    (0..100).for_each(|number| lanes.push(Fake { call: Some(1), ..fake(1, number) }));
+    (100..200).for_each(|number| lanes.push(fake(1, number)));
+    let mut turns = Vec::new();
+    while let Some(task) = lanes.next(start) {
+        turns.push(lanes.finish(&task, Health::Timeout, start));
+    }
+    assert_eq!(turns.iter().filter(|turn| **turn == Turn::Closed).count(), 1);
+    let given = lanes.drain(WebhookId(1), 8);
+    assert!(given.iter().map(|task| task.number).filter(|number| *number < 100).is_sorted());
+    assert_eq!(given.len() + turns.len() + 8, 200);
+    lanes.handle_timeout(start + REST);
+    let probe = lanes.next(start + REST).unwrap();
+    assert_eq!(lanes.finish(&probe, Health::Good, start + REST), Turn::Opened);
+    let probe = lanes.next(start + REST).unwrap();
+    assert_eq!(lanes.finish(&probe, Health::Good, start + REST), Turn::None);
 }
 
 #[test]

@@ -112,6 +112,7 @@ impl Webhooks {
             body: Some(body),
             pace: webhook.pace,
             asked: Some(asked),
+            spill: None,
             seat: None,
         };
         let inbox = self.inbox.clone();
