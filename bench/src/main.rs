@@ -20,13 +20,15 @@ mod registrations;
 mod sipp;
 mod stack;
 mod time;
+mod webhooks;
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum as _};
 
 use self::figure::Figures;
 
@@ -43,7 +45,11 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
     /// Only figures of these kinds.
-    #[arg(long, value_delimiter = ',', default_value = "calls,rate,latency,media,memory,registrations,deliveries")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "calls,rate,latency,media,memory,registrations,deliveries,webhooks"
+    )]
     only: Vec<Kind>,
     /// Stays in the host's network although a namespace could be had.
     #[arg(long)]
@@ -68,6 +74,8 @@ enum Kind {
     Registrations,
     /// Latency and CPU of webhooks.
     Deliveries,
+    /// Durable deliveries a second, and what a receiver that hangs does to the others.
+    Webhooks,
 }
 
 /// Bare loops that are measured as processes of their own.
@@ -79,6 +87,12 @@ enum Floor {
     /// Posts signed bodies and does nothing else.
     #[command(hide = true)]
     Post { port: u16, ca_file: PathBuf, count: u64 },
+    /// Posts signed bodies to any URL and does nothing else.
+    #[command(hide = true)]
+    Bare(webhooks::Bare),
+    /// Delivers events as the server does.
+    #[command(hide = true)]
+    Deliver(webhooks::Load),
 }
 
 /// How long and how often to measure.
@@ -93,6 +107,8 @@ pub(crate) struct Effort {
     pub(crate) latency_calls: u32,
     pub(crate) finished_calls: u32,
     pub(crate) registrations: u32,
+    pub(crate) deliveries: u64,
+    pub(crate) steady_deliveries: u64,
 }
 
 impl Effort {
@@ -106,6 +122,8 @@ impl Effort {
         latency_calls: 1500,
         finished_calls: 2400,
         registrations: 100_000,
+        deliveries: 100_000,
+        steady_deliveries: 15_000,
     };
     const QUICK: Self = Self {
         runs: 1,
@@ -117,6 +135,8 @@ impl Effort {
         latency_calls: 250,
         finished_calls: 900,
         registrations: 10_000,
+        deliveries: 20_000,
+        steady_deliveries: 3_000,
     };
 }
 
@@ -126,7 +146,7 @@ type Measure = fn(&Path, Effort, &mut Figures) -> Result<()>;
 const INSIDE: &str = "ZORIO_BENCH_INSIDE";
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
+    match run(Arguments::parse_from(with_kinds(std::env::args_os()))) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -143,6 +163,8 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Floor::Post { port, ca_file, count }) => {
             return floor::post(port, &ca_file, count).map(|()| ExitCode::SUCCESS);
         }
+        Some(Floor::Bare(bare)) => return tell(&bare.run()?),
+        Some(Floor::Deliver(load)) => return tell(&load.run()?),
         None => {}
     }
     if !arguments.host_network && std::env::var_os(INSIDE).is_none() && namespaces() {
@@ -152,7 +174,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let wanted = |kind| arguments.only.contains(&kind);
     let mut figures = Figures::new();
-    let steps: [(Kind, Measure); 7] = [
+    let steps: [(Kind, Measure); 8] = [
         (Kind::Calls, calls::cost),
         (Kind::Rate, calls::highest_rate),
         (Kind::Latency, latency::measure),
@@ -160,6 +182,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         (Kind::Memory, memory::measure),
         (Kind::Registrations, registrations::measure),
         (Kind::Deliveries, deliveries::measure),
+        (Kind::Webhooks, webhooks::measure),
     ];
     for (kind, measure) in steps {
         if wanted(kind) {
@@ -171,6 +194,26 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         std::fs::write(&file, figures.json()).with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what a process under measurement found out, for the one that started it.
+fn tell(said: &webhooks::Said) -> Result<ExitCode> {
+    println!("{}", serde_json::to_string(said)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lets kinds stand by themselves: `bench webhooks` is `bench --only webhooks`.
+fn with_kinds(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut told: Vec<OsString> = Vec::new();
+    for argument in arguments {
+        let kind = argument.to_str().is_some_and(|text| Kind::from_str(text, false).is_ok());
+        let value = told.last().is_some_and(|before| ["--zorio", "--json", "--only"].iter().any(|o| before == o));
+        if kind && !value {
+            told.push("--only".into());
+        }
+        told.push(argument);
+    }
+    told
 }
 
 /// A private loopback keeps other processes from taking a port in the middle of a run.
@@ -186,4 +229,21 @@ fn inside() -> Command {
     command.args(["--net", "sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""]);
     command.args(std::env::current_exe()).args(std::env::args_os().skip(1)).env(INSIDE, "1");
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_may_stand_by_itself() {
+        for (given, only) in [
+            (&["bench", "webhooks"][..], &[Kind::Webhooks][..]),
+            (&["bench", "--quick", "calls", "webhooks"], &[Kind::Calls, Kind::Webhooks]),
+            (&["bench", "--only", "calls,rate", "--zorio", "webhooks"], &[Kind::Calls, Kind::Rate]),
+        ] {
+            let arguments = Arguments::parse_from(with_kinds(given.iter().map(OsString::from)));
+            assert!(arguments.only == only, "{given:?}");
+        }
+    }
 }

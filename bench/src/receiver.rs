@@ -89,7 +89,7 @@ async fn receive(
 }
 
 /// Reads `2026-01-02T03:04:05.678Z` as milliseconds since 1970.
-fn milliseconds(timestamp: &str) -> Option<f64> {
+pub(crate) fn milliseconds(timestamp: &str) -> Option<f64> {
     let number = |from: usize, to: usize| timestamp.get(from..to)?.parse::<i64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second, fraction) = (number(11, 13)?, number(14, 16)?, number(17, 19)?, number(20, 23)?);
