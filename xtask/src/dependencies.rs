@@ -3,12 +3,12 @@
 //! `cargo deny` checks the same and more; it takes minutes to install, and this takes none. Where it is installed it
 //! runs as well. Advisories come from the network, so they belong to whoever deploys.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::run;
+use crate::{run, setup};
 
 /// Where packages may come from.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
@@ -28,21 +28,18 @@ struct Rules {
 pub(crate) fn check(root: &Path) -> Result<()> {
     let text = std::fs::read_to_string(root.join("deny.toml")).context("deny.toml")?;
     let rules = Rules::read(&text)?;
-    let mut command = run::cargo(root, &["metadata", "--format-version", "1", "--locked"]);
-    rules.targets.iter().for_each(|target| {
-        command.args(["--filter-platform", target]);
-    });
-    let metadata: Value = serde_json::from_slice(&run::output(&mut command)?).context("cargo metadata is not JSON")?;
-    let wrong = broken(&rules, &metadata)?;
+    let metadata = run::output(&mut run::cargo(root, &["metadata", "--format-version", "1", "--locked"]))?;
+    let metadata: Value = serde_json::from_slice(&metadata).context("cargo metadata is not JSON")?;
+    let wrong = broken(&rules, &metadata, &used(root, &rules.targets)?)?;
     if !wrong.is_empty() {
         bail!("{}", wrong.join("\n"));
     }
-    if run::find_cargo_tool("cargo-deny").is_none() {
+    let Some(deny) = setup::cargo_deny() else {
         println!("cargo-deny is not installed: licences, bans and sources were checked without it.");
-        println!("To get it, for advisories: cargo install --locked cargo-deny");
+        println!("To get it, for advisories: cargo xtask setup --deny");
         return Ok(());
-    }
-    run::succeed(&mut run::cargo(root, &["deny", "--offline", "check", "licenses", "bans", "sources"]))
+    };
+    run::succeed(Command::new(deny).args(["--offline", "check", "licenses", "bans", "sources"]).current_dir(root))
 }
 
 impl Rules {
@@ -63,17 +60,30 @@ impl Rules {
     }
 }
 
+/// Returns the name and version of everything that is compiled for the targets. What cargo metadata resolves is more:
+/// also what a feature would bring that nobody switched on.
+fn used(root: &Path, targets: &[String]) -> Result<BTreeSet<String>> {
+    let mut used = BTreeSet::new();
+    for target in targets {
+        let tree = ["tree", "--locked", "--workspace", "--prefix=none", "--format={p}", "--target", target];
+        let lines = String::from_utf8(run::output(&mut run::cargo(root, &tree))?).context("cargo tree")?;
+        used.extend(lines.lines().filter_map(|line| {
+            let mut words = line.split(' ');
+            Some(format!("{} {}", words.next()?, words.next()?.strip_prefix('v')?))
+        }));
+    }
+    Ok(used)
+}
+
 /// Returns a line for each package that breaks a rule.
-fn broken(rules: &Rules, metadata: &Value) -> Result<Vec<String>> {
-    let nodes = metadata["resolve"]["nodes"].as_array().context("cargo metadata resolves nothing")?;
-    let used: std::collections::BTreeSet<_> = nodes.iter().filter_map(|node| node["id"].as_str()).collect();
+fn broken(rules: &Rules, metadata: &Value, used: &BTreeSet<String>) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for package in metadata["packages"].as_array().context("cargo metadata lists no packages")? {
         let text = |key: &str| package[key].as_str().unwrap_or_default();
-        if !used.contains(text("id")) {
+        let (name, version) = (text("name"), text("version"));
+        if !used.contains(&format!("{name} {version}")) {
             continue;
         }
-        let (name, version) = (text("name"), text("version"));
         let mut refuse = |why: String| wrong.push(format!("{name} {version}: {why}"));
         if rules.banned.iter().any(|banned| banned == name) {
             refuse("deny.toml bans it".to_owned());
@@ -192,6 +202,8 @@ mod tests {
             json!({"id": name, "name": name, "version": "1.0.0", "license": license, "source": source,
                    "dependencies": [{"name": "any", "req": "*", "path": null}]})
         };
+        let used = ["fine", "openssl", "proprietary", "nameless", "elsewhere", "ours"];
+        let used = used.map(|name| format!("{name} 1.0.0")).into();
         let metadata = json!({
             "packages": [
                 package("fine", json!("MIT"), json!(REGISTRY)),
@@ -202,10 +214,8 @@ mod tests {
                 package("ours", json!("MIT"), json!(null)),
                 package("unused", json!(null), json!(REGISTRY)),
             ],
-            "resolve": {"nodes": ["fine", "openssl", "proprietary", "nameless", "elsewhere", "ours"]
-                .map(|id| json!({"id": id}))},
         });
-        let wrong = broken(&rules, &metadata).unwrap();
+        let wrong = broken(&rules, &metadata, &used).unwrap();
         let names: Vec<_> = wrong.iter().filter_map(|line| line.split(' ').next()).collect();
         assert_eq!(names, ["openssl", "proprietary", "nameless", "elsewhere", "ours"], "{wrong:?}");
     }

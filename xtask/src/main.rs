@@ -54,6 +54,9 @@ enum Command {
         /// Also what the tests of pages need: Chromium, Firefox and Node.
         #[arg(long)]
         browsers: bool,
+        /// Also cargo-deny, which takes minutes to compile: for advisories, beside what the checks do without it.
+        #[arg(long)]
+        deny: bool,
         /// Also what `cargo xtask bench` compares with: Kamailio and rtpengine.
         #[arg(long)]
         bench: bool,
@@ -88,10 +91,13 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Demo { arguments } => product::demo(&root, &arguments),
         Command::Test { no_check, no_postgres } => test::test(&root, !no_check, !no_postgres),
         Command::Check { names } => check::check(&root, &names),
-        Command::Setup { browsers, bench } => {
+        Command::Setup { browsers, deny, bench } => {
             setup::setup(setup::For::Tests)?;
             if browsers {
                 setup::setup(setup::For::Browsers)?;
+            }
+            if deny {
+                setup::get_cargo_deny(&root)?;
             }
             if bench {
                 setup::setup(setup::For::Bench)?;

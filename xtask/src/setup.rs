@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{run, verifier};
 
@@ -34,6 +34,7 @@ const TESTS: &[Need] = &[
     Need { program: "openssl", package: "openssl", why: "certificates and signatures of the examples" },
     Need { program: "git", package: "git", why: "lists the files that the checks look at" },
     Need { program: "python3", package: "python3", why: "an example of a webhook receiver" },
+    Need { program: "npm", package: "npm", why: "gets the verifier of webhook signatures" },
     Need { program: PIP, package: "python3-venv", why: "gets the spelling checker" },
     Need { program: "node", package: "nodejs", why: "an example of a webhook receiver" },
     Need { program: "npm", package: "npm", why: "installs the verifier of webhook signatures" },
@@ -70,7 +71,7 @@ pub(crate) fn setup(who: For) -> Result<()> {
     }
     match who {
         For::Tests => verifier::install(&run::workspace_root()),
-        For::Bench => Ok(()),
+        For::Browsers | For::Bench => Ok(()),
     }
 }
 
@@ -128,6 +129,26 @@ pub(crate) fn typos() -> Option<PathBuf> {
     }
 }
 
+/// Returns cargo-deny if it is installed, by cargo or by [`get_cargo_deny`].
+pub(crate) fn cargo_deny() -> Option<PathBuf> {
+    run::find_cargo_tool("cargo-deny").or_else(|| Some(tools()?.join("bin/cargo-deny")).filter(|file| file.is_file()))
+}
+
+/// Compiles cargo-deny, which takes a few minutes, unless it is there.
+///
+/// # Errors
+/// If it cannot be compiled.
+pub(crate) fn get_cargo_deny(root: &Path) -> Result<()> {
+    if cargo_deny().is_some() {
+        return Ok(());
+    }
+    let folder = tools().context("there is no folder for tools: HOME is not set")?;
+    println!("setup: compiling cargo-deny into {}", folder.display());
+    // Unoptimised, it is compiled in a third of the time and still done in seconds.
+    let install = ["install", "--quiet", "--locked", "--debug", "cargo-deny@0.20.2", "--root"];
+    run::succeed(run::cargo(root, &install).arg(&folder).env_remove("CARGO_TARGET_DIR"))
+}
+
 fn get_typos(folder: &Path) -> Result<()> {
     run::succeed(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
     let wanted = folder.join("wanted.txt");
@@ -141,7 +162,7 @@ fn get_typos(folder: &Path) -> Result<()> {
 fn tools() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")))?;
-    Some(cache.join("zorio-tools"))
+    Some(cache.join("zorio/tools"))
 }
 
 fn present(program: &str) -> bool {
