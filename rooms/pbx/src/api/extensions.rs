@@ -5,7 +5,9 @@ use axum::extract::State;
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use web::{Body, Caller, Created, Data, ErrorBody, Fields, Listing, OpenApiRouter, Path, Query, Result, Rule, routes};
+use web::{
+    Body, Caller, Created, Data, ErrorBody, Fields, Listing, OpenApiRouter, Path, Query, Result, Rule, Text, routes,
+};
 
 use super::{Nothing, given, page};
 use crate::{
@@ -224,7 +226,11 @@ async fn update_extension(
 ) -> Result<Data<ExtensionBody>> {
     let mut fields = body.fields;
     let same = body.value.extension_number.as_ref().is_none_or(|other| *other == number);
-    fields.check("extension_number", same, "The extension number cannot be changed.");
+    fields.check(
+        "extension_number",
+        same,
+        Text::new("The extension number cannot be changed.", "Không thể đổi số máy nhánh."),
+    );
     Ok(Data(ops::update(&pbx.desk(), &who, &number, body.value.into(), fields).await?.into()))
 }
 

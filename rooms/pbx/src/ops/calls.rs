@@ -12,7 +12,7 @@ use domain::{
     routing::{self, Destination},
 };
 use uuid::Uuid;
-use web::{Fields, Page, Rule};
+use web::{Fields, Page, Rule, Text};
 
 use crate::{
     Pbx,
@@ -228,8 +228,12 @@ fn callee(pbx: &Pbx, account: &Account, checked: &Checked, who: &Principal) -> R
         Some(trunk) => Destination::Outbound(vec![trunk.trunk.id]),
         None => routing::plan(&checked.to_phone, &offer),
     };
-    let no_route =
-        || Error::from(Fields::from_iter([("to_phone", Rule::from("No outbound route leads to this number."))]));
+    let no_route = || {
+        Error::from(Fields::from_iter([(
+            "to_phone",
+            Rule::from(Text::new("No outbound route leads to this number.", "Không có tuyến gọi ra nào đến số này.")),
+        )]))
+    };
     match destination {
         Destination::Extension(number) => {
             let line = account.active(&number).ok_or_else(no_route)?;

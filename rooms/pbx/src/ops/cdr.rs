@@ -8,7 +8,7 @@ use domain::{
 };
 use jiff::{ToSpan as _, civil::Date, tz::TimeZone};
 use store::Db;
-use web::{Fields, Listing, Page, Rule};
+use web::{Fields, Listing, Page, Rule, Text};
 
 use super::refuse;
 use crate::{
@@ -98,6 +98,11 @@ impl Stream {
     }
 }
 
+/// Returns a record that the caller may see.
+pub async fn show(pbx: &Pbx, who: &Principal, uuid: CallId) -> Result<Cdr> {
+    find(&pbx.db, who, uuid).await
+}
+
 /// Finds a record that the caller may see. One that exists and may not be seen is not found.
 pub(super) async fn find(db: &Db, who: &Principal, uuid: CallId) -> Result<Cdr> {
     let tenant = may_read(who)?;
@@ -184,10 +189,20 @@ fn period(wanted: &Wanted, account: &AccountSettings, now: Timestamp, fields: &m
     let from = day("from", wanted.from.as_ref(), earliest);
     let to = day("to", wanted.to.as_ref(), today);
     let (Some(from), Some(to)) = (from, to) else { return (now, now) };
-    fields.check("to", to >= from, "The to must be a date after or equal to from.");
+    fields.check(
+        "to",
+        to >= from,
+        Text::new("The to must be a date after or equal to from.", "Ngày kết thúc phải bằng hoặc sau ngày bắt đầu."),
+    );
     let days = from.until(to).map_or(i64::MAX, |span| i64::from(span.get_days()));
     if days > account.cdr_max_days {
-        fields.add("to", format!("The period from..to must not exceed {} days.", account.cdr_max_days));
+        fields.add(
+            "to",
+            Text::of(
+                format!("The period from..to must not exceed {} days.", account.cdr_max_days),
+                format!("Khoảng thời gian không được quá {} ngày.", account.cdr_max_days),
+            ),
+        );
     }
     let start =
         |day: Date| day.to_zoned(zone.clone()).map_or(now, |start| Timestamp(start.timestamp().as_millisecond()));

@@ -3,7 +3,7 @@
 use domain::{Principal, TenantId, number};
 use serde_json::json;
 use store::{Secrets, Tx};
-use web::{Fields, Listing, Page, Rule};
+use web::{Fields, Listing, Page, Rule, Text};
 
 use super::{Desk, Done, may_manage, may_read, refuse, taken};
 use crate::{
@@ -91,8 +91,16 @@ pub async fn available_numbers(
     fields.check("from", number::is_extension(from), Rule::Format);
     fields.check("to", number::is_extension(to), Rule::Format);
     if fields.is_empty() {
-        fields.check("to", to.len() == from.len(), "The to must have as many digits as from.");
-        fields.check("to", to >= from, "The to must be greater than or equal to from.");
+        fields.check(
+            "to",
+            to.len() == from.len(),
+            Text::new("The to must have as many digits as from.", "Trường to phải có cùng số chữ số với from."),
+        );
+        fields.check(
+            "to",
+            to >= from,
+            Text::new("The to must be greater than or equal to from.", "Trường to phải lớn hơn hoặc bằng from."),
+        );
     }
     let limit = fields.number("limit", limit.or(Some(DEFAULT_NUMBERS)), 1, MOST_NUMBERS);
     refuse(fields)?;

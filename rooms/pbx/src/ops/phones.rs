@@ -3,7 +3,7 @@
 use domain::{Principal, Timestamp};
 
 use super::may_read;
-use crate::{Pbx, error::Result};
+use crate::{Pbx, error::Result, store as rows};
 
 /// A phone that is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,28 @@ pub struct Phone {
     /// `udp`, `tcp` …
     pub transport: String,
     pub expires_at: Timestamp,
+}
+
+/// Where phones of an account sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registrar {
+    /// The account's own domain, if it has one; else phones use whatever name reaches the server.
+    pub domain: Option<String>,
+    /// Ports of the transports that are open.
+    pub udp: Option<u16>,
+    pub tcp: Option<u16>,
+}
+
+/// Returns where the account's phones sign in.
+pub async fn registrar(pbx: &Pbx, who: &Principal) -> Result<Registrar> {
+    let tenant = may_read(who)?;
+    let mut tx = pbx.db.read(tenant).await?;
+    let port = |address: Option<std::net::SocketAddr>| address.map(|address| address.port());
+    Ok(Registrar {
+        domain: rows::accounts::domain(&mut tx, tenant).await?,
+        udp: port(pbx.sip.local_udp()),
+        tcp: port(pbx.sip.local_tcp()),
+    })
 }
 
 /// Returns the phones of an extension that calls would ring, the best first.

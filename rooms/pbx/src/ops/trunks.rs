@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::IpAddr};
 use domain::{Principal, TenantId, ids::TrunkId};
 use serde_json::json;
 use store::{Secrets, Tx};
-use web::{Fields, Listing, Page, Rule};
+use web::{Fields, Listing, Page, Rule, Text};
 
 use super::{Desk, Done, may_manage, may_read, refuse, taken};
 use crate::{
@@ -228,7 +228,11 @@ fn checked(tenant: TenantId, new: &NewTrunk, has_password: bool) -> Result<Trunk
     let from_user = short("from_user", &new.from_user);
     let from_domain = short("from_domain", &new.from_domain);
     let max_channels = fields.number("max_channels", new.max_channels, 1, MOST_CHANNELS);
-    fields.check("sources", new.sources.len() <= MOST_SOURCES, "There are too many sources.");
+    fields.check(
+        "sources",
+        new.sources.len() <= MOST_SOURCES,
+        Text::new("There are too many sources.", "Có quá nhiều địa chỉ."),
+    );
     refuse(fields)?;
     let epoch = domain::Timestamp::from_millis(0);
     Ok(Trunk {
