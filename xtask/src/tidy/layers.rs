@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("telesales", &["pbx", "contacts"]),
     ("autocall", &["pbx", "contacts"]),
     ("webphone", &["pbx", "contacts", "accounts"]),
-    ("console", &["accounts", "contacts", "pbx", "webphone", "telesales", "autocall", "webhooks"]),
+    ("console", &["accounts", "alerts", "contacts", "pbx", "webphone", "telesales", "autocall", "webhooks"]),
 ];
 
 /// Normal dependencies by package name, with the folder of our own packages.
