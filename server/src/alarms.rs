@@ -91,7 +91,7 @@ fn door(webhooks: &Webhooks) -> Door {
         move |url| {
             checking.check_url(url).map_err(|error| match error {
                 webhooks::Error::Invalid { message, .. } => message,
-                error => error.to_string(),
+                error => web::Text::of(error.to_string(), error.to_string()),
             })
         },
         move |post: Post| {

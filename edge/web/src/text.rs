@@ -43,15 +43,3 @@ impl std::fmt::Display for Text {
         f.write_str(&self.en)
     }
 }
-
-impl From<&'static str> for Text {
-    fn from(text: &'static str) -> Self {
-        Self { en: Cow::Borrowed(text), vi: Cow::Borrowed(text) }
-    }
-}
-
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Self { en: Cow::Owned(text.clone()), vi: Cow::Owned(text) }
-    }
-}

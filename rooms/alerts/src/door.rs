@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
+use web::Text;
 
 /// What is posted.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ impl std::fmt::Debug for Secret {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(pub String);
 
-type Check = Arc<dyn Fn(&str) -> Result<String, String> + Send + Sync>;
+type Check = Arc<dyn Fn(&str) -> Result<String, Text> + Send + Sync>;
 type Deliver = Arc<dyn Fn(Post) -> BoxFuture<'static, Result<(), Refusal>> + Send + Sync>;
 
 /// How URLs are checked and how a post is made.
@@ -47,7 +48,7 @@ impl Door {
     /// `check` returns the URL in its proper form or why it may not be used; `post` sends once.
     pub fn new<C, P, Fut>(check: C, post: P) -> Self
     where
-        C: Fn(&str) -> Result<String, String> + Send + Sync + 'static,
+        C: Fn(&str) -> Result<String, Text> + Send + Sync + 'static,
         P: Fn(Post) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
     {

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use url::{Host, Url};
+use web::Text;
 
 /// The longest URL that is taken.
 const URL_LIMIT: usize = 2048;
@@ -74,36 +75,44 @@ impl SafeUrl {
 
 impl Policy {
     /// Checks a URL as far as that is possible without resolving it. The error is for the operator.
-    pub(crate) fn check_url(&self, text: &str) -> Result<SafeUrl, &'static str> {
+    pub(crate) fn check_url(&self, text: &str) -> Result<SafeUrl, Text> {
         if text.len() > URL_LIMIT {
-            return Err("The URL may have at most 2048 characters.");
+            return Err(Text::new("The URL may have at most 2048 characters.", "URL chỉ được có tối đa 2048 ký tự."));
         }
         // The parser would drop these silently.
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err("The URL may not contain blanks or control characters.");
+            return Err(Text::new(
+                "The URL may not contain blanks or control characters.",
+                "URL không được chứa khoảng trắng hoặc ký tự điều khiển.",
+            ));
         }
-        let mut url = Url::parse(text).map_err(|_| "This is not a valid URL.")?;
+        let mut url = Url::parse(text).map_err(|_| Text::new("This is not a valid URL.", "URL không hợp lệ."))?;
         let plain = match url.scheme() {
             "https" => false,
             "http" if self.http => true,
-            _ => return Err("The URL must start with https://."),
+            _ => return Err(Text::new("The URL must start with https://.", "URL phải bắt đầu bằng https://.")),
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("The URL may not contain a user name or password.");
+            return Err(Text::new(
+                "The URL may not contain a user name or password.",
+                "URL không được chứa tên người dùng hoặc mật khẩu.",
+            ));
         }
         url.set_fragment(None);
         match url.host() {
-            Some(Host::Domain(name)) if self.is_local_name(name) => return Err("The URL must name a public host."),
+            Some(Host::Domain(name)) if self.is_local_name(name) => {
+                return Err(Text::new("The URL must name a public host.", "URL phải trỏ đến một máy chủ công khai."));
+            }
             Some(Host::Domain(_)) => {}
             Some(Host::Ipv4(address)) => self.check(address.into()).map_err(|Blocked| NOT_PUBLIC)?,
             Some(Host::Ipv6(address)) => self.check(address.into()).map_err(|Blocked| NOT_PUBLIC)?,
-            None => return Err("The URL must name a host."),
+            None => return Err(Text::new("The URL must name a host.", "URL phải có tên máy chủ.")),
         }
         match url.port_or_known_default() {
             Some(443) => {}
             Some(80) if plain => {}
             Some(port) if port >= 1024 && !FORBIDDEN_PORTS.contains(&port) => {}
-            _ => return Err("The URL's port is not allowed."),
+            _ => return Err(Text::new("The URL's port is not allowed.", "Cổng của URL không được phép.")),
         }
         Ok(SafeUrl(url))
     }
@@ -145,7 +154,7 @@ impl Policy {
 #[error("the address is not public")]
 pub(crate) struct Blocked;
 
-const NOT_PUBLIC: &str = "The URL must name a public address.";
+const NOT_PUBLIC: Text = Text::new("The URL must name a public address.", "URL phải trỏ đến một địa chỉ công khai.");
 
 fn contains(networks: &[IpNet], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&address))

@@ -14,14 +14,15 @@ use rustls::{
     server::ParsedCertificate,
 };
 use sha2::{Digest, Sha256};
+use web::Text;
 
 /// Bytes of a webhook's PEM.
 const PEM_LIMIT: usize = 64 * 1024;
 
 /// Reads the certificates of a PEM text. The error is for the operator.
-pub(crate) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, &'static str> {
+pub(crate) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, Text> {
     if pem.len() > PEM_LIMIT {
-        return Err("The certificates may have at most 64 KiB.");
+        return Err(Text::new("The certificates may have at most 64 KiB.", "Chứng chỉ chỉ được dài tối đa 64 KiB."));
     }
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
     match certificates {
@@ -29,25 +30,28 @@ pub(crate) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, &'
             let mut roots = RootCertStore::empty();
             match certificates.iter().all(|certificate| roots.add(certificate.clone()).is_ok()) {
                 true => Ok(certificates),
-                false => Err("There is something in it that is no X.509 certificate."),
+                false => Err(Text::new(
+                    "There is something in it that is no X.509 certificate.",
+                    "Nội dung có phần không phải là chứng chỉ X.509.",
+                )),
             }
         }
-        _ => Err("This is no certificate in PEM form."),
+        _ => Err(Text::new("This is no certificate in PEM form.", "Đây không phải là chứng chỉ dạng PEM.")),
     }
 }
 
 /// Returns what speaks TLS with endpoints whose certificate comes from these authorities, or is one of these
 /// certificates itself: self-signed ones often call themselves an authority, which no client takes from a server.
-pub(crate) fn tls(pem: &str) -> Result<ClientConfig, &'static str> {
+pub(crate) fn tls(pem: &str) -> Result<ClientConfig, Text> {
     let certificates = certificates(pem)?;
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates.iter().cloned());
     let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
         .build()
-        .map_err(|_| "There is no authority in it.")?;
+        .map_err(|_| Text::new("There is no authority in it.", "Nội dung không có tổ chức cấp chứng chỉ nào."))?;
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|_| "TLS is not available.")?
+        .map_err(|_| Text::new("TLS is not available.", "Không dùng được TLS."))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Pinned { inner, certificates }))
         .with_no_client_auth();

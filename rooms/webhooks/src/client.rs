@@ -23,6 +23,7 @@ use rustls::{
 };
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
+use web::Text;
 
 use crate::{
     Error, authority,
@@ -93,7 +94,7 @@ impl Clients {
     }
 
     /// Returns the client that trusts these authorities alone, or the usual ones if there are none.
-    pub(crate) fn for_authority(&self, pem: Option<&str>) -> Result<Client, &'static str> {
+    pub(crate) fn for_authority(&self, pem: Option<&str>) -> Result<Client, Text> {
         let Some(pem) = pem else { return Ok(self.common.clone()) };
         let now = Instant::now().into_std();
         let name = Sha256::digest(pem.as_bytes()).into();

@@ -10,7 +10,7 @@ pub enum Error {
     NotFound,
     /// A field is wrong; the message is for the operator.
     #[error("{field}: {message}")]
-    Invalid { field: &'static str, message: String },
+    Invalid { field: &'static str, message: web::Text },
     /// Only an admin in the console or the host's own command line may do this.
     #[error("only an admin may do this")]
     Denied,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use web::Text;
 
 /// Entries of one list at most.
 const LIST_LIMIT: usize = 500;
@@ -63,12 +64,15 @@ impl EventFilter {
     }
 
     /// Returns the filter as it is stored: trimmed, sorted, each entry once. The error names what is wrong.
-    pub(crate) fn checked(&self) -> Result<Self, &'static str> {
+    pub(crate) fn checked(&self) -> Result<Self, Text> {
         let mut campaigns = self.campaigns.clone();
         campaigns.sort_unstable();
         campaigns.dedup();
         if campaigns.len() > LIST_LIMIT {
-            return Err("A filter may name 500 extensions, queues or campaigns each.");
+            return Err(Text::new(
+                "A filter may name 500 extensions, queues or campaigns each.",
+                "Bộ lọc chỉ được nêu tối đa 500 máy nhánh, hàng đợi hoặc chiến dịch mỗi loại.",
+            ));
         }
         Ok(Self { extensions: texts(&self.extensions)?, queues: texts(&self.queues)?, campaigns })
     }
@@ -83,15 +87,21 @@ impl EventFilter {
     }
 }
 
-fn texts(list: &[String]) -> Result<Vec<String>, &'static str> {
+fn texts(list: &[String]) -> Result<Vec<String>, Text> {
     let mut list: Vec<_> = list.iter().map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect();
     list.sort_unstable();
     list.dedup();
     if list.len() > LIST_LIMIT {
-        return Err("A filter may name 500 extensions, queues or campaigns each.");
+        return Err(Text::new(
+            "A filter may name 500 extensions, queues or campaigns each.",
+            "Bộ lọc chỉ được nêu tối đa 500 máy nhánh, hàng đợi hoặc chiến dịch mỗi loại.",
+        ));
     }
     if list.iter().any(|entry| entry.chars().count() > ENTRY_LIMIT || entry.chars().any(char::is_control)) {
-        return Err("An extension or queue of a filter may have at most 100 characters.");
+        return Err(Text::new(
+            "An extension or queue of a filter may have at most 100 characters.",
+            "Máy nhánh hoặc hàng đợi trong bộ lọc chỉ được có tối đa 100 ký tự.",
+        ));
     }
     Ok(list)
 }

@@ -40,7 +40,7 @@ fn open(
 ) -> Alerts {
     let check = |url: &str| match url.starts_with("https://") {
         true => Ok(url.to_owned()),
-        false => Err("The URL must begin with https://.".to_owned()),
+        false => Err(web::Text::new("The URL must begin with https://.", "URL phải bắt đầu bằng https://.")),
     };
     let (posts, refusals) = (Arc::clone(posts), Arc::clone(refusals));
     let door = Door::new(check, move |post: Post| {

@@ -104,7 +104,11 @@ async fn set(
 
 /// SMS is published beside the calls and is no part of this product.
 async fn sms() -> web::Error {
-    web::Error::new(StatusCode::NOT_FOUND, "sms_unavailable", "SMS is not available.")
+    web::Error::new(
+        StatusCode::NOT_FOUND,
+        "sms_unavailable",
+        web::Text::new("SMS is not available.", "Không có dịch vụ SMS."),
+    )
 }
 
 /// A caller who names the own account's client UUID and may set integrations up.
@@ -132,7 +136,11 @@ fn client_id(headers: &HeaderMap) -> Option<Uuid> {
 }
 
 fn not_configured() -> web::Error {
-    web::Error::new(StatusCode::NOT_FOUND, "incoming.not_configured", "No webhook URL configured.")
+    web::Error::new(
+        StatusCode::NOT_FOUND,
+        "incoming.not_configured",
+        web::Text::new("No webhook URL configured.", "Chưa cấu hình URL webhook."),
+    )
 }
 
 fn refusal(error: Error) -> web::Error {
@@ -210,7 +218,11 @@ mod tests {
             (not_configured(), 404, "No webhook URL configured."),
             (web::Error::not_found(), 404, "Resource not found"),
             (web::Error::invalid([("url", web::Rule::Required)]), 400, "The url field is missing or invalid."),
-            (web::Error::new(StatusCode::INTERNAL_SERVER_ERROR, "x", "y"), 500, "An internal server error occurred"),
+            (
+                web::Error::new(StatusCode::INTERNAL_SERVER_ERROR, "x", web::Text::new("y", "z")),
+                500,
+                "An internal server error occurred",
+            ),
         ] {
             assert_eq!(spoken(&error), (StatusCode::from_u16(status).unwrap(), message.to_owned()));
         }

@@ -14,6 +14,7 @@ use domain::{
 use serde_json::{Value, json};
 use store::{Tx, audit};
 use uuid::Uuid;
+use web::Text;
 
 pub use self::test_event::{Answer, Tested};
 use crate::{
@@ -54,7 +55,10 @@ impl Webhooks {
         let tenant = who.tenant;
         let mut tx = self.db.begin(tenant).await?;
         if webhooks::list(&mut tx, tenant).await?.len() >= ACCOUNT_LIMIT {
-            return Err(invalid("url", "The account has 250 webhooks already."));
+            return Err(invalid(
+                "url",
+                Text::new("The account has 250 webhooks already.", "Tài khoản đã có 250 webhook."),
+            ));
         }
         let id = webhooks::insert(&mut tx, tenant, Kind::Events, &chosen.fields()).await?;
         let sealed = seal(&self.secrets, tenant, id, &secret);
@@ -206,7 +210,10 @@ impl Webhooks {
     fn checked(&self, asked: &NewWebhook) -> Result<Chosen, Error> {
         let filter = asked.filter.checked().map_err(|message| invalid("filter", message))?;
         if asked.pace.is_some_and(|pace| !(1..=PACE_LIMIT).contains(&pace)) {
-            return Err(invalid("pace", "The pace must be 1 to 1,000 a second."));
+            return Err(invalid(
+                "pace",
+                Text::new("The pace must be 1 to 1,000 a second.", "Nhịp gửi phải từ 1 đến 1.000 mỗi giây."),
+            ));
         }
         let authority = asked.authority.as_deref().map(str::trim).filter(|pem| !pem.is_empty());
         if let Some(pem) = authority {
@@ -291,7 +298,10 @@ pub(crate) fn admin(who: &Principal) -> Result<(), Error> {
 fn checked_name(name: &str) -> Result<&str, Error> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > NAME_LIMIT || name.chars().any(char::is_control) {
-        return Err(invalid("name", "The name must have 1 to 100 characters."));
+        return Err(invalid(
+            "name",
+            Text::new("The name must have 1 to 100 characters.", "Tên phải có từ 1 đến 100 ký tự."),
+        ));
     }
     Ok(name)
 }
@@ -301,13 +311,19 @@ fn checked_events(events: &[EventName]) -> Result<Vec<EventName>, Error> {
     events.sort_unstable();
     events.dedup();
     if events.is_empty() || events.contains(&EventName::WebhookTest) {
-        return Err(invalid("events", "Choose at least one event; webhook.test is sent by itself."));
+        return Err(invalid(
+            "events",
+            Text::new(
+                "Choose at least one event; webhook.test is sent by itself.",
+                "Hãy chọn ít nhất một sự kiện; webhook.test được gửi tự động.",
+            ),
+        ));
     }
     Ok(events)
 }
 
-fn invalid(field: &'static str, message: &str) -> Error {
-    Error::Invalid { field, message: message.to_owned() }
+fn invalid(field: &'static str, message: Text) -> Error {
+    Error::Invalid { field, message }
 }
 
 pub(crate) fn target(id: WebhookId) -> String {

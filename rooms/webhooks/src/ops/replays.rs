@@ -3,6 +3,7 @@
 use domain::{Principal, Timestamp, ids::WebhookId};
 use serde_json::json;
 use store::audit;
+use web::Text;
 
 use super::{admin, invalid, target};
 use crate::{
@@ -27,13 +28,19 @@ impl Webhooks {
         admin(who)?;
         let statuses = checked_statuses(statuses)?;
         if range.0 >= range.1 {
-            return Err(invalid("to", "The end must be after the beginning."));
+            return Err(invalid(
+                "to",
+                Text::new("The end must be after the beginning.", "Thời điểm kết thúc phải sau thời điểm bắt đầu."),
+            ));
         }
         let tenant = who.tenant;
         let mut tx = self.db.begin(tenant).await?;
         self.must_be_active(&mut tx, tenant, id).await?;
         if replays::count_running(&mut tx, tenant, id).await? >= RUNNING_LIMIT {
-            return Err(invalid("from", "Five replays of this webhook are running already."));
+            return Err(invalid(
+                "from",
+                Text::new("Five replays of this webhook are running already.", "Webhook này đang có năm lượt gửi lại."),
+            ));
         }
         let replay = replays::insert(&mut tx, tenant, id, range, &statuses, who.name()).await?;
         let names: Vec<_> = statuses.iter().map(|status| status.as_str()).collect();
@@ -80,7 +87,13 @@ fn checked_statuses(statuses: &[DeliveryStatus]) -> Result<Vec<DeliveryStatus>, 
             Deadletter | Skipped | Expired | Delivered if !chosen.contains(status) => chosen.push(*status),
             Deadletter | Skipped | Expired | Delivered => {}
             DeliveryStatus::Pending | DeliveryStatus::Failed => {
-                return Err(invalid("statuses", "Only finished deliveries can be sent again."));
+                return Err(invalid(
+                    "statuses",
+                    Text::new(
+                        "Only finished deliveries can be sent again.",
+                        "Chỉ có thể gửi lại những lần gửi đã kết thúc.",
+                    ),
+                ));
             }
         }
     }
