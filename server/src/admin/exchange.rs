@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use clap::Subcommand;
 use domain::{Principal, ids::TrunkId};
 use pbx::{
@@ -20,32 +20,44 @@ use crate::wire::Rooms;
 #[derive(Subcommand, Debug)]
 pub(super) enum TrunkCommand {
     /// Makes a trunk: with a login (digest), by address, or open.
-    Create(Box<TrunkFields>),
+    Create {
+        #[arg(long)]
+        name: String,
+        /// Name or address of the carrier.
+        #[arg(long)]
+        host: String,
+        #[command(flatten)]
+        fields: Box<TrunkFields>,
+    },
     /// Lists the account's trunks.
     List,
     /// Changes what is given of a trunk, or takes it into use or out of it.
     Update {
         id: i64,
+        #[arg(long)]
+        name: Option<String>,
+        /// Name or address of the carrier.
+        #[arg(long)]
+        host: Option<String>,
+        /// active or disabled.
+        #[arg(long, value_parser = trunk_status)]
+        status: Option<TrunkStatus>,
         #[command(flatten)]
-        changes: Box<ChangedTrunkFields>,
+        fields: Box<TrunkFields>,
     },
     /// Deletes a trunk that no route leads to.
     Delete { id: i64 },
 }
 
-#[derive(clap::Args, Debug)]
+/// What need not be said of a trunk.
+#[derive(clap::Args, Clone, Debug, Default, PartialEq)]
 pub(super) struct TrunkFields {
     #[arg(long)]
-    name: String,
-    /// Name or address of the carrier.
-    #[arg(long)]
-    host: String,
-    #[arg(long)]
     port: Option<u16>,
-    /// udp or tcp.
+    /// udp or tcp; udp unless given.
     #[arg(long)]
     transport: Option<String>,
-    /// none, ip or digest; by default what the other arguments mean.
+    /// none, ip or digest; at first what the other arguments mean.
     #[arg(long)]
     auth: Option<String>,
     #[arg(long)]
@@ -62,44 +74,9 @@ pub(super) struct TrunkFields {
     /// Calls that may be up at a time.
     #[arg(long)]
     max_channels: Option<i64>,
-    /// Addresses whose requests are this trunk's without a login.
-    #[arg(long, value_delimiter = ',')]
-    sources: Vec<IpAddr>,
-}
-
-#[derive(clap::Args, Debug)]
-#[group(required = true, multiple = true)]
-pub(super) struct ChangedTrunkFields {
-    #[arg(long)]
-    name: Option<String>,
-    #[arg(long)]
-    host: Option<String>,
-    #[arg(long)]
-    port: Option<u16>,
-    /// udp or tcp.
-    #[arg(long)]
-    transport: Option<String>,
-    /// none, ip or digest.
-    #[arg(long)]
-    auth: Option<String>,
-    #[arg(long)]
-    username: Option<String>,
-    #[arg(long)]
-    password: Option<String>,
-    #[arg(long)]
-    realm: Option<String>,
-    #[arg(long)]
-    from_user: Option<String>,
-    #[arg(long)]
-    from_domain: Option<String>,
-    #[arg(long)]
-    max_channels: Option<i64>,
-    /// Replaces the addresses whose requests are this trunk's.
+    /// Addresses whose requests are this trunk's without a login: all of them.
     #[arg(long, value_delimiter = ',')]
     sources: Option<Vec<IpAddr>>,
-    /// active or disabled.
-    #[arg(long, value_parser = trunk_status)]
-    status: Option<TrunkStatus>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -150,21 +127,21 @@ pub(super) enum RouteCommand {
 pub(super) async fn trunk(rooms: &Rooms, who: &Principal, command: &TrunkCommand) -> anyhow::Result<Value> {
     let desk = &rooms.desk;
     match command {
-        TrunkCommand::Create(fields) => {
-            let fields = fields.as_ref();
+        TrunkCommand::Create { name, host, fields } => {
+            let fields = fields.as_ref().clone();
             let new = NewTrunk {
-                name: fields.name.clone(),
-                host: fields.host.clone(),
+                name: name.clone(),
+                host: host.clone(),
                 port: fields.port,
-                transport: fields.transport.clone(),
-                auth: fields.auth.clone(),
-                username: fields.username.clone(),
-                password: fields.password.clone(),
-                realm: fields.realm.clone(),
-                from_user: fields.from_user.clone(),
-                from_domain: fields.from_domain.clone(),
+                transport: fields.transport,
+                auth: fields.auth,
+                username: fields.username,
+                password: fields.password,
+                realm: fields.realm,
+                from_user: fields.from_user,
+                from_domain: fields.from_domain,
                 max_channels: fields.max_channels,
-                sources: fields.sources.clone(),
+                sources: fields.sources.unwrap_or_default(),
             };
             Ok(trunk_body(&trunks::create(desk, who, new).await?))
         }
@@ -179,21 +156,24 @@ pub(super) async fn trunk(rooms: &Rooms, who: &Principal, command: &TrunkCommand
             )
             .await
         }
-        TrunkCommand::Update { id, changes } => {
+        TrunkCommand::Update { id, name, host, status, fields } => {
+            let fields = fields.as_ref().clone();
+            let nothing = name.is_none() && host.is_none() && status.is_none() && fields == TrunkFields::default();
+            ensure!(!nothing, "say what is to be changed: see zorio admin trunk update --help");
             let changes = TrunkChanges {
-                name: changes.name.clone(),
-                host: changes.host.clone(),
-                port: changes.port,
-                transport: changes.transport.clone(),
-                auth: changes.auth.clone(),
-                username: changes.username.clone(),
-                password: changes.password.clone(),
-                realm: changes.realm.clone(),
-                from_user: changes.from_user.clone(),
-                from_domain: changes.from_domain.clone(),
-                max_channels: changes.max_channels,
-                sources: changes.sources.clone(),
-                status: changes.status,
+                name: name.clone(),
+                host: host.clone(),
+                port: fields.port,
+                transport: fields.transport,
+                auth: fields.auth,
+                username: fields.username,
+                password: fields.password,
+                realm: fields.realm,
+                from_user: fields.from_user,
+                from_domain: fields.from_domain,
+                max_channels: fields.max_channels,
+                sources: fields.sources,
+                status: *status,
             };
             Ok(trunk_body(&trunks::update(desk, who, TrunkId(*id), changes).await?))
         }
