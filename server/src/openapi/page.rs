@@ -11,7 +11,7 @@ const DEEPEST: usize = 6;
 pub(super) fn render(document: &Value) -> String {
     let mut page = String::from(
         "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'>\
-         <title>Zorio API</title><link rel=stylesheet href=page.css></head><body>",
+         <title>Zorio API</title><link rel=stylesheet href=page.css></head><body><a class=skip href='#operations'>To the operations</a>",
     );
     let drawn = draw(&mut page, document);
     debug_assert!(drawn.is_ok(), "a String takes everything");
@@ -22,27 +22,28 @@ pub(super) fn render(document: &Value) -> String {
 fn draw(page: &mut String, document: &Value) -> std::fmt::Result {
     let tags: Vec<(&str, &str)> =
         list(&document["tags"]).map(|tag| (text(&tag["name"]), text(&tag["description"]))).collect();
-    page.push_str("<nav><h1>Zorio API</h1><p><a href=openapi.json>openapi.json</a></p>");
+    page.push_str("<nav aria-label=Operations><h1>Zorio API</h1>");
+    page.push_str("<p><a class=document href=openapi.json>openapi.json</a></p>");
     for (tag, description) in &tags {
         let operations: Vec<_> = operations(document, tag).collect();
         if operations.is_empty() {
             continue;
         }
-        write!(page, "<h2>{}</h2><ul>", escape(description))?;
+        write!(page, "<h2>{}</h2><ul>", marked(description))?;
         for (method, path, operation) in operations {
             let (id, method, path) = (escape(text(&operation["operationId"])), method, escape(path));
             write!(page, "<li><a href='#{id}'><b class={method}>{method}</b> {path}</a></li>")?;
         }
         page.push_str("</ul>");
     }
-    page.push_str("</nav><main>");
+    page.push_str("</nav><main id=operations>");
     for paragraph in text(&document["info"]["description"]).split("\n\n") {
         write!(page, "<p>{}</p>", marked(paragraph))?;
     }
     for (tag, description) in &tags {
         let mut operations = operations(document, tag).peekable();
         if operations.peek().is_some() {
-            write!(page, "<h2>{}</h2>", escape(description))?;
+            write!(page, "<h2>{}</h2>", marked(description))?;
         }
         for (method, path, operation) in operations {
             draw_operation(page, document, method, path, operation)?;
