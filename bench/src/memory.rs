@@ -29,7 +29,7 @@ pub(crate) fn measure(zorio: &Path, effort: Effort, figures: &mut Figures) -> Re
         let _callee = scenarios.callee(DEAD_PORT)?;
         settle(&processes);
         // The first calls fill what every later call uses again.
-        pass(&stack, &scenarios, effort.finished_calls / 5)?;
+        pass(&stack, &scenarios, effort.finished_calls / 2)?;
         let before = resident_bytes(&processes);
         pass(&stack, &scenarios, effort.finished_calls)?;
         left.push((resident_bytes(&processes) - before) / f64::from(effort.finished_calls));

@@ -222,3 +222,49 @@ fn a_challenge_for_a_stranger_is_one_message() {
     let expected = build();
     assert_eq!(allocations(build), (1, expected));
 }
+
+/// Leads one bridged call through the endpoint: in from the peer, out to the peer, ended by the caller.
+fn bridged_call(phone: &mut Phone, call: usize) {
+    let caller = phone.called(call);
+    let mut out = Invite::new("sip:200@192.0.2.9", Destination::udp(peer()), "100", "192.0.2.1");
+    out.sdp = Some(Bytes::from_static(SDP));
+    let callee = LegKey(2 * call as u64 + 2);
+    let (sent, _, _) = phone.does(Input::Command(Command::Invite { leg: callee, invite: Box::new(out) }));
+    let answer = |request: &Wire| {
+        let ok = ResponseBuilder::for_request(&request.message(), 200, "")
+            .to_tag("theirs")
+            .header(Name::Contact, "<sip:200@192.0.2.9>")
+            .body("application/sdp", SDP)
+            .wire();
+        Bytes::copy_from_slice(&ok)
+    };
+    phone.receive(answer(&sent[0]));
+    let (ok, _) = phone.tell(caller, LegCommand::Answer { sdp: Bytes::from_static(SDP) });
+    let tag = ok.to_tag().unwrap();
+    let in_dialog = |method: &str, cseq: u32| {
+        format!(
+            "{method} sip:192.0.2.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK{method}{call}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:100@192.0.2.9>;tag=f{call}\r\nTo: <sip:200@192.0.2.1>;tag={tag}\r\n\
+             Call-ID: c{call}\r\nCSeq: {cseq} {method}\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    phone.receive(in_dialog("ACK", 1));
+    phone.receive(in_dialog("BYE", 2));
+    let (sent, _, _) =
+        phone.does(Input::Command(Command::Leg { leg: callee, command: LegCommand::Hangup { reason: None } }));
+    phone.receive(answer(&sent[0]));
+}
+
+#[test]
+fn a_finished_call_keeps_little_while_it_lingers() {
+    const CALLS: usize = 1000;
+    let mut phone = Phone::new();
+    (0..CALLS).for_each(|call| bridged_call(&mut phone, call));
+    let before = phone.endpoint.load();
+    // The second thousand: what is counted is not the room that the first one left.
+    let counted = measure(|| (CALLS..2 * CALLS).for_each(|call| bridged_call(&mut phone, call)));
+    assert_eq!(phone.endpoint.load().legs, 0);
+    let each = counted.bytes_current / CALLS as i64;
+    println!("{each} bytes, {} transactions", (phone.endpoint.load().transactions - before.transactions) / CALLS);
+    assert!(each < 4096, "{each} bytes");
+}

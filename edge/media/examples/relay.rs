@@ -196,8 +196,17 @@ fn main() {
     let before = cpu(UsageWho::RUSAGE_SELF);
     let (sent, received, own) = measured(&legs, seconds);
     let resident = resident_kib().saturating_sub(idle);
+    let mut dropped = std::collections::BTreeMap::new();
+    let (mut taken, mut passed) = (0, 0);
     for session in sessions {
         let finished = session.finish().blocking_recv().expect("media lives");
+        taken += finished.legs.iter().map(|leg| leg.received).sum::<u64>();
+        passed += finished.legs.iter().map(|leg| leg.sent).sum::<u64>();
+        for (reason, count) in
+            finished.legs.iter().flat_map(|leg| leg.dropped.reasons()).filter(|(_, count)| *count > 0)
+        {
+            *dropped.entry(reason).or_insert(0) += count;
+        }
         if let Some(recorded) = finished.recording {
             // Only the figures are wanted.
             let _ = std::fs::remove_file(recorded.path);
@@ -205,4 +214,5 @@ fn main() {
     }
     let spent = cpu(UsageWho::RUSAGE_SELF) - before - own;
     report(calls, seconds, (sent, received), spent, resident);
+    let _ = writeln!(std::io::stdout(), "{taken} taken, {passed} sent on, dropped: {dropped:?}");
 }

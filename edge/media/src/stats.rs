@@ -57,7 +57,7 @@ impl Dropped {
     }
 
     /// Returns every reason by name with its count.
-    pub(crate) fn reasons(&self) -> [(&'static str, u64); 7] {
+    pub fn reasons(&self) -> [(&'static str, u64); 7] {
         [
             ("early", self.early),
             ("stranger", self.stranger),
