@@ -108,6 +108,33 @@ pub(crate) fn bytes(language: Language, bytes: u64) -> String {
     if unit == "B" { format!("{bytes} B") } else { format!("{} {unit}", decimal(language, amount)) }
 }
 
+/// Returns what a `User-Agent` says of browser and device: `Firefox 140, Linux`; itself if it is neither's.
+pub(crate) fn browser(agent: &str) -> String {
+    let version = |name: &str| {
+        let (_, after) = agent.split_once(name)?;
+        let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+        (!digits.is_empty()).then_some(digits)
+    };
+    // Each browser also names those that it wants to be taken for: the order tells them apart.
+    let known =
+        [("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Version/", "Safari")];
+    let systems = [
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ];
+    let browser = known.iter().find_map(|(mark, name)| Some(format!("{name} {}", version(mark)?)));
+    let system = systems.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
+    match (browser, system) {
+        (Some(browser), Some(system)) => format!("{browser}, {system}"),
+        (Some(browser), None) => browser,
+        (None, _) => agent.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +147,19 @@ mod tests {
         assert_eq!((percent(Language::En, 1.0), percent(Language::En, 0.0)), ("100%".to_owned(), "0%".to_owned()));
         assert_eq!(bytes(Language::En, 1_610_612_736), "1.5 GiB");
         assert_eq!((duration(3_723_000), duration(63_999)), ("1:02:03".to_owned(), "1:03".to_owned()));
+    }
+
+    #[test]
+    fn browsers_are_named() {
+        for (agent, shown) in [
+            ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox 140, Linux"),
+            ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/150.0.0.0 Safari/537.36 Edg/150.0", "Edge 150, Windows"),
+            ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Mobile Safari/604.1", "Safari 19, iPhone"),
+            ("curl/8.5.0", "curl/8.5.0"),
+            ("", ""),
+        ] {
+            assert_eq!(browser(agent), shown);
+        }
     }
 
     #[test]

@@ -346,6 +346,10 @@ impl View {
         show::bytes(self.0.language, bytes.plain())
     }
 
+    pub(crate) fn browser(&self, agent: &str) -> String {
+        show::browser(agent)
+    }
+
     pub(crate) fn qr(&self, text: &str, label: &str) -> Safe<String> {
         crate::qr::svg(text, label)
     }

@@ -84,12 +84,12 @@ fn invite(stage: &Stage, view: &mut View) {
     view.gap();
     let base = stage.crm.base();
     let token = stage.crm.token().unwrap_or_default();
+    view.fact("console", format!("{base}/   {} / {} (asks for a password of your own)", stage.admin(), stage.password));
     view.fact("API", base);
     if let Some(https) = stage.app.addresses.https.first() {
         view.fact("over TLS", format!("https://{https} (self-signed certificate: curl --insecure)"));
     }
     view.fact("docs", format!("{base}/openapi/"));
-    view.fact("sign in", format!("{} / {}", stage.admin(), stage.password));
     view.fact("token", token);
     view.fact("SIP", format!("{} (UDP and TCP)", stage.sip));
     for (extension, password) in stage.logins() {

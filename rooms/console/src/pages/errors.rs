@@ -69,5 +69,6 @@ pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(panic = text.unwrap_or("no text"), "a page panicked");
     metrics::counter!("http_panics_total").increment(1);
-    Failure::Refused(web::Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Server error")).into_response()
+    let said = web::Text::new("Server error", "Lỗi máy chủ");
+    Failure::Refused(web::Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", said)).into_response()
 }

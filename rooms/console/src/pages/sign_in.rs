@@ -61,6 +61,7 @@ async fn sign_in(State(console): State<Console>, view: View, form: Form) -> Answ
 /// Says in the form that a name, password or code was wrong, or came too often.
 pub(crate) fn refused(view: &View, form: Form, error: web::Error) -> Result<Form, Failure> {
     let text = match error.status() {
+        StatusCode::UNAUTHORIZED if error.code() == "auth.invalid_code" => view.t("second_factor.wrong"),
         StatusCode::UNAUTHORIZED => view.t("sign_in.wrong"),
         StatusCode::TOO_MANY_REQUESTS => view.t("sign_in.too_many"),
         _ => return form.refused(view, error),
@@ -108,7 +109,12 @@ async fn confirm(State(console): State<Console>, view: View, form: Form) -> Answ
         Ok(()) if is_script => Ok(StatusCode::NO_CONTENT.into_response()),
         Ok(()) => view.go(&page_of(form.text("next")).unwrap_or_else(|| "/".to_owned())),
         Err(error) => {
-            let form = refused(&view, form, error.into())?;
+            let error = web::Error::from(error);
+            let is_wrong = error.status() == StatusCode::UNAUTHORIZED;
+            let mut form = refused(&view, form, error)?;
+            if is_wrong {
+                form = form.with_message(view.t("password.wrong"));
+            }
             if is_script {
                 let text = form.message().unwrap_or_default().to_owned();
                 return Ok((StatusCode::UNPROCESSABLE_ENTITY, text).into_response());

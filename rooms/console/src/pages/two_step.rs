@@ -8,7 +8,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::sign_in::hand_over;
+use super::sign_in::{hand_over, refused};
 use crate::{Answer, Console, form::Form, view::View};
 
 pub(crate) fn routes() -> Router<Console> {
@@ -52,7 +52,7 @@ async fn confirm(State(console): State<Console>, view: View, form: Form) -> Answ
             Ok(response)
         }
         Err(error) => {
-            let form = form.refused(&view, error)?;
+            let form = refused(&view, form, error.into())?;
             // The app has the secret that was shown: a slip of a finger must not cost it.
             let offer = TotpOffer { secret: form.value("secret").to_owned(), url: form.value("url").to_owned() };
             view.again(&Offer { v: &view, form: &form, offer: &offer })

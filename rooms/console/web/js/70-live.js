@@ -33,3 +33,4 @@ const clock = () => {
 };
 clock();
 setInterval(clock, 1000);
+document.addEventListener("htmx:sseMessage", clock);

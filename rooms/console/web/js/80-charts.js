@@ -40,6 +40,7 @@ function draw(holder) {
     axes: [
       {
         ...axis,
+        size: 28,
         grid: { show: false },
         incrs: [3600, 7200, 10800, 21600],
         space: 52,
