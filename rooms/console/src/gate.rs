@@ -155,6 +155,8 @@ fn need(path: &str) -> Need {
         "/second-factor" => Need::SecondFactor,
         "/password" => Need::Password,
         _ if path.starts_with("/invite/") || path.starts_with("/reset/") => Need::Nobody,
+        // A phone fetches its settings; the address itself is the secret.
+        _ if path.starts_with("/provision/") => Need::Nobody,
         _ => Need::Everything,
     }
 }

@@ -45,9 +45,23 @@ const fn entry(path: &'static str, key: &'static str, icon: &'static str, letter
     Entry { path, key, icon, letter, needs }
 }
 
+/// Who makes and answers calls.
+const CALLS: Needs = Needs::Permission(Permission::PbxApiAccess);
+
 /// The pages by section; a section's name is the text `nav.KEY`, none stands above the first.
 const SECTIONS: &[(&str, &[Entry])] = &[
     ("", &[entry("/", "nav.dashboard", "layout-dashboard", 'd', Needs::Nothing)]),
+    (
+        "nav.telephony",
+        &[
+            entry("/calls", "nav.calls", "phone", 'c', CALLS),
+            entry("/extensions", "nav.extensions", "smartphone", 'e', CALLS),
+            entry("/trunks", "nav.trunks", "network", 't', crate::pages::trunks::SEES),
+            entry("/caller-ids", "nav.caller_ids", "hash", 'i', crate::pages::trunks::SEES),
+            entry("/routing", "nav.routing", "route", 'r', crate::pages::trunks::SEES),
+            entry("/contacts", "nav.contacts", "contact", 'p', Needs::Nothing),
+        ],
+    ),
     (
         "nav.administration",
         &[

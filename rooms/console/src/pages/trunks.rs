@@ -1,0 +1,194 @@
+//! `/trunks`: the ways to carriers.
+
+use std::net::IpAddr;
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Path, State},
+    routing::{get, post},
+};
+use domain::{Permission, ids::TrunkId};
+use pbx::{
+    model::{Trunk, TrunkAuth, TrunkStatus, TrunkTransport},
+    ops::trunks::{self, NewTrunk, TrunkState},
+};
+
+use super::extensions::may_manage;
+use crate::{Answer, Console, Failure, asked::Asked, form::Form, nav::Needs, pager::Pager, view::View};
+
+/// Who may see how the account reaches the world: everybody but agents.
+pub(crate) const SEES: Needs = Needs::Permission(Permission::ViewTeamCdr);
+
+pub(crate) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/trunks", get(list).post(create))
+        .route("/trunks/new", get(new))
+        .route("/trunks/{id}", get(show).post(change))
+        .route("/trunks/{id}/delete", post(delete))
+}
+
+#[derive(Template)]
+#[template(path = "trunks/list.html")]
+struct List<'a> {
+    v: &'a View,
+    asked: &'a Asked,
+    trunks: &'a [TrunkState],
+    pager: Pager,
+    may_manage: bool,
+}
+
+impl List<'_> {
+    fn address(&self, trunk: &Trunk) -> String {
+        trunk.port.map_or_else(|| trunk.host.clone(), |port| format!("{}:{port}", trunk.host))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "trunks/form.html")]
+struct Page<'a> {
+    v: &'a View,
+    form: &'a Form,
+    /// None for a new one.
+    trunk: Option<&'a TrunkState>,
+    may_manage: bool,
+    transports: &'static [TrunkTransport],
+    auths: &'static [TrunkAuth],
+}
+
+impl Page<'_> {
+    fn has_password(&self) -> bool {
+        self.trunk.is_some_and(|state| state.trunk.sealed_password.is_some())
+    }
+}
+
+async fn list(State(console): State<Console>, view: View, asked: Asked) -> Answer {
+    let who = view.needs(SEES)?;
+    let search = asked.optional("search");
+    let listing = trunks::search(&console.pbx.desk(), who, search.as_deref(), asked.page()).await?;
+    let pager = Pager::of(&listing, &asked);
+    view.page(&List { v: &view, asked: &asked, trunks: &listing.data, pager, may_manage: may_manage(&view) })
+}
+
+async fn new(view: View) -> Answer {
+    if !may_manage(&view) {
+        return Err(Failure::forbidden());
+    }
+    draw(&view, &Form::default().with("transport", "udp").with("auth", "digest").with("status", "active"), None)
+}
+
+async fn show(State(console): State<Console>, view: View, Path(id): Path<i64>) -> Answer {
+    let state = trunks::show(&console.pbx.desk(), view.needs(SEES)?, TrunkId(id)).await?;
+    let trunk = &state.trunk;
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let number = |number: Option<i64>| number.map_or_else(String::new, |number| number.to_string());
+    let form = Form::default()
+        .with("name", &trunk.name)
+        .with("host", &trunk.host)
+        .with("port", number(trunk.port.map(i64::from)))
+        .with("transport", trunk.transport.as_str())
+        .with("auth", trunk.auth.as_str())
+        .with("username", text(&trunk.username))
+        .with("realm", text(&trunk.realm))
+        .with("from_user", text(&trunk.from_user))
+        .with("from_domain", text(&trunk.from_domain))
+        .with("max_channels", number(trunk.max_channels))
+        .with("sources", trunk.sources.iter().map(IpAddr::to_string).collect::<Vec<_>>().join("\n"))
+        .with("status", trunk.status.as_str());
+    draw(&view, &form, Some(&state))
+}
+
+fn draw(view: &View, form: &Form, trunk: Option<&TrunkState>) -> Answer {
+    // SIP over TLS to trunks does not exist yet: it is shown where it was chosen, and else not offered.
+    let chosen = TrunkTransport::parse(form.value("transport"));
+    let transports: &[TrunkTransport] = match chosen {
+        Some(TrunkTransport::Tls) => TrunkTransport::ALL,
+        _ => &[TrunkTransport::Udp, TrunkTransport::Tcp],
+    };
+    let page = Page { v: view, form, trunk, may_manage: may_manage(view), transports, auths: TrunkAuth::ALL };
+    if form.is_wrong() { view.again(&page) } else { view.page(&page) }
+}
+
+async fn create(State(console): State<Console>, view: View, mut form: Form) -> Answer {
+    let who = view.needs(SEES)?;
+    let trunk = read(&view, &mut form);
+    if !form.is_wrong() {
+        match trunks::create(&console.pbx.desk(), who, trunk).await {
+            Ok(_) => return view.go_with("/trunks", "trunks.created"),
+            Err(error) => form = refused(&view, form, error)?,
+        }
+    }
+    draw(&view, &form, None)
+}
+
+async fn change(State(console): State<Console>, view: View, Path(id): Path<i64>, mut form: Form) -> Answer {
+    let (who, desk) = (view.needs(SEES)?, console.pbx.desk());
+    let state = trunks::show(&desk, who, TrunkId(id)).await?;
+    let trunk = read(&view, &mut form);
+    if !form.is_wrong() {
+        let status = TrunkStatus::parse(form.text("status")).unwrap_or(state.trunk.status);
+        match trunks::replace(&desk, who, TrunkId(id), trunk, status).await {
+            Ok(_) => return view.go_with("/trunks", "trunks.saved"),
+            Err(error) => form = refused(&view, form, error)?,
+        }
+    }
+    draw(&view, &form, Some(&state))
+}
+
+fn refused(view: &View, mut form: Form, error: pbx::Error) -> Result<Form, Failure> {
+    if let pbx::Error::Taken(field) = error {
+        form.wrong(field, view.t("trunks.name_taken"));
+        return Ok(form);
+    }
+    form.refused(view, error)
+}
+
+async fn delete(State(console): State<Console>, view: View, Path(id): Path<i64>) -> Answer {
+    let (who, desk) = (view.needs(SEES)?, console.pbx.desk());
+    match trunks::delete(&desk, who, TrunkId(id)).await {
+        Ok(()) => view.go_with("/trunks", "trunks.deleted"),
+        Err(pbx::Error::InUse { count, .. }) => {
+            let error = refusal(view.count("trunks.in_use", count));
+            Err(error.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn read(view: &View, form: &mut Form) -> NewTrunk {
+    let port = form.number(view, "port");
+    let port = port.and_then(|port| {
+        let port = u16::try_from(port).ok().filter(|port| *port > 0);
+        if port.is_none() {
+            form.wrong("port", view.t("trunks.bad_port"));
+        }
+        port
+    });
+    let words: Vec<String> = form.text("sources").split([' ', ',', ';', '\n', '\r', '\t']).map(str::to_owned).collect();
+    let mut sources = Vec::new();
+    for word in words.iter().filter(|word| !word.is_empty()) {
+        match word.parse::<IpAddr>() {
+            Ok(address) => sources.push(address),
+            Err(_) => form.wrong("sources", view.t1("trunks.bad_source", word)),
+        }
+    }
+    NewTrunk {
+        name: form.text("name").to_owned(),
+        host: form.text("host").to_owned(),
+        port,
+        transport: form.optional("transport"),
+        auth: form.optional("auth"),
+        username: form.optional("username"),
+        password: Some(form.value("password").to_owned()).filter(|password| !password.is_empty()),
+        realm: form.optional("realm"),
+        from_user: form.optional("from_user"),
+        from_domain: form.optional("from_domain"),
+        max_channels: form.number(view, "max_channels"),
+        sources,
+    }
+}
+
+/// A refusal in words that are the viewer's already.
+fn refusal(text: String) -> web::Error {
+    web::Error::conflict("pbx.in_use", web::Text::of(text.clone(), text))
+}
