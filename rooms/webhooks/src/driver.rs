@@ -32,7 +32,7 @@ pub(crate) enum Input {
     Items(Vec<Item>),
     /// Somebody waits for the answer: it goes out at once, past the lanes.
     Now(Box<Item>),
-    /// The webhook is not active any more: give back what waits.
+    /// The webhook was changed: give back what waits, and forget how its endpoint was.
     Drain(WebhookId),
 }
 
@@ -109,7 +109,11 @@ impl Driver {
         match input {
             Input::Items(items) => items.into_iter().for_each(|item| self.lanes.push(item)),
             Input::Now(item) => return Some(*item),
-            Input::Drain(webhook) => self.give_back_all(webhook, 0).await,
+            Input::Drain(webhook) => {
+                self.give_back_all(webhook, 0).await;
+                self.lanes.forgive(webhook);
+                self.room.set_quiet(webhook, false);
+            }
         }
         None
     }

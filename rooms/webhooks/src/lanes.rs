@@ -201,6 +201,14 @@ impl<T: Task> Lanes<T> {
         self.endpoints.get_mut(&webhook).map(|endpoint| endpoint.drain(keep)).unwrap_or_default()
     }
 
+    /// Forgets how an endpoint was: it may be another now.
+    pub(crate) fn forgive(&mut self, webhook: WebhookId) {
+        if let Some(endpoint) = self.endpoints.get_mut(&webhook) {
+            endpoint.forgive();
+        }
+        self.enqueue(webhook);
+    }
+
     /// Takes everything out that waits.
     pub(crate) fn drain_all(&mut self) -> Vec<T> {
         self.endpoints.values_mut().flat_map(|endpoint| endpoint.drain(0)).collect()

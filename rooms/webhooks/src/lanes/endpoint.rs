@@ -180,6 +180,14 @@ impl<T: Task> Endpoint<T> {
         }
     }
 
+    pub(super) const fn forgive(&mut self) {
+        self.cap = CAP_START;
+        self.unanswered = 0;
+        self.recent = 0;
+        self.quiet = false;
+        self.closed_until = None;
+    }
+
     /// Returns since when the oldest that waits has been due. Lanes are in the order of arrival.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         let lanes = [&self.first, &self.replays, &self.retries];

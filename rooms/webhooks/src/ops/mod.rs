@@ -185,18 +185,15 @@ impl Webhooks {
         webhooks::set_status(&mut tx, who.tenant, id, status, None).await?;
         audit(&mut tx, who, action, &target(id), json!({ "status": [before.status.as_str(), status.as_str()] }))
             .await?;
-        match status {
-            Status::Active => {
-                self.wake_after(&mut tx, id);
-                let (targets, notices, tenant, at) = (self.targets.clone(), self.notices.clone(), who.tenant, tx.now());
-                tx.after_commit(move || {
-                    targets.forget(id);
-                    if before.status == Status::Suspended {
-                        notices.tell(Notice::Resumed { tenant, webhook: id, at });
-                    }
-                });
-            }
-            Status::Paused | Status::Suspended => self.forget_after(&mut tx, id),
+        self.forget_after(&mut tx, id);
+        if status == Status::Active {
+            self.wake_after(&mut tx, id);
+            let (notices, tenant, at) = (self.notices.clone(), who.tenant, tx.now());
+            tx.after_commit(move || {
+                if before.status == Status::Suspended {
+                    notices.tell(Notice::Resumed { tenant, webhook: id, at });
+                }
+            });
         }
         tx.commit().await?;
         Ok(())

@@ -109,6 +109,21 @@ async fn an_event_that_waited_too_long_for_its_first_attempt_is_expired_and_can_
 }
 
 #[tokio::test]
+async fn a_new_url_is_tried_at_once_however_the_old_one_was() {
+    let rig = Rig::start().await;
+    let (dead, alive) = (rig.receiver(Answer::Close).await, rig.receiver(Answer::Status(200)).await);
+    let hook = rig.webhook(&dead.url()).await.webhook.id;
+    for number in 0..60 {
+        rig.publish(number).await;
+    }
+    // Left alone for 30 s from now on.
+    until_count(&dead, 10).await;
+    let change = Change { url: Some(alive.url()), ..Change::default() };
+    rig.hooks.change(&rig.admin(), hook, change).await.unwrap();
+    until_count(&alive, 40).await;
+}
+
+#[tokio::test]
 async fn whoever_answers_410_is_left_alone_and_the_rest_of_the_process_is_told() {
     let rig = Rig::start().await;
     let receiver = rig.receiver(Answer::Status(410)).await;

@@ -9,6 +9,10 @@ use uuid::Uuid;
 pub(crate) use self::find::{attempts, by_keys, events_of_call, list, list_pending, pending_by_id, pending_by_keys};
 use crate::model::{DeliveryStatus, Failure};
 
+/// Deliveries in one statement: SQLite looks for the name of each value from the first on, so what many rows of many
+/// columns save in statements they cost in looking.
+const PIECE: usize = 32;
+
 /// What became of a delivery, to be written down.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
@@ -44,7 +48,18 @@ pub(crate) struct Place {
 
 /// Writes records; no two may be of the same delivery. An attempt adds to the count of attempts.
 pub(crate) async fn any_tenant_write(tx: &mut Tx, records: Vec<Record>) -> Result<u64, Error> {
-    let rows = records.into_iter().map(Record::into_values).collect();
+    let mut rows = records.into_iter().map(Record::into_values);
+    let mut changed = 0;
+    loop {
+        let piece: Vec<_> = rows.by_ref().take(PIECE).collect();
+        if piece.is_empty() {
+            return Ok(changed);
+        }
+        changed += write_piece(tx, piece).await?;
+    }
+}
+
+async fn write_piece(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result<u64, Error> {
     insert_many(
         tx,
         "insert into delivery (day, id, tenant_id, webhook_id, event_id, event, status, attempts, created_at, \
