@@ -145,7 +145,9 @@ impl Bindings {
         if update.contacts.len() > MAX_CONTACTS {
             return Err(Refused::TooMany);
         }
-        let mut list = self.list.clone();
+        // Most have one contact: room for more would be most of what a registration costs.
+        let mut list = Vec::with_capacity(self.list.len().max(1));
+        list.extend_from_slice(&self.list);
         let mut changed = Changed::default();
         for contact in update.contacts {
             let parsed = Uri::parse(contact.uri.as_bytes()).map_err(|_| Refused::BadContact)?;
@@ -180,22 +182,19 @@ impl Bindings {
         if list.len() > MAX_CONTACTS {
             return Err(Refused::TooMany);
         }
+        list.shrink_to_fit();
         self.list = list;
         Ok(changed)
     }
 
     /// Drops the bindings that ended by `now` and returns them.
     pub fn expire(&mut self, now: i64) -> Vec<Binding> {
-        let (live, ended) = std::mem::take(&mut self.list).into_iter().partition(|b| b.expires_at > now);
-        self.list = live;
-        ended
+        self.list.extract_if(.., |b| b.expires_at <= now).collect()
     }
 
     /// Drops the bindings over a flow that was closed (RFC 5626 §6).
     pub fn flow_closed(&mut self, flow: Flow) -> Vec<Binding> {
-        let (live, ended) = std::mem::take(&mut self.list).into_iter().partition(|b| b.flow != flow);
-        self.list = live;
-        ended
+        self.list.extract_if(.., |b| b.flow == flow).collect()
     }
 
     /// Returns the contacts and seconds for the Contact headers of the 200.

@@ -85,7 +85,7 @@ impl Leg {
         let (State::Ringing, Some(server)) = (&self.state, self.server) else {
             return;
         };
-        let to = core.server_slot(server).map(|slot| slot.reply_to);
+        let to = core.server_slot(server).map(|slot| slot.reply_to());
         let cseq = self.dialog.remote_cseq.unwrap_or_default();
         let (contact, agent) = (core.contact(self.dialog.to.transport), core.agent());
         let sent = self.respond(

@@ -1,6 +1,6 @@
 //! Server transactions in their slots.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use slab::Slab;
 
@@ -22,12 +22,22 @@ pub(crate) struct ServerSlot {
     merged: u64,
     armed: Option<Instant>,
     pub(crate) flow: Flow,
-    pub(crate) reply_to: Destination,
+    /// The port that answers go to.
+    reply_port: u16,
     /// The last response, unless its user repeats it.
     response: Option<Wire>,
     pub(crate) user: ServerUser,
-    /// Kept until the final response.
-    pub(crate) request: Option<Message>,
+    /// Kept until the final response; outside of the slot, which lingers without it.
+    pub(crate) request: Option<Arc<Message>>,
+}
+
+impl ServerSlot {
+    /// Returns where answers go.
+    pub(crate) fn reply_to(&self) -> Destination {
+        let mut to = Destination::from(self.flow);
+        to.addr.set_port(self.reply_port);
+        to
+    }
 }
 
 impl Core {
@@ -94,10 +104,10 @@ impl Core {
             merged,
             armed: None,
             flow,
-            reply_to: reply_to(flow, &request),
+            reply_port: reply_to(flow, &request).addr.port(),
             response: None,
             user,
-            request: Some(request),
+            request: Some(Arc::new(request)),
         });
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         self.keys.insert(key, index);
@@ -111,7 +121,7 @@ impl Core {
             && slot.machine.answers_again()
             && let Some(response) = slot.response.clone()
         {
-            let to = slot.reply_to;
+            let to = slot.reply_to();
             self.send(to, response);
         }
     }
@@ -139,7 +149,7 @@ impl Core {
             found.request = None;
         }
         found.response = (!accepted).then(|| response.clone());
-        let to = found.reply_to;
+        let to = found.reply_to();
         self.send(to, response.clone());
         if found_is_due(&self.servers, slot.index, now) {
             self.on_server_due(slot.index, now);
@@ -206,7 +216,7 @@ impl Core {
         match slot.machine.on_timeout(&timings, now) {
             server::Expiry::Nothing => self.arm_server(index),
             server::Expiry::Retransmit => {
-                let (to, response) = (slot.reply_to, slot.response.clone());
+                let (to, response) = (slot.reply_to(), slot.response.clone());
                 if let Some(response) = response {
                     self.send(to, response);
                 }
