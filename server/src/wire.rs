@@ -162,6 +162,8 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     let draining = Draining::default();
     let console = Console::open(console::Doors {
         accounts: rooms.accounts.clone(),
+        alerts: rooms.alerts.clone(),
+        mail: rooms.mail.clone(),
         pbx: pbx.clone(),
         desk: rooms.desk.clone(),
         webhooks: rooms.webhooks.clone(),

@@ -8,6 +8,7 @@ mod csv;
 mod door;
 mod form;
 mod gate;
+mod key;
 mod live;
 mod nav;
 mod pages;
@@ -21,8 +22,10 @@ mod words;
 use std::{ops::Deref, sync::Arc};
 
 use accounts::Accounts;
+use alerts::Alerts;
 use axum::Router;
 use contacts::Contacts;
+use mail::Mail;
 use pbx::{Pbx, ops::Desk};
 use store::Clock;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -35,6 +38,9 @@ pub use system::{Check, Fact, Health, System};
 /// What the pages are drawn from.
 pub struct Doors {
     pub accounts: Accounts,
+    pub alerts: Alerts,
+    /// The way of invitations and new passwords.
+    pub mail: Mail,
     pub pbx: Pbx,
     /// Where extensions, trunks, caller IDs and routes are kept.
     pub desk: Desk,

@@ -63,8 +63,20 @@ const SECTIONS: &[(&str, &[Entry])] = &[
         ],
     ),
     (
+        "nav.integrations",
+        &[
+            entry("/settings/webhooks", "nav.webhooks", "webhook", 'w', Needs::Admin),
+            entry("/deliveries", "nav.deliveries", "send", 'v', Needs::Admin),
+            entry("/settings/tokens", "nav.tokens", "key-round", 'k', Needs::Nothing),
+            entry("/settings/origins", "nav.origins", "app-window", 'o', Needs::Admin),
+        ],
+    ),
+    (
         "nav.administration",
         &[
+            entry("/users", "nav.users", "users", 'u', Needs::Manager),
+            entry("/teams", "nav.teams", "users", 'm', Needs::Manager),
+            entry("/alerts", "nav.alerts", "bell", 'a', Needs::Admin),
             entry("/audit", "nav.audit", "scroll-text", 'l', Needs::Admin),
             entry("/settings/general", "nav.general", "settings", 'g', Needs::Admin),
             entry("/system", "nav.system", "activity", 's', Needs::Admin),

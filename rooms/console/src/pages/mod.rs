@@ -1,22 +1,30 @@
 //! The pages: one file each, with its routes. A new page is one line here and one in `nav.rs`.
 
+pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod caller_ids;
 pub(crate) mod calls;
 pub(crate) mod contacts;
 pub(crate) mod dashboard;
+pub(crate) mod deliveries;
 pub(crate) mod errors;
 pub(crate) mod extensions;
+pub(crate) mod fresh;
 pub(crate) mod general;
 pub(crate) mod link;
+pub(crate) mod moment;
+pub(crate) mod origins;
 pub(crate) mod password;
 pub(crate) mod profile;
 pub(crate) mod routing;
 pub(crate) mod second_factor;
 pub(crate) mod sign_in;
 pub(crate) mod system;
+pub(crate) mod tokens;
 pub(crate) mod trunks;
 pub(crate) mod two_step;
+pub(crate) mod users;
+pub(crate) mod webhooks;
 
 use axum::Router;
 
@@ -24,20 +32,26 @@ use crate::Console;
 
 pub(crate) fn routes() -> Router<Console> {
     Router::new()
+        .merge(alerts::routes())
         .merge(audit::routes())
         .merge(caller_ids::routes())
         .merge(calls::routes())
         .merge(contacts::routes())
         .merge(dashboard::routes())
+        .merge(deliveries::routes())
         .merge(extensions::routes())
         .merge(general::routes())
         .merge(link::routes())
+        .merge(origins::routes())
         .merge(password::routes())
         .merge(profile::routes())
         .merge(routing::routes())
         .merge(second_factor::routes())
         .merge(sign_in::routes())
         .merge(system::routes())
+        .merge(tokens::routes())
         .merge(trunks::routes())
         .merge(two_step::routes())
+        .merge(users::routes())
+        .merge(webhooks::routes())
 }
