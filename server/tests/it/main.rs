@@ -7,6 +7,7 @@ mod alerts;
 mod api;
 mod calls;
 mod chaos;
+mod console;
 mod hostile;
 mod http;
 mod keys;

@@ -44,6 +44,8 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
+    /// Bytes of the body as they came.
+    pub(crate) size: usize,
     /// Null if the body is no JSON.
     pub(crate) json: Value,
 }
@@ -124,7 +126,7 @@ impl TestServer {
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let json = serde_json::from_str(&text).unwrap_or_default();
-        Reply { status: parts.status, headers: parts.headers, text, json }
+        Reply { status: parts.status, headers: parts.headers, text, size: bytes.len(), json }
     }
 
     pub(crate) async fn get(&self, token: &str, path: &str) -> Reply {

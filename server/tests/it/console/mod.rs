@@ -1,0 +1,13 @@
+//! The admin console, as a browser sees it.
+
+mod account;
+mod browser;
+mod csrf;
+mod headers;
+mod lists;
+mod live;
+mod session;
+mod text;
+mod two_step;
+
+pub(crate) use browser::{Browser, PASSWORD};
