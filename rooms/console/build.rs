@@ -160,7 +160,8 @@ fn icons(folder: &Path) -> String {
     for path in entries(folder).iter().filter(|path| path.extension().is_some_and(|kind| kind == "svg")) {
         let name = path.file_stem().and_then(|name| name.to_str()).expect("icons have plain names");
         let text = fs::read_to_string(path).expect("it can be read");
-        let inside = text.split_once('>').and_then(|(_, rest)| rest.rsplit_once("</svg>")).expect("an icon is an svg").0;
+        let inside =
+            text.split_once('>').and_then(|(_, rest)| rest.rsplit_once("</svg>")).expect("an icon is an svg").0;
         sorted.insert(name.to_owned(), inside.to_owned());
     }
     let mut table = "static ICONS: &[(&str, &str)] = &[\n".to_owned();

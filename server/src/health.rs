@@ -96,7 +96,10 @@ impl Host {
         let disk = statvfs(&self.config.data_dir).ok()?;
         let block = disk.fragment_size();
         // What only root may fill is as good as used.
-        Some(((disk.blocks() - disk.blocks_free()) * block, (disk.blocks() - disk.blocks_free() + disk.blocks_available()) * block))
+        Some((
+            (disk.blocks() - disk.blocks_free()) * block,
+            (disk.blocks() - disk.blocks_free() + disk.blocks_available()) * block,
+        ))
     }
 
     fn expires_at(&self) -> Option<Timestamp> {

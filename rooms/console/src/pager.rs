@@ -2,7 +2,10 @@
 
 use web::Listing;
 
-use crate::{asked::Asked, view::{Plain, View}};
+use crate::{
+    asked::Asked,
+    view::{Plain, View},
+};
 
 /// Where in a list a page stands.
 pub(crate) struct Pager {

@@ -22,7 +22,10 @@ pub enum Fact {
     Text(String),
     Bytes(u64),
     /// How much of how much is taken.
-    Share { used: u64, of: u64 },
+    Share {
+        used: u64,
+        of: u64,
+    },
     At(Timestamp),
 }
 

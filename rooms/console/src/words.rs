@@ -74,7 +74,8 @@ mod tests {
 
     /// Returns the string literals that follow `marker` in a text.
     fn arguments<'a>(text: &'a str, marker: &'a str) -> impl Iterator<Item = &'a str> {
-        text.match_indices(marker).filter_map(move |(at, _)| text[at + marker.len()..].split_once('"').map(|(key, _)| key))
+        text.match_indices(marker)
+            .filter_map(move |(at, _)| text[at + marker.len()..].split_once('"').map(|(key, _)| key))
     }
 
     #[test]

@@ -4,14 +4,7 @@ use accounts::{AuditFilter, AuditLine};
 use askama::Template;
 use axum::{Router, extract::State, routing::get};
 
-use crate::{
-    Answer, Console, Failure,
-    asked::Asked,
-    csv,
-    nav::Needs,
-    pager::Pager,
-    view::View,
-};
+use crate::{Answer, Console, Failure, asked::Asked, csv, nav::Needs, pager::Pager, view::View};
 
 pub(crate) fn routes() -> Router<Console> {
     Router::new().route("/audit", get(list)).route("/audit.csv", get(export))

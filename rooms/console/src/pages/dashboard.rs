@@ -197,7 +197,8 @@ fn watched(console: &Console, who: &Principal) -> watch::Receiver<Option<Arc<Fig
         async move {
             let before = slow.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let figures = Figures::of(&console, &who, before).await;
-            let figures = figures.inspect_err(|error| tracing::warn!(?error, "a dashboard could not be refreshed")).ok()?;
+            let figures =
+                figures.inspect_err(|error| tracing::warn!(?error, "a dashboard could not be refreshed")).ok()?;
             slow.lock().unwrap_or_else(PoisonError::into_inner).replace(figures.slow.clone());
             Some(figures)
         }

@@ -48,7 +48,8 @@ pub(crate) fn draw(view: &View, failure: &Failure) -> Response {
         is_confirm: matches!(failure, Failure::Confirm),
         next: form_urlencoded::byte_serialize(view.path().as_bytes()).collect(),
     };
-    let mut response = view.page_with(status, &page).unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
+    let mut response =
+        view.page_with(status, &page).unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
     if matches!(failure, Failure::Confirm) {
         // The page's script asks for the password and sends the request again.
         response.headers_mut().insert(HeaderName::from_static("x-confirm-password"), HeaderValue::from_static("1"));

@@ -35,8 +35,7 @@ async fn show(State(console): State<Console>, view: View) -> Answer {
         Language::En => "en",
         Language::Vi => "vi",
     });
-    let form =
-        Form::default().with("email", session.email.as_deref().unwrap_or_default()).with("language", language);
+    let form = Form::default().with("email", session.email.as_deref().unwrap_or_default()).with("language", language);
     draw(&console, &view, &form).await
 }
 
