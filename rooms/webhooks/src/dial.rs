@@ -89,7 +89,7 @@ impl Dialer {
     async fn dial(&self, uri: &Uri) -> Result<Dialed, DialError> {
         let host = uri.host().ok_or(DialError::Dns)?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
+        let port = uri.port_u16().unwrap_or_else(|| if uri.scheme_str() == Some("http") { 80 } else { 443 });
         let addresses = match host.parse() {
             Ok(address) => vec![address],
             Err(_) => self.resolver.resolve(host).await?,
