@@ -83,7 +83,7 @@ pub fn complete(document: OpenApi) -> Value {
     document["components"]["schemas"]["Error"] = serde_json::to_value(error_schema()).unwrap_or_default();
     document["tags"] =
         TAGS.iter().map(|(name, description)| json!({"name": name, "description": description})).collect();
-    for operation in operations(&mut document) {
+    for (path, method, operation) in operations(&mut document) {
         let open = operation["security"] == json!([{}]) || operation["security"] == json!([]);
         let common = if operation["tags"][0] == OWN_ERRORS { &COMMON[..0] } else { &COMMON[..] };
         for &(status, ..) in common {
@@ -91,6 +91,9 @@ pub fn complete(document: OpenApi) -> Value {
             if !(open && about_tokens) && operation["responses"].get(status).is_none() {
                 operation["responses"][status] = json!({});
             }
+        }
+        if method == "post" && !open && path.starts_with("/api/") && !path.starts_with("/api/v3/") {
+            add_key(operation);
         }
         for (status, answer) in operation["responses"].as_object_mut().into_iter().flatten() {
             complete_answer(status, answer);
@@ -155,12 +158,32 @@ fn headers(own: Option<&Value>) -> Value {
     all
 }
 
-/// Returns every operation of the document.
-fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+/// Adds the header that all writing requests of a token may carry.
+fn add_key(operation: &mut Value) {
+    let key = json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "The same request with the same key is done once within 24 hours and answered alike.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    });
+    match operation["parameters"].as_array_mut() {
+        Some(parameters) => parameters.push(key),
+        None => operation["parameters"] = json!([key]),
+    }
+    if operation["responses"].get("409").is_none() {
+        operation["responses"]["409"] = json!({});
+    }
+}
+
+/// Returns every operation of the document with its path and method.
+fn operations(document: &mut Value) -> impl Iterator<Item = (&String, &String, &mut Value)> {
     let paths = document["paths"].as_object_mut().into_iter().flatten();
-    paths.flat_map(|(_, path)| path.as_object_mut().into_iter().flatten()).filter_map(|(method, operation)| {
-        ["get", "put", "post", "delete", "patch"].contains(&method.as_str()).then_some(operation)
-    })
+    let operations = paths.flat_map(|(path, methods)| {
+        let methods = methods.as_object_mut().into_iter().flatten();
+        methods.map(move |(method, operation)| (path, method, operation))
+    });
+    operations.filter(|(_, method, _)| ["get", "put", "post", "delete", "patch"].contains(&method.as_str()))
 }
 
 /// Serves the document and its page.

@@ -1,5 +1,7 @@
 mod auth;
 mod contacts;
 mod errors;
+mod idempotency;
+mod languages;
 mod limits;
 mod v3;

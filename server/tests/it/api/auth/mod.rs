@@ -1,4 +1,6 @@
+mod doors;
 mod login;
 mod logout;
 mod me;
+mod oauth;
 mod tokens;
