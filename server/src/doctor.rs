@@ -13,7 +13,7 @@ use anyhow::bail;
 use serde_json::json;
 use store::{DatabaseUrl, Db, Options};
 
-use crate::{config::Config, tls::Certificates};
+use crate::{alarms, config::Config, tls::Certificates};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -66,6 +66,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
         Finding { check: "master key", result: key_file(&config.key_file()) },
         Finding { check: "database", result: database(config).await },
         Finding { check: "tls", result: certificates(config) },
+        Finding { check: "mail", result: relay(config).await },
     ];
     for (check, addresses) in [
         ("http", &config.http.listen),
@@ -106,6 +107,9 @@ pub(crate) fn key_file(path: &Path) -> Result<String, String> {
         Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
             Err(format!("{shown} may be read by others: chmod 600 {shown}"))
         }
+        Ok(_) if Path::new(&[path.as_os_str(), ".next".as_ref()].join("".as_ref())).exists() => {
+            Err(format!("{shown}: a change of the key was cut off: zorio keys rotate finishes it"))
+        }
         Ok(_) => Ok(format!("{shown} is its owner's alone")),
     }
 }
@@ -130,6 +134,12 @@ fn certificates(config: &Config) -> Result<String, String> {
     };
     Certificates::open(cert, key).map_err(|error| format!("{error:#}"))?;
     Ok(format!("{} and {} belong together", cert.display(), key.display()))
+}
+
+async fn relay(config: &Config) -> Result<String, String> {
+    let Some(host) = &config.mail.host else { return Ok("no relay is configured: no letters are sent".to_owned()) };
+    mail::check(&alarms::mail_settings(config)).await.map_err(|error| format!("{host}: {error}"))?;
+    Ok(format!("{host} answers and takes the login"))
 }
 
 fn tcp(address: SocketAddr) -> Result<String, String> {

@@ -34,6 +34,18 @@ struct Relay {
     retry_scale: f64,
 }
 
+/// Connects to the relay of the settings and signs in, without sending anything. Nothing to do without a host.
+pub async fn check(config: &Config) -> Result<(), Error> {
+    let Some(host) = &config.host else { return Ok(()) };
+    let transport = config.transport(host)?;
+    match tokio::time::timeout(config.timeout, transport.test_connection()).await {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false)) => Err(Error::Later("the relay does not answer".to_owned())),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(Error::Later("the relay took too long".to_owned())),
+    }
+}
+
 impl Mail {
     /// Checks the settings and opens; nothing is connected yet. Without a host nothing can be sent.
     pub fn open(db: Db, secrets: Secrets, config: &Config) -> Result<Self, Error> {

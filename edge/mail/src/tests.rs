@@ -208,6 +208,15 @@ async fn what_is_too_much_is_refused() {
 }
 
 #[tokio::test]
+async fn the_relay_can_be_checked_without_a_letter() {
+    let relay = Relay::start(Security::StartTls, Behaviour::Accept).await;
+    check(&relay.config()).await.unwrap();
+    assert!(relay.received().is_empty());
+    assert!(check(&Config { ca_file: None, ..relay.config() }).await.is_err());
+    check(&Config::default()).await.unwrap();
+}
+
+#[tokio::test]
 async fn without_a_relay_nothing_can_be_sent() {
     let db = test_db().await;
     let mail = open(&db, &Config::default());
