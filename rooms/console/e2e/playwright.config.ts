@@ -1,5 +1,7 @@
 import { defineConfig, devices } from "@playwright/test";
 
+import { demo } from "./demo.ts";
+
 // The browsers are Debian's own. Playwright newer than 1.64 asks Firefox ESR for what it does not know.
 export default defineConfig({
   testDir: "tests",
@@ -11,7 +13,7 @@ export default defineConfig({
   timeout: 60_000,
   expect: { timeout: 10_000 },
   reporter: [["list"]],
-  use: { ignoreHTTPSErrors: true, trace: "retain-on-failure", locale: "en-GB" },
+  use: { baseURL: demo().secure, ignoreHTTPSErrors: true, trace: "retain-on-failure", locale: "en-GB" },
   projects: [
     {
       name: "chromium",
@@ -25,6 +27,8 @@ export default defineConfig({
     },
     {
       name: "firefox",
+      // Its rules are the same in every browser.
+      testIgnore: "accessibility.spec.ts",
       use: {
         ...devices["Desktop Firefox"],
         channel: "moz-firefox",
