@@ -55,11 +55,11 @@ pub(crate) async fn any_tenant_write(tx: &mut Tx, records: Vec<Record>) -> Resul
         if piece.is_empty() {
             return Ok(changed);
         }
-        changed += write_piece(tx, piece).await?;
+        changed += any_tenant_write_piece(tx, piece).await?;
     }
 }
 
-async fn write_piece(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result<u64, Error> {
+async fn any_tenant_write_piece(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result<u64, Error> {
     insert_many(
         tx,
         "insert into delivery (day, id, tenant_id, webhook_id, event_id, event, status, attempts, created_at, \
