@@ -50,7 +50,7 @@ impl Language {
         let other = Self::ALL.into_iter().find(|language| !refused.contains(language)).filter(|_| any > 0);
         match best {
             Some((weight, language)) if weight >= any => Some(language),
-            found => other.or(found.map(|(_, language)| language)),
+            found => other.or_else(|| found.map(|(_, language)| language)),
         }
     }
 

@@ -92,7 +92,7 @@ impl Desk {
             }
             "/api/fail" => {
                 self.effects.fetch_add(1, Ordering::SeqCst);
-                Err(web::Error::unavailable("test.busy", "Busy.", 1))
+                Err(web::Error::unavailable("test.busy", web::Text::new("Busy.", "Đang bận."), 1))
             }
             "/api/make-and-fail" => {
                 self.act(&parts).await?;
