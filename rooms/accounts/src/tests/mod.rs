@@ -1,7 +1,5 @@
 //! The room on a real database whose clock the tests move.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod admins;
 mod audit;
 mod keys;
