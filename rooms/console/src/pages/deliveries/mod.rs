@@ -19,7 +19,6 @@ use webhooks::{Delivery, DeliveryStatus, Error, Failure as Failed};
 
 pub(crate) use self::pretty::pretty;
 use self::wanted::{Found, Wanted};
-use super::webhooks::refusal::failure;
 use crate::{Answer, Console, asked::Asked, live, nav::Needs, view::View};
 
 /// Between two looks for somebody who watches the list.
@@ -77,8 +76,8 @@ struct Rows<'a> {
 async fn list(State(console): State<Console>, view: View, asked: Asked) -> Answer {
     let who = view.needs(Needs::Admin)?;
     let wanted = Wanted::of(&view, &asked);
-    let found = wanted.find(&console, who).await.map_err(failure)?;
-    let webhooks = named(&console, &view, who).await.map_err(failure)?;
+    let found = wanted.find(&console, who).await?;
+    let webhooks = named(&console, &view, who).await?;
     let query = asked.query_without(&["page", "before"]);
     let with = |more: &str| match (query.is_empty(), more.is_empty()) {
         (true, true) => String::new(),

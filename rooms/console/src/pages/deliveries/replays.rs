@@ -15,10 +15,7 @@ use crate::{
     pager::Pager,
     pages::{
         moment::{local, moment},
-        webhooks::{
-            part,
-            refusal::{failure, refused},
-        },
+        webhooks::part,
     },
     view::View,
 };
@@ -79,9 +76,9 @@ struct List<'a> {
 
 pub(super) async fn list(State(console): State<Console>, view: View, asked: Asked) -> Answer {
     let who = view.needs(Needs::Admin)?;
-    let named = named(&console, &view, who).await.map_err(failure)?;
+    let named = named(&console, &view, who).await?;
     let search = asked.text("search").to_lowercase();
-    let lines = console.webhooks.replays(who).await.map_err(failure)?;
+    let lines = console.webhooks.replays(who).await?;
     let lines = lines.iter().map(|replay| Line::of(replay, &named));
     let lines: Vec<_> = lines
         .filter(|line| {
@@ -107,9 +104,9 @@ struct Show<'a> {
 
 pub(super) async fn show(State(console): State<Console>, view: View, Key(id): Key<i64>) -> Answer {
     let who = view.needs(Needs::Admin)?;
-    let replay = console.webhooks.replay_progress(who, ReplayId(id)).await.map_err(failure)?;
-    let named = named(&console, &view, who).await.map_err(failure)?;
-    let page = super::page_of(&console, who, replay.webhook).await.map_err(failure)?;
+    let replay = console.webhooks.replay_progress(who, ReplayId(id)).await?;
+    let named = named(&console, &view, who).await?;
+    let page = super::page_of(&console, who, replay.webhook).await?;
     view.page(&Show { v: &view, line: Line::of(&replay, &named), replay: &replay, page })
 }
 
@@ -139,7 +136,7 @@ pub(super) async fn blank(State(console): State<Console>, view: View, asked: Ask
 
 async fn draw(console: &Console, view: &View, form: &Form) -> Answer {
     let who = view.needs(Needs::Admin)?;
-    let webhooks = named(console, view, who).await.map_err(failure)?;
+    let webhooks = named(console, view, who).await?;
     let page = Page { v: view, form, webhooks: &webhooks, statuses: STATUSES };
     if form.is_wrong() { view.again(&page) } else { view.page(&page) }
 }
@@ -165,11 +162,11 @@ pub(super) async fn start(State(console): State<Console>, view: View, mut form: 
     };
     match console.webhooks.replay_range(who, webhook, (from, to), &statuses).await {
         Ok(id) => view.go_with(&format!("/deliveries/replays/{}", id.0), "deliveries.replay_started"),
-        Err(error) => draw(&console, &view, &refused(&view, form, error)?).await,
+        Err(error) => draw(&console, &view, &form.refused(&view, error)?).await,
     }
 }
 
 pub(super) async fn cancel(State(console): State<Console>, view: View, Key(id): Key<i64>) -> Answer {
-    console.webhooks.cancel_replay(view.needs(Needs::Admin)?, ReplayId(id)).await.map_err(failure)?;
+    console.webhooks.cancel_replay(view.needs(Needs::Admin)?, ReplayId(id)).await?;
     view.go_with(&format!("/deliveries/replays/{id}"), "deliveries.replay_cancelled")
 }

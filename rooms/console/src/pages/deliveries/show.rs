@@ -9,7 +9,7 @@ use uuid::Uuid;
 use webhooks::{Delivery, DeliveryDetail, DeliveryStatus};
 
 use super::{answer, name_of, named, page_of, pretty, tone};
-use crate::{Answer, Console, key::Key, nav::Needs, pages::webhooks::refusal::failure, view::View};
+use crate::{Answer, Console, key::Key, nav::Needs, view::View};
 
 #[derive(Template)]
 #[template(path = "deliveries/show.html")]
@@ -40,11 +40,11 @@ struct Tried {
 
 pub(super) async fn show(State(console): State<Console>, view: View, Key(id): Key<Uuid>) -> Answer {
     let who = view.needs(Needs::Admin)?;
-    let detail = console.webhooks.delivery(who, id).await.map_err(failure)?;
+    let detail = console.webhooks.delivery(who, id).await?;
     let delivery = &detail.delivery;
-    let named = named(&console, &view, who).await.map_err(failure)?;
+    let named = named(&console, &view, who).await?;
     let webhook = match name_of(&named, delivery.webhook) {
-        Some(name) => Some((name, page_of(&console, who, delivery.webhook).await.map_err(failure)?)),
+        Some(name) => Some((name, page_of(&console, who, delivery.webhook).await?)),
         None => None,
     };
     let attempts = detail.attempts.iter().enumerate().map(|(index, attempt)| Tried {
@@ -96,6 +96,6 @@ fn headers(view: &View, detail: &DeliveryDetail) -> Vec<(&'static str, String)> 
 }
 
 pub(super) async fn replay(State(console): State<Console>, view: View, Key(id): Key<Uuid>) -> Answer {
-    console.webhooks.replay(view.needs(Needs::Admin)?, id).await.map_err(failure)?;
+    console.webhooks.replay(view.needs(Needs::Admin)?, id).await?;
     view.go_with(&format!("/deliveries/{id}"), "deliveries.replayed")
 }

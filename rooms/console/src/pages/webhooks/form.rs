@@ -5,12 +5,8 @@ use axum::extract::State;
 use domain::{EventName, ids::WebhookId};
 use webhooks::{Change, EventFilter, EventGroup, NewWebhook, Webhook};
 
-use super::{
-    describe,
-    refusal::{failure, refused},
-    show,
-};
-use crate::{Answer, Console, form::Form, key::Key, nav::Needs, pages::fresh, view::View};
+use super::{describe, show};
+use crate::{Answer, Console, Failure, form::Form, key::Key, nav::Needs, pages::fresh, view::View};
 
 #[derive(Template)]
 #[template(path = "webhooks/form.html")]
@@ -59,7 +55,7 @@ pub(super) async fn create(State(console): State<Console>, view: View, mut form:
 
 pub(super) async fn edit(State(console): State<Console>, view: View, Key(id): Key<i64>) -> Answer {
     let who = view.needs(Needs::Admin)?;
-    let webhook = console.webhooks.show(who, WebhookId(id)).await.map_err(failure)?.webhook;
+    let webhook = console.webhooks.show(who, WebhookId(id)).await?.webhook;
     let mut form = Form::default()
         .with("name", &webhook.name)
         .with("url", &webhook.url)
@@ -76,7 +72,7 @@ pub(super) async fn edit(State(console): State<Console>, view: View, Key(id): Ke
 
 pub(super) async fn change(State(console): State<Console>, view: View, Key(id): Key<i64>, mut form: Form) -> Answer {
     let (who, id) = (view.needs(Needs::Admin)?, WebhookId(id));
-    let webhook = console.webhooks.show(who, id).await.map_err(failure)?.webhook;
+    let webhook = console.webhooks.show(who, id).await?.webhook;
     let asked = read(&view, &mut form);
     // Whoever can send an account's events elsewhere reads them.
     let moves = asked.url.trim() != webhook.url;
@@ -95,6 +91,15 @@ pub(super) async fn change(State(console): State<Console>, view: View, Key(id): 
         Ok(_) => view.go_with(&format!("/settings/webhooks/{id}"), "webhooks.saved"),
         Err(error) => draw(&view, &refused(&view, form, error)?, Some(&webhook)),
     }
+}
+
+/// Takes a refusal over into the form. The room's filter is three fields here: its error stands at the first.
+fn refused(view: &View, form: Form, error: webhooks::Error) -> Result<Form, Failure> {
+    let mut form = form.refused(view, error)?;
+    if let Some(text) = form.error("filter").map(str::to_owned) {
+        form.wrong("extensions", text);
+    }
+    Ok(form)
 }
 
 fn read(view: &View, form: &mut Form) -> NewWebhook {

@@ -5,7 +5,6 @@ use axum::extract::State;
 use webhooks::{Secret, Webhook};
 
 use super::{
-    refusal::{failure, refused},
     samples::{SAMPLES, Sample},
     tone,
 };
@@ -32,7 +31,7 @@ struct Shown<'a> {
 }
 
 pub(super) async fn show(State(console): State<Console>, view: View) -> Answer {
-    let webhook = console.webhooks.incoming(view.needs(Needs::Admin)?).await.map_err(failure)?;
+    let webhook = console.webhooks.incoming(view.needs(Needs::Admin)?).await?;
     let form = Form::default().with("url", webhook.as_ref().map_or("", |webhook| webhook.url.as_str()));
     draw(&console, &view, &form, webhook.as_ref()).await
 }
@@ -52,7 +51,7 @@ async fn draw(console: &Console, view: &View, form: &Form, webhook: Option<&Webh
 
 pub(super) async fn set(State(console): State<Console>, view: View, mut form: Form) -> Answer {
     let who = view.needs(Needs::Admin)?;
-    let webhook = console.webhooks.incoming(who).await.map_err(failure)?;
+    let webhook = console.webhooks.incoming(who).await?;
     let moves = webhook.as_ref().is_none_or(|webhook| webhook.url != form.text("url"));
     if moves && !fresh::confirm(&console, &view, &mut form).await? {
         return draw(&console, &view, &form, webhook.as_ref()).await;
@@ -62,25 +61,25 @@ pub(super) async fn set(State(console): State<Console>, view: View, mut form: Fo
             Some(secret) => shown(&view, &secret),
             None => view.go_with("/settings/incoming", "incoming.saved"),
         },
-        Err(error) => draw(&console, &view, &refused(&view, form, error)?, webhook.as_ref()).await,
+        Err(error) => draw(&console, &view, &form.refused(&view, error)?, webhook.as_ref()).await,
     }
 }
 
 pub(super) async fn resume(State(console): State<Console>, view: View) -> Answer {
     let who = view.needs(Needs::Admin)?;
-    let webhook = console.webhooks.incoming(who).await.map_err(failure)?.ok_or_else(crate::Failure::not_found)?;
-    console.webhooks.resume(who, webhook.id).await.map_err(failure)?;
+    let webhook = console.webhooks.incoming(who).await?.ok_or_else(crate::Failure::not_found)?;
+    console.webhooks.resume(who, webhook.id).await?;
     view.go_with("/settings/incoming", "webhooks.resumed")
 }
 
 pub(super) async fn rotate(State(console): State<Console>, view: View) -> Answer {
     let who = view.needs(Needs::Admin)?;
     view.fresh()?;
-    shown(&view, &console.webhooks.rotate_incoming(who).await.map_err(failure)?)
+    shown(&view, &console.webhooks.rotate_incoming(who).await?)
 }
 
 pub(super) async fn remove(State(console): State<Console>, view: View) -> Answer {
-    console.webhooks.remove_incoming(view.needs(Needs::Admin)?).await.map_err(failure)?;
+    console.webhooks.remove_incoming(view.needs(Needs::Admin)?).await?;
     view.go_with("/settings/incoming", "incoming.removed")
 }
 

@@ -2,7 +2,6 @@
 
 mod form;
 mod incoming;
-pub(crate) mod refusal;
 mod samples;
 mod show;
 
@@ -16,7 +15,6 @@ use domain::EventName;
 use web::Listing;
 use webhooks::{Overview, Status};
 
-use self::refusal::failure;
 use crate::{Answer, Console, asked::Asked, nav::Needs, pager::Pager, view::View, words};
 
 pub(crate) fn routes() -> Router<Console> {
@@ -48,7 +46,7 @@ struct List<'a> {
 
 async fn list(State(console): State<Console>, view: View, asked: Asked) -> Answer {
     let who = view.needs(Needs::Admin)?;
-    let found = console.webhooks.overview(who, asked.text("search")).await.map_err(failure)?;
+    let found = console.webhooks.overview(who, asked.text("search")).await?;
     let status = Status::parse(asked.text("status"));
     let found: Vec<_> =
         found.into_iter().filter(|one| status.is_none_or(|status| one.webhook.status == status)).collect();
@@ -79,6 +77,21 @@ pub(crate) const fn tone(status: Status) -> &'static str {
 impl List<'_> {
     fn tone(&self, overview: &Overview) -> &'static str {
         tone(overview.webhook.status)
+    }
+
+    fn oldest_due(&self, overview: &Overview) -> String {
+        seconds(self.v, overview.figures.oldest_due_seconds)
+    }
+}
+
+/// Returns a wait as people say it.
+pub(crate) fn seconds(view: &View, seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    match seconds {
+        0..60 => view.count("common.span.seconds", seconds),
+        60..3_600 => view.count("common.span.minutes", seconds / 60),
+        3_600..86_400 => view.count("common.span.hours", seconds / 3_600),
+        _ => view.count("common.span.days", seconds / 86_400),
     }
 }
 

@@ -7,9 +7,8 @@ use webhooks::{Answer as Answered, EventInfo, Overview, Secret, Webhook};
 
 use super::{
     describe,
-    refusal::failure,
     samples::{SAMPLES, Sample},
-    tone,
+    seconds, tone,
 };
 use crate::{
     Answer, Console,
@@ -86,24 +85,13 @@ impl Show<'_> {
     }
 }
 
-/// Returns a wait as people say it.
-fn seconds(view: &View, seconds: u64) -> String {
-    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    match seconds {
-        0..60 => view.count("common.span.seconds", seconds),
-        60..3_600 => view.count("common.span.minutes", seconds / 60),
-        3_600..86_400 => view.count("common.span.hours", seconds / 3_600),
-        _ => view.count("common.span.days", seconds / 86_400),
-    }
-}
-
 pub(super) async fn show(State(console): State<Console>, view: View, Key(id): Key<i64>) -> Answer {
     draw(&console, &view, WebhookId(id), None).await
 }
 
 async fn draw(console: &Console, view: &View, id: WebhookId, tested: Option<Tested>) -> Answer {
     let who = view.needs(Needs::Admin)?;
-    let Overview { webhook, figures } = console.webhooks.show(who, id).await.map_err(failure)?;
+    let Overview { webhook, figures } = console.webhooks.show(who, id).await?;
     let tone = tone(webhook.status);
     view.page(&Show { v: view, webhook: &webhook, figures: &figures, tone, samples: &SAMPLES, tested })
 }
@@ -111,7 +99,7 @@ async fn draw(console: &Console, view: &View, id: WebhookId, tested: Option<Test
 /// Sends a test event and shows what the receiver answered.
 pub(super) async fn test(State(console): State<Console>, view: View, Key(id): Key<i64>) -> Answer {
     let (who, id) = (view.needs(Needs::Admin)?, WebhookId(id));
-    let sent = console.webhooks.test(who, id).await.map_err(failure)?;
+    let sent = console.webhooks.test(who, id).await?;
     let tested = Tested::of(&view, sent);
     draw(&console, &view, id, Some(tested)).await
 }
@@ -136,26 +124,26 @@ impl Tested {
 }
 
 pub(super) async fn pause(State(console): State<Console>, view: View, Key(id): Key<i64>) -> Answer {
-    console.webhooks.pause(view.needs(Needs::Admin)?, WebhookId(id)).await.map_err(failure)?;
+    console.webhooks.pause(view.needs(Needs::Admin)?, WebhookId(id)).await?;
     view.go_with(&format!("/settings/webhooks/{id}"), "webhooks.paused")
 }
 
 pub(super) async fn resume(State(console): State<Console>, view: View, Key(id): Key<i64>) -> Answer {
-    console.webhooks.resume(view.needs(Needs::Admin)?, WebhookId(id)).await.map_err(failure)?;
+    console.webhooks.resume(view.needs(Needs::Admin)?, WebhookId(id)).await?;
     view.go_with(&format!("/settings/webhooks/{id}"), "webhooks.resumed")
 }
 
 pub(super) async fn delete(State(console): State<Console>, view: View, Key(id): Key<i64>) -> Answer {
-    console.webhooks.delete(view.needs(Needs::Admin)?, WebhookId(id)).await.map_err(failure)?;
+    console.webhooks.delete(view.needs(Needs::Admin)?, WebhookId(id)).await?;
     view.go_with("/settings/webhooks", "webhooks.deleted")
 }
 
 pub(super) async fn rotate(State(console): State<Console>, view: View, Key(id): Key<i64>) -> Answer {
     let (who, id) = (view.needs(Needs::Admin)?, WebhookId(id));
     // What belongs to another account is not there, whether or not the password was given.
-    let webhook = console.webhooks.show(who, id).await.map_err(failure)?.webhook;
+    let webhook = console.webhooks.show(who, id).await?.webhook;
     view.fresh()?;
-    let secret = console.webhooks.rotate(who, id).await.map_err(failure)?;
+    let secret = console.webhooks.rotate(who, id).await?;
     self::secret(&view, &webhook, &secret, true)
 }
 
