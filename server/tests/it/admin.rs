@@ -160,3 +160,41 @@ async fn extensions_are_imported_from_a_file_and_bad_rows_are_told() {
     assert_eq!(numbers, ["2001", "2002"]);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_webhook_with_limits_is_made_changed_and_replayed() {
+    let server = TestServer::start().await;
+    let create = [
+        "webhook",
+        "create",
+        "--url",
+        "https://crm.example.com/hook",
+        "--events",
+        "pbx.cdr.created",
+        "--name",
+        "crm",
+        "--extensions",
+        "1001,1002",
+        "--queues",
+        "sales",
+        "--pace",
+        "50",
+    ];
+    let hook = json_of(&server, &create).await;
+    let id = hook["id"].to_string();
+    assert_eq!(hook["filter"]["extensions"], json!(["1001", "1002"]));
+    assert_eq!((&hook["pace"], &hook["own_authority"]), (&50.into(), &false.into()));
+    let changed = json_of(&server, &["webhook", "update", &id, "--no-filter", "--pace", "0"]).await;
+    assert_eq!((&changed["filter"], &changed["pace"]), (&json!({}), &Value::Null));
+    let (ok, _, _) = zorio(&server, &["admin", "webhook", "update", &id]).await;
+    assert!(!ok, "nothing to change");
+    let range = ["--from", "2026-01-02T00:00:00Z", "--to", "2026-01-03T00:00:00Z"];
+    let replay = json_of(&server, &[&["webhook", "replay", &id][..], &range[..]].concat()).await;
+    assert_eq!(replay["statuses"], json!(["deadletter", "skipped"]));
+    assert_eq!(json_of(&server, &["webhook", "replays"]).await[0]["id"], replay["id"]);
+    let state = json_of(&server, &["webhook", "cancel-replay", &replay["id"].to_string()]).await["state"].clone();
+    assert!(state == "cancelled" || state == "done", "{state}");
+    let listed = json_of(&server, &["webhook", "list"]).await;
+    assert_eq!(listed[0]["oldest_due_seconds"], 0);
+    server.stop().await;
+}
