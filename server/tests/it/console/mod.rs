@@ -3,6 +3,8 @@
 mod account;
 mod browser;
 mod csrf;
+mod exchange;
+mod exchange_calls;
 mod headers;
 mod lists;
 mod live;

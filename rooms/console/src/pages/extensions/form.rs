@@ -36,6 +36,22 @@ impl Choices {
     }
 }
 
+impl Choices {
+    /// Returns the chosen caller ID if it is none of those on offer: saving must not take it away unseen.
+    pub(super) fn other_caller_id<'a>(&self, form: &'a Form) -> Option<&'a str> {
+        let chosen = form.value("outbound_caller_id");
+        let is_other = !chosen.is_empty() && self.caller_ids.iter().all(|known| known.number != chosen);
+        is_other.then_some(chosen)
+    }
+
+    /// Returns the chosen team if it is none of those on offer.
+    pub(super) fn other_team<'a>(&self, form: &'a Form) -> Option<&'a str> {
+        let chosen = form.value("team_id");
+        let is_other = !chosen.is_empty() && self.teams.iter().all(|known| known.id.to_string() != chosen);
+        is_other.then_some(chosen)
+    }
+}
+
 pub(super) const MODES: &[RecordingMode] = RecordingMode::ALL;
 
 #[derive(Template)]
