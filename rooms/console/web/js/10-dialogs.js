@@ -40,9 +40,6 @@ function askForPassword() {
   passwordDialog.showModal();
   return new Promise((resolve) => {
     form.onsubmit = async (event) => {
-      if (event.submitter?.value === "no") {
-        return;
-      }
       event.preventDefault();
       event.stopPropagation();
       const body = new URLSearchParams({ password: field.value, script: "1" });
@@ -133,6 +130,7 @@ document.addEventListener("click", (event) => {
   if (opener) {
     document.getElementById(opener.dataset.opens)?.showModal();
   }
+  event.target.closest?.("[data-closes]")?.closest("dialog").close();
   // A click beside an open dialog closes it.
   if (event.target instanceof HTMLDialogElement && event.target.open) {
     const box = event.target.getBoundingClientRect();
