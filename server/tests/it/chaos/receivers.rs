@@ -40,8 +40,8 @@ const ONE_CALL_EVERY: Duration = Duration::from_millis(1_600);
 /// The server is killed in the course of these calls.
 const KILLED_IN: [u32; 3] = [3, 6, 9];
 
-/// The waits of 30 s, 5 min and 30 min become 0.15, 1.5 and 9 s.
-const RETRY_SCALE: &str = "0.005";
+/// The waits of 30 s, 5 min and 30 min become 0.06, 0.6 and 3.6 s; an endpoint that does not answer rests for 0.06 s.
+const RETRY_SCALE: &str = "0.002";
 
 /// The limit of an attempt, and how long a slow receiver takes.
 const TIMEOUT_SECONDS: &str = "1";
@@ -59,8 +59,8 @@ const MOST_STRETCH: f64 = 5.0;
 /// Resident memory of a debug build that has half of all receivers failing.
 const MEMORY_LIMIT: u64 = 384 * 1024 * 1024;
 
-/// After the last call all must have come to its end within this.
-const SETTLED: Duration = Duration::from_secs(60);
+/// After the last call all must have come to its end within this: seconds, unless the machine is busy.
+const SETTLED: Duration = Duration::from_secs(150);
 
 const EVENTS: [EventName; 4] =
     [EventName::CallRinging, EventName::CallAnswered, EventName::CallHangup, EventName::CdrCreated];
@@ -300,11 +300,19 @@ async fn half_of_two_hundred_receivers_fail_and_three_kills_lose_nothing() {
     for number in HANGING {
         crowd.honest.set_manners(&path(number), Manners::Polite, Times::Always);
     }
-    until("the queue is empty", SETTLED, async || {
-        office.rows("select event_id, cast(webhook_id as text) from delivery_queue").await.is_empty().then_some(())
-    })
-    .await
-    .unwrap();
+    let query = "select w.name, q.attempt || ' attempts, ' || case when q.lease_node is null then 'free' else 'leased' end \
+                 from delivery_queue q join webhook w on w.id = q.webhook_id";
+    let empty = async || office.rows(query).await.is_empty().then_some(());
+    if until("the queue is empty", SETTLED, empty).await.is_err() {
+        let mut left: BTreeMap<(u16, String), usize> = BTreeMap::new();
+        for (name, state) in office.rows(query).await {
+            *left.entry((name.parse().unwrap(), state)).or_default() += 1;
+        }
+        panic!(
+            "seed {seed}: these receivers still wait: {left:?}; the server took {:.1} times as long as alone",
+            watch.stretch()
+        );
+    }
 
     let events = office.rows("select id, name from event where name like 'pbx.%'").await;
     let deliveries = events.len() * usize::from(FORGED.end);
