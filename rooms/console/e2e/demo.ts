@@ -34,7 +34,10 @@ export default async function start(): Promise<() => Promise<void>> {
   };
   let said = "";
   const found = await new Promise<Demo>((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error(`the demo is not up:\n${said}`)), READY_MS);
+    const late = setTimeout(() => {
+      child.kill();
+      reject(new Error(`the demo is not up:\n${said}`));
+    }, READY_MS);
     child.once("exit", (code) => reject(new Error(`the demo ended with ${code}:\n${said}`)));
     child.stdout.on("data", (chunk: Buffer) => {
       said += chunk.toString();
@@ -52,7 +55,7 @@ export default async function start(): Promise<() => Promise<void>> {
 function parse(said: string): Demo | undefined {
   const api = /^\s+API\s+(\S+)/m.exec(said);
   const secure = /^\s+over TLS\s+(\S+)/m.exec(said);
-  const login = /^\s+sign in\s+(\S+) \/ (\S+)/m.exec(said);
+  const login = /^\s+console\s+\S+\s+(\S+) \/ (\S+)/m.exec(said);
   const token = /^\s+token\s+(\S+)/m.exec(said);
   const receiver = /^\s+webhook\s+(\S+)/m.exec(said);
   if (!api?.[1] || !secure?.[1] || !login?.[1] || !login[2] || !token?.[1] || !receiver?.[1]) return undefined;
