@@ -9,6 +9,9 @@ mod headers;
 mod lists;
 mod live;
 mod session;
+mod settings;
+mod settings_guard;
+mod settings_people;
 mod text;
 mod two_step;
 
