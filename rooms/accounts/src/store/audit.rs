@@ -38,11 +38,11 @@ pub(crate) async fn page(
     offset: i64,
 ) -> Result<Vec<Line>, Error> {
     sql("select id, at, actor_kind, actor, token_id, address, request_id, action, target, detail from audit_log \
-         where tenant_id = $1 and ($2 is null or at >= $2) and ($3 is null or at < $3) \
-         and ($4 is null or actor = $4) and ($5 = '' or action like $5 escape '!') \
-         and ($6 is null or target = $6) and ($7 = '' or lower(detail) like $7 escape '!' \
+         where tenant_id = $1 and (at >= $2 or $2 is null) and (at < $3 or $3 is null) \
+         and (actor = $4 or $4 is null) and ($5 = '' or action like $5 escape '!') \
+         and (target = $6 or $6 is null) and ($7 = '' or lower(detail) like $7 escape '!' \
          or lower(target) like $7 escape '!' or lower(request_id) like $7 escape '!') \
-         and ($8 is null or id < $8) order by id desc limit $9 offset $10")
+         and (id < $8 or $8 is null) order by id desc limit $9 offset $10")
     .bind(tenant)
     .bind(wanted.from)
     .bind(wanted.to)
@@ -59,10 +59,10 @@ pub(crate) async fn page(
 
 pub(crate) async fn count(tx: &mut Tx, tenant: TenantId, wanted: &Wanted) -> Result<i64, Error> {
     sql("select count(*) from audit_log \
-         where tenant_id = $1 and ($2 is null or at >= $2) and ($3 is null or at < $3) \
-         and ($4 is null or actor = $4) and ($5 = '' or action like $5 escape '!') \
-         and ($6 is null or target = $6) and ($7 = '' or lower(detail) like $7 escape '!' \
-         or lower(target) like $7 escape '!' or lower(request_id) like $7 escape '!') and ($8 is null or id < $8)")
+         where tenant_id = $1 and (at >= $2 or $2 is null) and (at < $3 or $3 is null) \
+         and (actor = $4 or $4 is null) and ($5 = '' or action like $5 escape '!') \
+         and (target = $6 or $6 is null) and ($7 = '' or lower(detail) like $7 escape '!' \
+         or lower(target) like $7 escape '!' or lower(request_id) like $7 escape '!') and (id < $8 or $8 is null)")
     .bind(tenant)
     .bind(wanted.from)
     .bind(wanted.to)

@@ -88,7 +88,7 @@ pub(crate) async fn delete(
     id: SessionId,
     owner: Option<UserId>,
 ) -> Result<Option<UserId>, Error> {
-    sql("delete from session where tenant_id = $1 and id = $2 and ($3 is null or user_id = $3) returning user_id")
+    sql("delete from session where tenant_id = $1 and id = $2 and (user_id = $3 or $3 is null) returning user_id")
         .bind(tenant)
         .bind(id)
         .bind(owner)
@@ -104,7 +104,7 @@ pub(crate) async fn delete_of_user(
     user: UserId,
     kept: Option<SessionId>,
 ) -> Result<u64, Error> {
-    sql("delete from session where tenant_id = $1 and user_id = $2 and ($3 is null or id <> $3)")
+    sql("delete from session where tenant_id = $1 and user_id = $2 and (id <> $3 or $3 is null)")
         .bind(tenant)
         .bind(user)
         .bind(kept)

@@ -122,10 +122,10 @@ pub(crate) async fn page(
     let lines: Vec<Line> = sql(
         "select t.id, t.tenant_id, t.user_id, t.kind, t.name, t.scopes, t.ip_allow, t.expires_at, t.last_used_at, \
          t.created_at, t.revoked_at, u.username from token t left join users u on u.id = t.user_id \
-         where t.tenant_id = $1 and t.parent_id is null and ($2 is null or t.kind = $2) \
-         and ($3 is null or t.user_id = $3) \
+         where t.tenant_id = $1 and t.parent_id is null and (t.kind = $2 or $2 is null) \
+         and (t.user_id = $3 or $3 is null) \
          and ($4 = '' or lower(t.name) like $4 escape '!' or coalesce(u.login, '') like $4 escape '!') \
-         and ($5 is null or $5 = (t.revoked_at is null and (t.expires_at is null or t.expires_at > $6))) \
+         and ($5 = (t.revoked_at is null and (t.expires_at is null or t.expires_at > $6)) or $5 is null) \
          order by t.id desc limit $7 offset $8",
     )
     .bind(tenant)
@@ -144,10 +144,10 @@ pub(crate) async fn page(
 pub(crate) async fn count(tx: &mut Tx, tenant: TenantId, wanted: &Wanted) -> Result<i64, Error> {
     let now = tx.now();
     sql("select count(*) from token t left join users u on u.id = t.user_id \
-         where t.tenant_id = $1 and t.parent_id is null and ($2 is null or t.kind = $2) \
-         and ($3 is null or t.user_id = $3) \
+         where t.tenant_id = $1 and t.parent_id is null and (t.kind = $2 or $2 is null) \
+         and (t.user_id = $3 or $3 is null) \
          and ($4 = '' or lower(t.name) like $4 escape '!' or coalesce(u.login, '') like $4 escape '!') \
-         and ($5 is null or $5 = (t.revoked_at is null and (t.expires_at is null or t.expires_at > $6)))")
+         and ($5 = (t.revoked_at is null and (t.expires_at is null or t.expires_at > $6)) or $5 is null)")
     .bind(tenant)
     .bind(wanted.kind)
     .bind(wanted.user)

@@ -60,7 +60,7 @@ pub(crate) async fn page(
          from users where tenant_id = $1 \
          and ($2 = '' or login like $2 escape '!' or lower(coalesce(email, '')) like $2 escape '!' \
          or coalesce(extension, '') like $2 escape '!') \
-         and ($3 is null or role = $3) and ($4 is null or team_id = $4) and ($5 is null or disabled = $5) \
+         and (role = $3 or $3 is null) and (team_id = $4 or $4 is null) and (disabled = $5 or $5 is null) \
          order by login, id limit $6 offset $7")
     .bind(tenant)
     .bind(&wanted.pattern)
@@ -77,7 +77,7 @@ pub(crate) async fn count(tx: &mut Tx, tenant: TenantId, wanted: &Wanted) -> Res
     sql("select count(*) from users where tenant_id = $1 \
          and ($2 = '' or login like $2 escape '!' or lower(coalesce(email, '')) like $2 escape '!' \
          or coalesce(extension, '') like $2 escape '!') \
-         and ($3 is null or role = $3) and ($4 is null or team_id = $4) and ($5 is null or disabled = $5)")
+         and (role = $3 or $3 is null) and (team_id = $4 or $4 is null) and (disabled = $5 or $5 is null)")
     .bind(tenant)
     .bind(&wanted.pattern)
     .bind(wanted.role)
