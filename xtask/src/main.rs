@@ -43,6 +43,9 @@ enum Command {
         /// Leaves out the second run on PostgreSQL.
         #[arg(long)]
         no_postgres: bool,
+        /// Leaves out the tests of pages in Chromium and Firefox.
+        #[arg(long)]
+        no_browsers: bool,
     },
     /// Checks format, lints, documentation, dependencies, generated files and the house rules.
     Check {
@@ -89,7 +92,9 @@ fn run(command: Command) -> Result<ExitCode> {
     let root = run::workspace_root();
     match command {
         Command::Demo { arguments } => product::demo(&root, &arguments),
-        Command::Test { no_check, no_postgres } => test::test(&root, !no_check, !no_postgres),
+        Command::Test { no_check, no_postgres, no_browsers } => {
+            test::test(&root, !no_check, !no_postgres, !no_browsers)
+        }
         Command::Check { names } => check::check(&root, &names),
         Command::Setup { browsers, deny, bench } => {
             setup::setup(setup::For::Tests)?;

@@ -52,6 +52,11 @@ pub(crate) fn openapi(root: &Path) -> Result<Vec<u8>> {
     run::output(Command::new(zorio).arg("openapi").current_dir(root))
 }
 
+/// Builds the server as the tests do, and returns where it lies.
+pub(crate) fn server(root: &Path) -> Result<PathBuf> {
+    build(root, "zorio", Profile::Dev)
+}
+
 /// Builds one program and returns where it lies.
 fn build(root: &Path, program: &str, profile: Profile) -> Result<PathBuf> {
     // The whole workspace chooses the features, so that this shares its artefacts with the tests.

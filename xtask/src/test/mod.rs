@@ -1,5 +1,7 @@
-//! `cargo xtask test`: set-up, checks, every test on SQLite, the database's tests again on PostgreSQL.
+//! `cargo xtask test`: set-up, checks, every test on SQLite, the database's tests again on PostgreSQL, the pages in two
+//! browsers.
 
+mod browsers;
 mod isolated;
 mod postgres;
 mod runner;
@@ -23,7 +25,7 @@ const ON_POSTGRES: &[&str] = &["store", "bus", "webhooks", "accounts", "contacts
 ///
 /// # Errors
 /// If something is missing that the tests need and that cannot be installed here.
-pub(crate) fn test(root: &Path, checks: bool, on_postgres: bool) -> Result<ExitCode> {
+pub(crate) fn test(root: &Path, checks: bool, on_postgres: bool, in_browsers: bool) -> Result<ExitCode> {
     setup::setup(setup::For::Tests)?;
     let failed_checks = if checks { check::failures_beside_tests(root) } else { Vec::new() };
     let mut tally = Tally { passed: 0, failed: failed_checks.len() };
@@ -40,6 +42,11 @@ pub(crate) fn test(root: &Path, checks: bool, on_postgres: bool) -> Result<ExitC
                 Tally { passed: 0, failed: 1 }
             }
         };
+    }
+
+    if in_browsers {
+        heading("Pages in browsers");
+        tally += browsers::test(root);
     }
 
     if !failed_checks.is_empty() {
