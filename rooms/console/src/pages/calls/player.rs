@@ -32,7 +32,9 @@ const HEIGHT: u32 = 64;
 
 /// The pictures that were looked at last, by call; the oldest goes first.
 #[derive(Clone, Default)]
-pub(super) struct Waveforms(Arc<Mutex<VecDeque<(CallId, Arc<Waveform>)>>>);
+pub(super) struct Waveforms(Arc<Mutex<Kept>>);
+
+type Kept = VecDeque<(CallId, Arc<Waveform>)>;
 
 impl Waveforms {
     fn find(&self, call: CallId) -> Option<Arc<Waveform>> {
