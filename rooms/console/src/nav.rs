@@ -118,7 +118,8 @@ impl Entry {
 
     /// Tells whether `path` is this page or one below it.
     pub(crate) fn covers(&self, path: &str) -> bool {
-        path == self.path || (self.path != "/" && path.strip_prefix(self.path).is_some_and(|rest| rest.starts_with('/')))
+        path == self.path
+            || (self.path != "/" && path.strip_prefix(self.path).is_some_and(|rest| rest.starts_with('/')))
     }
 }
 
