@@ -23,6 +23,8 @@ pub struct Query {
     sqlite: SqlStr,
     postgres: SqlStr,
     values: Vec<Value>,
+    /// The text names its values in their order, each once: they need not be looked up by name.
+    is_in_order: bool,
 }
 
 /// Returns a statement that both databases understand, with `$1`, `$2`, … for values.
@@ -32,7 +34,12 @@ pub fn sql(text: &'static str) -> Query {
 
 /// Returns a statement whose text differs between the databases. Rooms have no need of it.
 pub fn sql_for(sqlite: &'static str, postgres: &'static str) -> Query {
-    Query { sqlite: SqlStr::from_static(sqlite), postgres: SqlStr::from_static(postgres), values: Vec::new() }
+    Query {
+        sqlite: SqlStr::from_static(sqlite),
+        postgres: SqlStr::from_static(postgres),
+        values: Vec::new(),
+        is_in_order: false,
+    }
 }
 
 impl Query {
@@ -61,7 +68,7 @@ impl Query {
     pub async fn run(self, tx: &mut Tx) -> Result<u64, Error> {
         tx.check()?;
         let result = match &mut tx.connection {
-            Connection::SqliteWriter(lease) => lease.run(self.sqlite.as_str(), &self.values).await,
+            Connection::SqliteWriter(lease) => lease.run(self.sqlite.as_str(), &self.values, self.is_in_order).await,
             Connection::SqliteReader(connection) => self.run_sqlite(connection).await,
             Connection::PostgresWriter(connection) => self.run_postgres(connection).await,
             Connection::PostgresReader(connection) => self.run_postgres(connection).await,
@@ -74,7 +81,7 @@ impl Query {
         tx.check()?;
         let result = match &mut tx.connection {
             Connection::SqliteWriter(lease) => {
-                let rows = lease.rows(self.sqlite.as_str(), &self.values).await;
+                let rows = lease.rows(self.sqlite.as_str(), &self.values, self.is_in_order).await;
                 rows.map(|rows| rows.into_iter().map(|row| Row(Inner::Local(row))).collect())
             }
             Connection::SqliteReader(connection) => {
@@ -179,7 +186,7 @@ fn chunks(head: &'static str, tail: &'static str, rows: Vec<Vec<Value>>) -> impl
         // Safe: static parts of ours and numbers counted here; values are bound.
         let text = AssertSqlSafe(text).into_sql_str();
         let values = rows.by_ref().take(chunk).flatten().collect();
-        Some(Query { sqlite: text.clone(), postgres: text, values })
+        Some(Query { sqlite: text.clone(), postgres: text, values, is_in_order: true })
     })
 }
 

@@ -163,15 +163,15 @@ impl Drop for Place<'_> {
 
 impl Lease {
     /// Runs a statement and returns how many rows it changed.
-    pub(crate) async fn run(&mut self, text: &str, values: &[Value]) -> Result<u64, Error> {
-        let changed = rows::run(self.connection()?, text, values);
+    pub(crate) async fn run(&mut self, text: &str, values: &[Value], in_order: bool) -> Result<u64, Error> {
+        let changed = rows::run(self.connection()?, text, values, in_order);
         tokio::task::coop::consume_budget().await;
         changed
     }
 
     /// Runs a statement and returns its rows.
-    pub(crate) async fn rows(&mut self, text: &str, values: &[Value]) -> Result<Vec<LocalRow>, Error> {
-        let rows = rows::all(self.connection()?, text, values);
+    pub(crate) async fn rows(&mut self, text: &str, values: &[Value], in_order: bool) -> Result<Vec<LocalRow>, Error> {
+        let rows = rows::all(self.connection()?, text, values, in_order);
         tokio::task::coop::consume_budget().await;
         rows
     }

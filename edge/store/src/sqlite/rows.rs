@@ -26,8 +26,8 @@ impl LocalRow {
     }
 }
 
-pub(super) fn run(connection: &Connection, text: &str, values: &[Value]) -> Result<u64, Error> {
-    let mut statement = prepare(connection, text, values)?;
+pub(super) fn run(connection: &Connection, text: &str, values: &[Value], in_order: bool) -> Result<u64, Error> {
+    let mut statement = prepare(connection, text, values, in_order)?;
     let mut rows = statement.raw_query();
     while rows.next()?.is_some() {}
     drop(rows);
@@ -35,8 +35,13 @@ pub(super) fn run(connection: &Connection, text: &str, values: &[Value]) -> Resu
     Ok(if statement.readonly() { 0 } else { connection.changes() })
 }
 
-pub(super) fn all(connection: &Connection, text: &str, values: &[Value]) -> Result<Vec<LocalRow>, Error> {
-    let mut statement = prepare(connection, text, values)?;
+pub(super) fn all(
+    connection: &Connection,
+    text: &str,
+    values: &[Value],
+    in_order: bool,
+) -> Result<Vec<LocalRow>, Error> {
+    let mut statement = prepare(connection, text, values, in_order)?;
     let names: Arc<[Box<str>]> = statement.column_names().into_iter().map(Box::from).collect();
     let mut found = Vec::new();
     let mut rows = statement.raw_query();
@@ -47,11 +52,18 @@ pub(super) fn all(connection: &Connection, text: &str, values: &[Value]) -> Resu
     Ok(found)
 }
 
-/// Returns the statement with its values. To SQLite `$7` is a name; to us it is the seventh value.
-fn prepare<'c>(connection: &'c Connection, text: &str, values: &[Value]) -> Result<CachedStatement<'c>, Error> {
+/// Returns the statement with its values. To SQLite `$7` is a name; to us it is the seventh value. It looks names up
+/// one after the other, which costs the square of their number: texts that are long have theirs `in_order`.
+fn prepare<'c>(
+    connection: &'c Connection,
+    text: &str,
+    values: &[Value],
+    in_order: bool,
+) -> Result<CachedStatement<'c>, Error> {
     let mut statement = connection.prepare_cached(text)?;
     for index in 1..=statement.parameter_count() {
-        let place = match statement.parameter_name(index) {
+        let name = if in_order { None } else { statement.parameter_name(index) };
+        let place = match name {
             Some(name) => name.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok()),
             None => Some(index),
         };
