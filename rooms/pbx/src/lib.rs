@@ -48,6 +48,8 @@ pub struct Pbx {
     pub(crate) guesses: Arc<Guesses>,
     pub(crate) boot: Arc<Boot>,
     pub(crate) together: Together,
+    /// The marker of writes as the first reading of the directory found it.
+    pub(crate) read_at_start: i64,
     pub(crate) tracker: tokio_util::task::TaskTracker,
 }
 
@@ -63,7 +65,7 @@ impl Pbx {
     /// When the database cannot be read or written.
     pub async fn open(deps: Deps) -> Result<Self> {
         let boot = Boot { id: uuid::Uuid::now_v7().to_string(), node: deps.config.node.clone() };
-        let pbx = Self {
+        let mut pbx = Self {
             db: deps.db,
             bus: deps.bus,
             secrets: deps.secrets,
@@ -77,9 +79,11 @@ impl Pbx {
             guesses: Arc::new(Guesses::new(Limiter::new(REMEMBERED_LOGINS))),
             boot: Arc::new(boot),
             together: Together::since(tokio::time::Instant::now()),
+            read_at_start: 0,
             tracker: tokio_util::task::TaskTracker::new(),
         };
         recover::say_alive(&pbx).await?;
+        pbx.read_at_start = driver::written(&pbx).await?;
         pbx.directory.reload(&pbx.db, &pbx.secrets).await?;
         pbx.registrar.load(&pbx).await?;
         driver::announce(&pbx);

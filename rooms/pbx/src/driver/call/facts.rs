@@ -131,6 +131,8 @@ pub(crate) async fn commit(pbx: &Pbx, tenant: TenantId, facts: &[Fact]) -> Resul
         match fact {
             Fact::Started { call, caller_name } => {
                 store::calls::insert(&mut tx, tenant, call).await?;
+                // A request with an Idempotency-Key dials once, whatever becomes of its answer.
+                web::acted(&mut tx).await?;
                 if call.direction == Direction::Inbound {
                     events.push(incoming(tenant, call, caller_name.as_deref(), region));
                 }
