@@ -12,6 +12,7 @@ use webhooks::{EndpointHealth, Once, Webhooks};
 use crate::{
     config::{Config, MailSecurity},
     tls::Certificates,
+    trunk_probe::TrunkProbe,
     wire::Rooms,
 };
 
@@ -31,8 +32,12 @@ pub(crate) fn open(config: &Config, db: &Db, bus: &Bus, mail: &Mail, secrets: &S
 }
 
 /// Registers everything that there is to see.
-pub(crate) fn watch(config: &Config, rooms: &Rooms, certificates: Option<&Certificates>) {
+pub(crate) fn watch(config: &Config, rooms: &Rooms, certificates: Option<&Certificates>, trunks: &TrunkProbe) {
     let alerts = &rooms.alerts;
+    if config.alerts.trunk_seconds > 0 {
+        let trunks = trunks.clone();
+        alerts.watch(Kind::TrunkDown, move || std::future::ready(trunks.down()));
+    }
     let webhooks = rooms.webhooks.clone();
     alerts.watch(Kind::WebhookSuspended, move || {
         let webhooks = webhooks.clone();

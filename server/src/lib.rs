@@ -18,4 +18,5 @@ mod strangers;
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;
+mod trunk_probe;
 pub mod wire;

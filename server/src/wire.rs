@@ -24,6 +24,7 @@ use crate::{
     tasks::Tasks,
     telemetry,
     tls::Certificates,
+    trunk_probe::TrunkProbe,
 };
 
 /// What the product offers, without any listener. The host's commands stop here.
@@ -124,9 +125,18 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     addresses.sip_udp.extend(exchange.sip.local_udp());
     addresses.sip_tcp.extend(exchange.sip.local_tcp());
     let pbx = exchange.pbx;
-    alarms::watch(&config, &rooms, certificates.as_ref());
+    let probe = TrunkProbe::default();
+    alarms::watch(&config, &rooms, certificates.as_ref(), &probe);
 
     let tasks = Tasks::default();
+    if config.alerts.trunk_seconds > 0 {
+        let (sip, asked, realm) = (exchange.sip.clone(), rooms.clone(), config.sip.realm.clone());
+        let every = Duration::from_secs(config.alerts.trunk_seconds);
+        tasks.run("trunks", move || {
+            let (probe, sip, rooms, realm) = (probe.clone(), sip.clone(), asked.clone(), realm.clone());
+            async move { probe.run(&sip, &rooms, &realm, every).await }
+        });
+    }
     let (secrets, db) = (rooms.secrets.clone(), rooms.db.clone());
     tasks.run("data keys", move || {
         let (secrets, db) = (secrets.clone(), db.clone());

@@ -247,6 +247,8 @@ impl Server {
             ("ZORIO_MEDIA__PORT_RANGE", format!("{}-{}", media.start(), media.end())),
             ("ZORIO_METRICS__LISTEN", self.ports.address(2).to_string()),
             ("ZORIO_WEBHOOKS__ALLOW_NETWORKS", "127.0.0.0/8".to_owned()),
+            // Scripted carriers expect what their script says and nothing else.
+            ("ZORIO_ALERTS__TRUNK_SECONDS", "0".to_owned()),
             ("ZORIO_BOOTSTRAP__ADMIN_USERNAME", ADMIN.0.to_owned()),
             ("ZORIO_BOOTSTRAP__ADMIN_PASSWORD", ADMIN.1.to_owned()),
         ] {

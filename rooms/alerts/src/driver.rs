@@ -95,6 +95,7 @@ impl Alerts {
             let kind = source.kind.as_str();
             let readings = match tokio::time::timeout(PATIENCE, (source.look)()).await {
                 Ok(Ok(readings)) => readings,
+                Ok(Err(reason)) if reason == crate::NOT_YET => continue,
                 Ok(Err(reason)) => {
                     tracing::warn!(kind, reason, "a source of alerts has nothing to say");
                     continue;

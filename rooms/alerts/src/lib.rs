@@ -26,6 +26,9 @@ pub use crate::{
     model::{Incident, IncidentFilter, Kind, NewRule, Notice, Phase, Reading, Rule, Tested, Threshold},
 };
 
+/// What a source answers while it cannot say anything yet, as after a start.
+pub const NOT_YET: &str = "nothing is known yet";
+
 /// Settings of the room.
 #[derive(Clone, Debug)]
 pub struct Config {

@@ -172,6 +172,7 @@ pub enum MailSecurity {
 pub struct Alerts {
     pub check_seconds: u64,
     pub settle_seconds: u64,
+    pub trunk_seconds: u64,
     pub host_account: String,
 }
 

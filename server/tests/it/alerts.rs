@@ -151,3 +151,44 @@ async fn an_alert_reaches_people_and_programs_once_although_the_server_is_killed
 fn subject(letter: &str) -> String {
     letter.lines().find(|line| line.starts_with("Subject:")).unwrap_or_default().to_owned()
 }
+
+#[tokio::test]
+async fn a_trunk_that_stays_silent_is_down_until_it_answers() {
+    let silent = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut server = Server::start(
+        env!("CARGO_BIN_EXE_zorio"),
+        &[
+            ("ZORIO_ALERTS__TRUNK_SECONDS", "1"),
+            ("ZORIO_ALERTS__CHECK_SECONDS", "1"),
+            ("ZORIO_ALERTS__SETTLE_SECONDS", "0"),
+        ],
+    )
+    .await
+    .unwrap();
+    server.trunk("carrier", silent.local_addr().unwrap()).await.unwrap();
+    until("the alert", Duration::from_secs(60), async || {
+        (incidents(&server, "trunk_down").await.len() == 1).then_some(())
+    })
+    .await
+    .unwrap();
+    // From now on it answers, and be it with a refusal.
+    let mut answering = JoinSet::new();
+    answering.spawn(async move {
+        let mut bytes = [0; 4096];
+        loop {
+            let (length, from) = silent.recv_from(&mut bytes).await.unwrap();
+            let request = String::from_utf8_lossy(&bytes[..length]).into_owned();
+            let copied = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+            let lines = request.lines().filter(|line| copied.iter().any(|name| line.starts_with(name)));
+            let head: String = lines.map(|line| format!("{line}\r\n")).collect();
+            let answer = format!("SIP/2.0 403 Forbidden\r\n{head}Content-Length: 0\r\n\r\n");
+            silent.send_to(answer.as_bytes(), from).await.unwrap();
+        }
+    });
+    until("its end", PATIENCE, async || {
+        incidents(&server, "trunk_down").await.iter().all(|(_, resolved)| resolved.is_string()).then_some(())
+    })
+    .await
+    .unwrap();
+    server.stop(Duration::from_secs(20)).await.unwrap();
+}
