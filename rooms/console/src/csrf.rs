@@ -55,7 +55,6 @@ pub(crate) fn is_same_origin(headers: &HeaderMap, host: &str, public_url: &str) 
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

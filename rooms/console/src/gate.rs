@@ -218,7 +218,7 @@ impl Caller {
             (false, false) => String::new(),
         };
         let address =
-            extensions.get::<ClientAddress>().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |client| client.0);
+            extensions.get::<ClientAddress>().map_or_else(|| std::net::Ipv4Addr::UNSPECIFIED.into(), |client| client.0);
         Self {
             visit: Visit {
                 host: Some(without_port(&authority)).filter(|host| !host.is_empty()),
@@ -263,7 +263,7 @@ impl Caller {
         let zone = session.as_ref().and_then(|session| TimeZone::get(&session.timezone).ok());
         let secret = session.as_ref().map_or_else(|| self.secret_or_new().to_owned(), |session| session.csrf.clone());
         View::new(view::Inner {
-            cookie: session.as_ref().and(self.cookie.clone()),
+            cookie: session.as_ref().and_then(|_| self.cookie.clone()),
             session,
             visit: self.visit.clone(),
             language: chosen.unwrap_or(self.language),

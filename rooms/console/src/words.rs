@@ -47,7 +47,6 @@ pub(crate) fn known(key: &str) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::{collections::BTreeSet, fs, path::Path};
 

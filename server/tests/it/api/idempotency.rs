@@ -32,7 +32,7 @@ async fn a_repeated_creation_returns_the_first_with_its_secret_and_makes_nothing
     assert_eq!((reused.status.as_u16(), &reused.json["code"]), (409, &json!("idempotency.key_reused")));
     assert_eq!(post(&server, &token, "/api/pbx/extensions", "k-2", &other).await.status, 201);
 
-    let elsewhere = server.machine_token(&server.host(), &Permission::ALL.to_vec()).await;
+    let elsewhere = server.machine_token(&server.host(), Permission::ALL).await;
     let foreign = post(&server, &elsewhere, "/api/pbx/extensions", "k-1", &other).await;
     assert!(!foreign.headers.contains_key("idempotency-replayed"), "a key is its token's");
     server.stop().await;

@@ -7,6 +7,7 @@ use http::Method;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sandbox::Crm;
 use testkit::Server;
+use tokio::task::JoinSet;
 
 use crate::calls::ZORIO;
 
@@ -29,13 +30,14 @@ async fn a_request_with_a_key_is_done_once_whenever_the_server_is_killed() {
     for round in 0..KILLS {
         let key = format!("key-{round}");
         let crm = server.crm().clone();
-        let first = {
+        let mut first = JoinSet::new();
+        {
             let key = key.clone();
-            tokio::spawn(async move { rotate(&crm, &key).await })
-        };
+            first.spawn(async move { rotate(&crm, &key).await });
+        }
         tokio::time::sleep(Duration::from_micros(random.random_range(0..12_000))).await;
         server.kill().await.unwrap();
-        let first = first.await.unwrap();
+        let first = first.join_next().await.unwrap().unwrap();
         server.launch().await.unwrap();
         // Whether or not the first answer came, the client repeats the request until it gets one.
         let (status, code) = rotate(server.crm(), &key).await.unwrap();

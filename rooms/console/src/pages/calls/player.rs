@@ -136,7 +136,7 @@ mod tests {
         let kept = Waveforms::default();
         let picture = Arc::new(Waveform { channels: Vec::new() });
         for number in 0..=MOST_WAVEFORMS {
-            kept.keep(call_of(&format!("00000000-0000-0000-0000-{number:012}")).ok().expect("a UUID"), picture.clone());
+            kept.keep(call_of(&format!("00000000-0000-0000-0000-{number:012}")).expect("a UUID"), picture.clone());
         }
         let find = |number: usize| kept.find(call_of(&format!("00000000-0000-0000-0000-{number:012}")).ok()?);
         assert!(find(0).is_none() && find(1).is_some() && find(MOST_WAVEFORMS).is_some());
