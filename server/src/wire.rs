@@ -75,7 +75,12 @@ pub struct Addresses {
 /// Opens database, bus and rooms; brings the schema up to date.
 pub async fn rooms(config: &Config) -> anyhow::Result<Rooms> {
     make_private_folder(&config.data_dir)?;
-    let options = Options { readers: config.database.readers, writers: config.database.writers, ..Options::default() };
+    let options = Options {
+        readers: config.database.readers,
+        writers: config.database.writers,
+        node: config.node.clone(),
+        ..Options::default()
+    };
     let db = Db::open(&config.database_url()?, options).await.context("database.url")?;
     db.migrate().await?;
     let secrets = Secrets::open(&config.key_file())?;

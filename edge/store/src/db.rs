@@ -22,6 +22,9 @@ pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection.
 pub(crate) const STATEMENT_CACHE: usize = 512;
 
+/// Stands between a node's name and what makes each of its runs another.
+const RUN: char = '/';
+
 /// An open database. Cheap to clone.
 #[derive(Clone)]
 pub struct Db(Arc<Shared>);
@@ -61,11 +64,13 @@ pub struct Options {
     pub writers: u32,
     /// The PostgreSQL schema to live in; `public` if none.
     pub schema: Option<String>,
+    /// What this node is called, the same after a restart; empty if it does not matter.
+    pub node: String,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: Clock::system(), readers: 4, writers: 16, schema: None }
+        Self { clock: Clock::system(), readers: 4, writers: 16, schema: None, node: String::new() }
     }
 }
 
@@ -105,7 +110,8 @@ impl Db {
             DatabaseUrl::Sqlite(path) => open_sqlite(path, &options)?,
             DatabaseUrl::Postgres(url) => open_postgres(url, &options).await?,
         };
-        let node = Uuid::new_v4().to_string();
+        let run = Uuid::new_v4();
+        let node = if options.node.is_empty() { run.to_string() } else { format!("{}{RUN}{run}", options.node) };
         Ok(Self(Arc::new(Shared { backend, clock: options.clock, node, background })))
     }
 
@@ -152,6 +158,12 @@ impl Db {
     /// Returns the name under which this process leases work; new at every start.
     pub fn node(&self) -> &str {
         &self.0.node
+    }
+
+    /// Returns whether that name is of an earlier run of this very node: what it leased is free, nobody works on it.
+    pub fn is_earlier_run(&self, node: &str) -> bool {
+        let name = |node: &str| node.rsplit_once(RUN).map(|(name, _)| name.to_owned());
+        node != self.0.node && name(node).is_some_and(|earlier| name(&self.0.node) == Some(earlier))
     }
 
     /// Finishes what is being committed and closes every connection.

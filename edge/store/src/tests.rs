@@ -13,7 +13,7 @@ use futures_util::{FutureExt as _, future::join_all};
 use uuid::Uuid;
 
 use crate::{
-    Db, Engine, Error, FromRow, Tx, Value,
+    DatabaseUrl, Db, Engine, Error, FromRow, Options, Tx, Value,
     audit::{Verdict, verify},
     jobs::{self, Outcome, Worker},
     many, sql,
@@ -426,4 +426,16 @@ async fn the_log_begins_anew_under_constant_load() {
     }
     let size = std::fs::metadata(wal).unwrap().len();
     assert!(size < 120 << 20, "{size}");
+}
+
+#[tokio::test]
+async fn a_node_knows_its_earlier_runs_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite(folder.path().join("a.db"));
+    let open =
+        async |node: &str| Db::open(&url, Options { node: node.to_owned(), ..Options::default() }).await.unwrap();
+    let (first, second, other, nameless) = (open("one").await, open("one").await, open("two").await, open("").await);
+    assert!(second.is_earlier_run(first.node()));
+    assert!(!second.is_earlier_run(second.node()));
+    assert!(!second.is_earlier_run(other.node()) && !nameless.is_earlier_run(open("").await.node()));
 }

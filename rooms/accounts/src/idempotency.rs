@@ -224,7 +224,8 @@ impl Accounts {
             return Ok(Turn::Repeat(Box::new(kept)));
         }
         // With an embedded database every other process is one that ended.
-        let elsewhere = kept.node != db.node() && db.engine() != Engine::Sqlite && now < kept.lease_until;
+        let gone = db.engine() == Engine::Sqlite || db.is_earlier_run(&kept.node);
+        let elsewhere = kept.node != db.node() && !gone && now < kept.lease_until;
         if keys.is_running(kept.id) || elsewhere {
             return Err(running());
         }
