@@ -9,7 +9,6 @@ use std::{
 };
 
 use domain::{Principal, TenantId, Timestamp, ids::WebhookId};
-use http::StatusCode;
 use store::{Db, Tx};
 use tokio::sync::mpsc;
 
@@ -91,10 +90,6 @@ impl Recorder {
                 self.suspend(&mut tx, tenant, webhook, failures, reason).await?;
             }
         }
-        for (webhook, tenant) in plan.gone {
-            let reason = "the receiver answered 410: it wants nothing more".to_owned();
-            self.suspend(&mut tx, tenant, webhook, 0, reason).await?;
-        }
         tx.commit().await?;
         for (result, count) in plan.counts {
             metrics::counter!("webhooks_attempts_total", "result" => result).increment(count);
@@ -138,8 +133,6 @@ struct Plan {
     done: Vec<queue::Key>,
     released: Vec<(queue::Key, i64, Timestamp)>,
     tallies: HashMap<WebhookId, Tally>,
-    /// Webhooks whose receiver answered 410.
-    gone: HashMap<WebhookId, TenantId>,
     beats: HashMap<WebhookId, Beat>,
     counts: HashMap<&'static str, u64>,
 }
@@ -206,9 +199,6 @@ impl Plan {
         beat.dead += i64::from(status == DeliveryStatus::Deadletter);
         if !item.kind.suspends() {
             return;
-        }
-        if exchange.status == Some(StatusCode::GONE.as_u16()) {
-            self.gone.insert(item.webhook, item.tenant);
         }
         let tally = self.tallies.entry(item.webhook).or_default();
         match status {

@@ -10,7 +10,7 @@ use super::{
     rig::{Rig, until, until_count},
 };
 use crate::{
-    Change, DeliveryStatus, EventFilter, Failure, Kind, Notice, Status,
+    Change, DeliveryStatus, EventFilter, Failure, Kind, Status,
     subscriber::{Parcel, Producer},
 };
 
@@ -123,24 +123,15 @@ async fn a_new_url_is_tried_at_once_however_the_old_one_was() {
 }
 
 #[tokio::test]
-async fn whoever_answers_410_is_left_alone_and_the_rest_of_the_process_is_told() {
+async fn an_answer_410_is_a_failure_like_others() {
     let rig = Rig::start().await;
     let receiver = rig.receiver(Answer::Status(410)).await;
     let hook = rig.webhook(&receiver.url()).await.webhook.id;
-    let mut notices = rig.hooks.notices();
     rig.publish(1).await;
-    let notice = notices.recv().await.unwrap();
-    let Notice::Suspended { tenant, webhook, name, reason, .. } = notice else { panic!("{notice:?}") };
-    assert_eq!((tenant, webhook, name.as_str()), (TENANT, hook, "test"));
-    assert!(reason.contains("410"), "{reason}");
-    let found = rig.hooks.find(TENANT, hook).await.unwrap();
-    assert_eq!((found.status, found.reason), (Status::Suspended, Some(reason)));
-    // The event waits for its retry, and goes out once somebody resumes.
-    let failed = rig.deliveries(hook).await.remove(0);
+    let failed = rig.delivery(hook, |delivery| delivery.attempts == 1).await;
     assert_eq!((failed.status, failed.response_status), (DeliveryStatus::Failed, Some(410)));
+    assert_eq!(rig.hooks.find(TENANT, hook).await.unwrap().status, Status::Active);
     receiver.answer(Answer::Status(200));
-    rig.hooks.resume(&rig.admin(), hook).await.unwrap();
-    assert!(matches!(notices.recv().await.unwrap(), Notice::Resumed { webhook, .. } if webhook == hook));
     rig.db.clock.set(failed.next_attempt_at.unwrap());
     rig.delivery(hook, |delivery| delivery.status == DeliveryStatus::Delivered).await;
 }

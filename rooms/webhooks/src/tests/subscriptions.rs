@@ -9,7 +9,7 @@ use super::{
     receiver::Answer,
     rig::{Rig, until, until_count},
 };
-use crate::{Change, DeliveryStatus, Error, Filter, NewWebhook, Status, verify};
+use crate::{Change, DeliveryStatus, Error, Filter, NewWebhook, Notice, Status, verify};
 
 #[tokio::test]
 async fn a_webhook_gets_exactly_the_events_it_asked_for() {
@@ -91,6 +91,7 @@ async fn fifty_dead_letters_in_a_row_suspend_and_an_admin_resumes() {
     let rig = Rig::start_with(|config| config.retry_scale = 0.000_001).await;
     let receiver = rig.receiver(Answer::Status(500)).await;
     let hook = rig.webhook(&receiver.url()).await.webhook.id;
+    let mut notices = rig.hooks.notices();
     let dead = |count: i64| {
         let (rig, receiver) = (&rig, &receiver);
         async move {
@@ -122,12 +123,14 @@ async fn fifty_dead_letters_in_a_row_suspend_and_an_admin_resumes() {
     })
     .await;
     assert!(suspended.reason.unwrap().contains("50"));
+    assert!(matches!(notices.recv().await.unwrap(), Notice::Suspended { webhook, .. } if webhook == hook));
     rig.publish(102).await;
     rig.delivery(hook, |d| d.status == DeliveryStatus::Skipped).await;
     receiver.answer(Answer::Status(200));
     rig.hooks.resume(&rig.admin(), hook).await.unwrap();
     let resumed = rig.hooks.find(TENANT, hook).await.unwrap();
     assert_eq!((resumed.status, resumed.failed_in_row, resumed.reason), (Status::Active, 0, None));
+    assert!(matches!(notices.recv().await.unwrap(), Notice::Resumed { webhook, .. } if webhook == hook));
     let before = receiver.count();
     rig.publish(103).await;
     until_count(&receiver, before + 1).await;
