@@ -4,6 +4,8 @@ import { call, confirm, givePassword, signIn } from "../console.ts";
 import { isSignedWith, Receiver } from "../receiver.ts";
 
 test("a webhook is created, a call is told and shown live, replayed, and signed anew after rotation", async ({ page, browserName }) => {
+  // The demo's own calls may have used up the minute's.
+  test.setTimeout(180_000);
   const receiver = await Receiver.start();
   try {
     await signIn(page);
