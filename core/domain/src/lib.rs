@@ -5,6 +5,7 @@
 pub mod call;
 pub mod cause;
 pub mod event;
+pub mod grid;
 pub mod ids;
 pub mod limiter;
 pub mod number;

@@ -12,9 +12,10 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
+use domain::grid::Grid;
 use sip_proto::{
     endpoint::{self as machine, Command, Endpoint, Input, Output, RegisterAnswer, RequestKey},
     message::{Message, Wire},
@@ -89,7 +90,9 @@ pub(crate) async fn open(config: Config) -> io::Result<Opened> {
         flows: HashMap::new(),
         registering: HashMap::new(),
         legs: legs.clone(),
-        grain: Grain::of(config.timings.t1, now()),
+        // What is due within a tenth of T1 (50 ms) costs one wake-up, not one each. No timer of SIP minds: T1 itself is
+        // an estimate, and what lingers for 32 s may linger for a moment longer.
+        deadlines: Grid::new(now(), config.timings.t1 / 10),
         backlog: Vec::new(),
         draining: false,
         overloaded: false,
@@ -101,26 +104,6 @@ pub(crate) async fn open(config: Config) -> io::Result<Opened> {
 /// The monotonic clock of the driver.
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
-}
-
-/// The grid on which deadlines are met: what is due within a tenth of T1 (50 ms) costs one wake-up, not one each.
-///
-/// No timer of SIP minds: T1 itself is an estimate, and what lingers for 32 s may linger for a moment longer.
-struct Grain {
-    origin: Instant,
-    step: Duration,
-}
-
-impl Grain {
-    fn of(t1: Duration, origin: Instant) -> Self {
-        Self { origin, step: (t1 / 10).max(Duration::from_millis(1)) }
-    }
-
-    /// Returns the first moment of the grid that is not before `at`.
-    fn up(&self, at: Instant) -> Instant {
-        let steps = at.saturating_duration_since(self.origin).as_nanos().div_ceil(self.step.as_nanos());
-        self.origin + self.step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))
-    }
 }
 
 enum Sink {
@@ -143,7 +126,7 @@ struct Task {
     /// The user of REGISTER requests that wait for their answer.
     registering: HashMap<RequestKey, String>,
     legs: Arc<AtomicUsize>,
-    grain: Grain,
+    deadlines: Grid,
     /// Events the full channel did not take; only closed flows are kept.
     backlog: Vec<Event>,
     draining: bool,
@@ -166,7 +149,7 @@ impl Task {
             self.drain_machine();
             let deadline = self.endpoint.next_timeout();
             if let Some(at) = deadline {
-                let at = tokio::time::Instant::from_std(self.grain.up(at));
+                let at = tokio::time::Instant::from_std(self.deadlines.up(at));
                 if sleep.deadline() != at {
                     sleep.as_mut().reset(at);
                 }
@@ -516,21 +499,6 @@ impl Task {
         if behind != self.overloaded {
             self.overloaded = behind;
             self.feed(Input::Command(Command::Overload(behind)), now());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn deadlines_are_met_on_a_grid_and_never_early() {
-        let start = now();
-        let grain = Grain::of(Duration::from_millis(500), start);
-        let ms = |ms| start + Duration::from_millis(ms);
-        for (due, met) in [(0, 0), (1, 50), (50, 50), (51, 100), (32_000, 32_000), (32_001, 32_050)] {
-            assert_eq!(grain.up(ms(due)), ms(met), "{due}");
         }
     }
 }

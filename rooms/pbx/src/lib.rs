@@ -17,8 +17,8 @@ pub use config::Config;
 pub use error::{Error, Result};
 
 use changes::Changes;
-use domain::{cause::Cause, limiter::Limiter};
-use driver::{auth::Guesses, call::Together, directory::Directory, live::Live, recover, registrar::Registrar};
+use domain::{cause::Cause, grid::Grid, limiter::Limiter};
+use driver::{auth::Guesses, call::COMPANY, directory::Directory, live::Live, recover, registrar::Registrar};
 use model::Boot;
 
 /// What the room is built on.
@@ -47,7 +47,8 @@ pub struct Pbx {
     pub(crate) live: Live,
     pub(crate) guesses: Arc<Guesses>,
     pub(crate) boot: Arc<Boot>,
-    pub(crate) together: Together,
+    /// The moments at which calls write what is not urgent.
+    pub(crate) together: Grid,
     /// The marker of writes as the first reading of the directory found it.
     pub(crate) read_at_start: i64,
     pub(crate) tracker: tokio_util::task::TaskTracker,
@@ -78,7 +79,7 @@ impl Pbx {
             live: Live::default(),
             guesses: Arc::new(Guesses::new(Limiter::new(REMEMBERED_LOGINS))),
             boot: Arc::new(boot),
-            together: Together::since(tokio::time::Instant::now()),
+            together: Grid::new(tokio::time::Instant::now().into_std(), COMPANY),
             read_at_start: 0,
             tracker: tokio_util::task::TaskTracker::new(),
         };

@@ -74,7 +74,8 @@ impl Driver {
         let common = self.common();
         self.facts.push_back(Fact::Ended { cdr: Box::new(cdr), common });
         let all: Vec<Fact> = self.facts.drain(..).collect();
-        tokio::time::sleep_until(self.pbx.together.after(Instant::now())).await;
+        let together = self.pbx.together.up(Instant::now().into_std());
+        tokio::time::sleep_until(Instant::from_std(together)).await;
         let mut told = false;
         loop {
             match facts::commit(&self.pbx, self.setup.tenant, &all).await {

@@ -45,7 +45,7 @@ const WAITING_MEDIA: usize = 64;
 const MEDIA_FINISH: Duration = Duration::from_secs(10);
 /// How long what nobody waits for may wait for company: all calls write such facts at the same moments, and share
 /// what a commit costs.
-const COMPANY: Duration = Duration::from_millis(10);
+pub(crate) const COMPANY: Duration = Duration::from_millis(10);
 /// Pause between attempts to write the record of a call while the database is away.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
 
@@ -251,7 +251,7 @@ impl Driver {
         }
         let now = Instant::now();
         let urgent = !self.commit_failed && self.is_urgent();
-        let at = *self.commit_at.get_or_insert_with(|| self.pbx.together.after(now));
+        let at = *self.commit_at.get_or_insert_with(|| Instant::from_std(self.pbx.together.up(now.into_std())));
         if !urgent && now < at {
             return;
         }
@@ -309,23 +309,6 @@ impl Driver {
 
     fn leg_mut(&mut self, leg: LegNo) -> Option<&mut Leg> {
         self.legs.get_mut(usize::from(leg.0))
-    }
-}
-
-/// The moments at which calls write what is not urgent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Together(Instant);
-
-impl Together {
-    pub(crate) fn since(origin: Instant) -> Self {
-        Self(origin)
-    }
-
-    /// Returns the next moment, at most [`COMPANY`] away.
-    pub(crate) fn after(self, now: Instant) -> Instant {
-        let step = COMPANY.as_nanos();
-        let past = now.saturating_duration_since(self.0).as_nanos() % step;
-        now + Duration::from_nanos(u64::try_from(step - past).unwrap_or_default())
     }
 }
 
