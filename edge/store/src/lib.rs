@@ -21,7 +21,7 @@ pub use clock::{Clock, ManualClock};
 pub use db::{DatabaseUrl, Db, Engine, Options};
 pub use error::Error;
 pub use migrate::{drop_partitions, ensure_partitions};
-pub use query::{Query, insert_many, many, many_returning, sql, sql_for};
+pub use query::{Query, containing, insert_many, many, many_returning, sql, sql_for};
 pub use row::{Cell, Column, FromRow, Row};
 pub use secrets::Secrets;
 pub use store_derive::FromRow;

@@ -239,3 +239,27 @@ impl Query {
         }
     }
 }
+
+/// Turns a search text into a `like` pattern (`escape '!'`) that finds it anywhere.
+pub fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_text_is_no_pattern() {
+        assert_eq!(containing("50%_!"), "%50!%!_!!%");
+    }
+}

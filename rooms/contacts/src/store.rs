@@ -1,7 +1,7 @@
 //! Every SQL statement of the room.
 
 use domain::TenantId;
-use store::{Bind, Error, FromRow, Query, Tx, insert_many, sql};
+use store::{Bind, Error, FromRow, Query, Tx, containing, insert_many, sql};
 
 #[derive(FromRow)]
 pub(crate) struct ContactRow {
@@ -154,20 +154,6 @@ pub(crate) async fn delete_contact(tx: &mut Tx, tenant: TenantId, id: i64) -> Re
 
 pub(crate) async fn delete_phones(tx: &mut Tx, tenant: TenantId, contact: i64) -> Result<u64, Error> {
     sql("delete from contact_phone where tenant_id = $1 and contact_id = $2").bind(tenant).bind(contact).run(tx).await
-}
-
-/// Turns a search text into a `like` pattern (`escape '!'`) that finds it anywhere.
-fn containing(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }
 
 /// Keeps the numbers of a contact, each as E.164 and as it was given.

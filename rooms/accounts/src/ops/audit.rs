@@ -93,7 +93,7 @@ impl AuditFilter {
     fn wanted(&self, before: Option<i64>) -> store::audit::Wanted {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
         let action = given(&self.action).map(|action| {
-            let anywhere = store::anywhere(&action);
+            let anywhere = ::store::containing(&action);
             // Only the end may be anything, and only after a full stop.
             let open = anywhere.strip_prefix('%').unwrap_or(&anywhere);
             if action.ends_with('.') { open.to_owned() } else { open.strip_suffix('%').unwrap_or(open).to_owned() }

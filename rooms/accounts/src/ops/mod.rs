@@ -78,5 +78,5 @@ fn is_secret(text: &str) -> bool {
 /// Returns the pattern of a search text; the empty one, which finds all, for none.
 fn pattern(search: Option<&str>) -> String {
     let text = search.map(str::trim).unwrap_or_default();
-    if text.is_empty() { String::new() } else { crate::store::anywhere(&text.to_lowercase()) }
+    if text.is_empty() { String::new() } else { ::store::containing(&text.to_lowercase()) }
 }

@@ -61,27 +61,3 @@ pub(crate) async fn update_account(tx: &mut Tx, tenant: TenantId, account: &Acco
         .run(tx)
         .await
 }
-
-/// Turns a search text into a `like` pattern (`escape '!'`) that finds it anywhere.
-pub(crate) fn anywhere(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_search_text_is_no_pattern() {
-        assert_eq!(anywhere("50%_!"), "%50!%!_!!%");
-    }
-}

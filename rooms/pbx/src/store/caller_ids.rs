@@ -1,9 +1,9 @@
 //! Caller IDs.
 
 use domain::TenantId;
-use store::{FromRow, Row, Tx, sql};
+use store::{FromRow, Row, Tx, containing, sql};
 
-use super::{Result, Slice, containing};
+use super::{Result, Slice};
 use crate::model::{CallerId, CallerIdStatus};
 
 impl FromRow for CallerId {

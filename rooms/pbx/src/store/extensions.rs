@@ -1,9 +1,9 @@
 //! Extensions and their SIP secrets.
 
 use domain::TenantId;
-use store::{FromRow, Row, Tx, sql};
+use store::{FromRow, Row, Tx, containing, sql};
 
-use super::{Result, Slice, containing};
+use super::{Result, Slice};
 use crate::model::{Credentials, Extension, ExtensionStatus};
 
 /// Which extensions a list shows.

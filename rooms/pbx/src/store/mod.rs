@@ -30,17 +30,3 @@ pub(crate) struct Slice {
 fn unreadable(column: &'static str, held: impl std::fmt::Debug) -> ::store::Error {
     ::store::Error::Column { column: column.to_owned(), reason: format!("cannot hold {held:?}") }
 }
-
-/// Turns a search text into a `like` pattern (`escape '!'`) that finds it anywhere.
-fn containing(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
-}

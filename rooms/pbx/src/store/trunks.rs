@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use domain::{TenantId, ids::TrunkId};
-use store::{FromRow, Row, Tx, sql};
+use store::{FromRow, Row, Tx, containing, sql};
 
-use super::{Result, Slice, containing, unreadable};
+use super::{Result, Slice, unreadable};
 use crate::model::Trunk;
 
 impl FromRow for Trunk {

@@ -219,7 +219,7 @@ pub(crate) async fn attempts(tx: &mut Tx, tenant: TenantId, day: i64, id: Uuid) 
 fn pattern(text: Option<&str>) -> String {
     match text.map(str::trim) {
         None | Some("") => String::new(),
-        Some(text) => format!("%{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_")),
+        Some(text) => ::store::containing(text),
     }
 }
 
