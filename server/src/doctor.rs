@@ -13,7 +13,11 @@ use anyhow::bail;
 use serde_json::json;
 use store::{DatabaseUrl, Db, Options};
 
-use crate::{alarms, config::Config, tls::Certificates};
+use crate::{
+    alarms,
+    config::Config,
+    tls::{self, Certificates},
+};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -66,6 +70,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
         Finding { check: "master key", result: key_file(&config.key_file()) },
         Finding { check: "database", result: database(config).await },
         Finding { check: "tls", result: certificates(config) },
+        Finding { check: "sip tls", result: carriers(config) },
         Finding { check: "mail", result: relay(config).await },
     ];
     for (check, addresses) in [
@@ -73,6 +78,9 @@ async fn examine(config: &Config) -> Vec<Finding> {
         ("https", &config.https.listen),
         ("metrics", &config.metrics.listen),
         ("sip tcp", &config.sip.tcp_listen),
+        ("sip tls", &config.sip.tls_listen),
+        ("sip ws", &config.sip.ws_listen),
+        ("sip wss", &config.sip.wss_listen),
     ] {
         findings.extend(addresses.iter().map(|address| Finding { check, result: tcp(*address) }));
     }
@@ -132,8 +140,22 @@ fn certificates(config: &Config) -> Result<String, String> {
     let (Some(cert), Some(key)) = (&config.tls.cert_file, &config.tls.key_file) else {
         return Ok("no certificate is configured".to_owned());
     };
-    Certificates::open(cert, key).map_err(|error| format!("{error:#}"))?;
-    Ok(format!("{} and {} belong together", cert.display(), key.display()))
+    let folder = config.tls.domains_dir.as_deref();
+    let certificates = Certificates::open(cert, key, folder).map_err(|error| format!("{error:#}"))?;
+    let own = format!("{} and {} belong together", cert.display(), key.display());
+    match folder {
+        None => Ok(own),
+        Some(folder) if !folder.is_dir() => Err(format!("tls.domains_dir {} is no folder", folder.display())),
+        Some(_) => Ok(format!("{own}; domains of their own: {}", certificates.domains().len())),
+    }
+}
+
+fn carriers(config: &Config) -> Result<String, String> {
+    tls::client(config.sip.tls_ca_file.as_deref()).map_err(|error| format!("{error:#}"))?;
+    Ok(match &config.sip.tls_ca_file {
+        Some(file) => format!("carriers may show certificates of {} too", file.display()),
+        None => "carriers need certificates of a common authority".to_owned(),
+    })
 }
 
 async fn relay(config: &Config) -> Result<String, String> {

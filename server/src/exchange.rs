@@ -1,6 +1,6 @@
 //! Opens the telephone exchange: SIP, media and the room that uses them.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use media::Media;
@@ -10,6 +10,7 @@ use sip_proto::registration::Lifetimes;
 
 use crate::{
     config::{Config, Layout},
+    tls::{self, Certificates},
     wire::Rooms,
 };
 
@@ -20,8 +21,15 @@ pub struct Exchange {
 }
 
 /// Binds SIP and media and opens the room. Links to recordings begin with `public_url`.
-pub async fn open(config: &Config, rooms: &Rooms, public_url: &str) -> anyhow::Result<Exchange> {
-    let (sip, sip_events) = Sip::open(sip_settings(config)).await.context("sip")?;
+pub async fn open(
+    config: &Config,
+    rooms: &Rooms,
+    certificates: Option<&Certificates>,
+    public_url: &str,
+) -> anyhow::Result<Exchange> {
+    let (sip, sip_events) = Sip::open(sip_settings(config, certificates)?).await.context("sip")?;
+    // The pages of the server itself, and those that the settings name.
+    sip.allow_origins(config.sip.ws_origins.iter().cloned().chain([public_url.to_owned()]));
     let media = Media::open(media_settings(config)).context("media")?;
     let deps = pbx::Deps {
         db: rooms.db.clone(),
@@ -35,23 +43,38 @@ pub async fn open(config: &Config, rooms: &Rooms, public_url: &str) -> anyhow::R
     Ok(Exchange { pbx: Pbx::open(deps).await?, sip })
 }
 
-fn sip_settings(config: &Config) -> sip::Config {
+fn sip_settings(config: &Config, certificates: Option<&Certificates>) -> anyhow::Result<sip::Config> {
     let limits = sip::Limits {
         stranger_rate: config.sip.stranger_rate,
         stranger_burst: config.sip.stranger_burst,
         guesses_per_source: config.sip.guesses_per_source,
         guess_window: Duration::from_secs(config.sip.guess_window_seconds),
+        connections: config.sip.max_connections,
+        connections_per_source: config.sip.stranger_connections,
+        stream_ping: seconds(config.sip.stream_ping_seconds),
         ..sip::Limits::default()
     };
-    sip::Config {
+    let tls_server = certificates.map(|certificates| certificates.server(&[])).transpose()?;
+    Ok(sip::Config {
         udp: config.sip.udp_listen.clone(),
         tcp: config.sip.tcp_listen.clone(),
+        tls: config.sip.tls_listen.clone(),
+        ws: config.sip.ws_listen.clone(),
+        wss: config.sip.wss_listen.clone(),
+        tls_server: tls_server.map(Arc::new),
+        tls_client: Some(tls::client(config.sip.tls_ca_file.as_deref())?),
+        dns_servers: config.sip.dns_servers.clone(),
         external: config.sip.external_address,
         realm: Realm::Fixed(config.sip.realm.clone()),
         user_agent: concat!("Zorio/", env!("CARGO_PKG_VERSION")).to_owned(),
         limits,
         ..sip::Config::default()
-    }
+    })
+}
+
+/// Reads 0 as never.
+fn seconds(seconds: u64) -> Option<Duration> {
+    (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
 fn media_settings(config: &Config) -> media::Config {
@@ -91,6 +114,8 @@ fn room_settings(config: &Config, public_url: &str) -> pbx::Config {
             max: config.sip.max_expires_seconds,
             default: config.sip.max_expires_seconds,
         },
+        nat_keep_alive: seconds(config.sip.nat_keepalive_seconds),
+        options_ping: seconds(config.sip.options_ping_seconds),
         node: config.node.clone(),
     }
 }

@@ -19,4 +19,5 @@ pub mod tasks;
 pub mod telemetry;
 pub mod tls;
 mod trunk_probe;
+mod websocket;
 pub mod wire;

@@ -17,14 +17,15 @@ use http::{StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 use pbx::Pbx;
 use serde_json::json;
+use sip::Sip;
 use store::Db;
 use tower::ServiceExt;
 use web::{OpenApiRouter, SignIn};
 
-use crate::{openapi, wire::Rooms};
+use crate::{openapi, websocket, wire::Rooms};
 
 /// What programs ask for; everything else is a page.
-const FOR_PROGRAMS: [&str; 5] = ["/api", "/oauth", "/openapi", "/healthz", "/readyz"];
+const FOR_PROGRAMS: [&str; 6] = ["/api", "/oauth", "/openapi", "/healthz", "/readyz", sip::WEBSOCKET_PATH];
 
 /// What of the API will go; every answer that has to do with it says so.
 const DEPRECATED: &[web::Deprecated] = &[];
@@ -53,11 +54,12 @@ pub fn documented(rooms: &Rooms, pbx: &Pbx) -> OpenApiRouter {
 }
 
 /// Returns the router of the public listeners, with the console unless that has listeners of its own.
-pub fn api(rooms: &Rooms, pbx: &Pbx, draining: &Draining, console: Option<&Console>) -> Router {
+pub fn api(rooms: &Rooms, pbx: &Pbx, phones: &Sip, draining: &Draining, console: Option<&Console>) -> Router {
     let (router, document) = documented(rooms, pbx).split_for_parts();
     let ready = Ready { db: rooms.db.clone(), draining: draining.clone() };
     let router = router
         .merge(openapi::routes(openapi::complete(document)))
+        .route(sip::WEBSOCKET_PATH, get(websocket::sip_over_websocket).with_state(phones.clone()))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz).with_state(ready));
     let router = match console {

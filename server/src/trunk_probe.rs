@@ -14,7 +14,7 @@ use pbx::{
     model::{Trunk, TrunkStatus, TrunkTransport},
     ops::trunks,
 };
-use sip::{Destination, OutOfDialog, Sip, Transport};
+use sip::{OutOfDialog, Sip, Target, Transport};
 use web::Page;
 
 use crate::wire::Rooms;
@@ -103,24 +103,29 @@ async fn answers(sip: &Sip, trunk: &Trunk, realm: &str) -> bool {
     let transport = match trunk.transport {
         TrunkTransport::Udp => Transport::Udp,
         TrunkTransport::Tcp => Transport::Tcp,
-        // Calls cannot use it either.
-        TrunkTransport::Tls => return false,
+        TrunkTransport::Tls => Transport::Tls,
     };
-    let Ok(addresses) = sip::resolve(&trunk.host, trunk.port).await else { return false };
-    let Some(addr) = addresses.first().copied() else { return false };
+    let carrier = Target { host: &trunk.host, port: trunk.port, transport: Some(transport) };
+    let Ok(destinations) = sip.resolve(carrier).await else { return false };
     let host = if trunk.host.contains(':') { format!("[{}]", trunk.host) } else { trunk.host.clone() };
     let target = format!("sip:{}", trunk.port.map_or_else(|| host.clone(), |port| format!("{host}:{port}")));
-    let request = OutOfDialog {
+    let request = |destination| OutOfDialog {
         method: "OPTIONS".to_owned(),
         target_uri: target.clone(),
-        destination: Destination { addr, transport, flow: None },
+        destination,
         from_uri: format!("sip:{}@{realm}", trunk.from_user.as_deref().unwrap_or("options")),
-        to_uri: target,
+        to_uri: target.clone(),
         call_id: None,
         cseq: 1,
         headers: vec![("Accept".to_owned(), "application/sdp".to_owned())],
         body: None,
         credentials: None,
     };
-    matches!(tokio::time::timeout(PATIENCE, sip.request(request)).await, Ok(Ok(_)))
+    // A call would try all of them too.
+    for destination in destinations {
+        if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, sip.request(request(destination))).await {
+            return true;
+        }
+    }
+    false
 }

@@ -10,6 +10,7 @@ use console::Console;
 use contacts::Contacts;
 use mail::Mail;
 use pbx::{Pbx, ops::Desk};
+use sip::Transport;
 use store::{Db, Options, Secrets, jobs::Worker};
 use tokio_rustls::TlsAcceptor;
 use web::Limits;
@@ -69,6 +70,9 @@ pub struct Addresses {
     pub metrics: Vec<SocketAddr>,
     pub sip_udp: Vec<SocketAddr>,
     pub sip_tcp: Vec<SocketAddr>,
+    pub sip_tls: Vec<SocketAddr>,
+    pub sip_ws: Vec<SocketAddr>,
+    pub sip_wss: Vec<SocketAddr>,
     pub public_url: String,
 }
 
@@ -100,7 +104,7 @@ pub async fn rooms(config: &Config) -> anyhow::Result<Rooms> {
 pub async fn open(config: Config) -> anyhow::Result<App> {
     let figures = telemetry::figures()?;
     let certificates = match (&config.tls.cert_file, &config.tls.key_file) {
-        (Some(cert), Some(key)) => Some(Certificates::open(cert, key)?),
+        (Some(cert), Some(key)) => Some(Certificates::open(cert, key, config.tls.domains_dir.as_deref())?),
         _ => None,
     };
     let rooms = rooms(&config).await?;
@@ -126,10 +130,13 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
         ..Addresses::default()
     };
     addresses.public_url = config.public_url(addresses.http.first().copied(), addresses.https.first().copied());
-    let exchange = exchange::open(&config, &rooms, &addresses.public_url).await?;
+    let exchange = exchange::open(&config, &rooms, certificates.as_ref(), &addresses.public_url).await?;
     addresses.sip_udp.extend(exchange.sip.local_udp());
     addresses.sip_tcp.extend(exchange.sip.local_tcp());
-    let pbx = exchange.pbx;
+    addresses.sip_tls.extend(exchange.sip.local(Transport::Tls));
+    addresses.sip_ws.extend(exchange.sip.local(Transport::Ws));
+    addresses.sip_wss.extend(exchange.sip.local(Transport::Wss));
+    let (pbx, phones) = (exchange.pbx, exchange.sip.clone());
     let probe = TrunkProbe::default();
     alarms::watch(&config, &rooms, certificates.as_ref(), &probe);
 
@@ -188,7 +195,7 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
         config: console::Config { public_url: addresses.public_url.clone() },
     });
     let here = addresses.console.is_empty().then_some(&console);
-    let router = router::api(&rooms, &pbx, &draining, here);
+    let router = router::api(&rooms, &pbx, &phones, &draining, here);
     let bounds = Bounds {
         trusted_proxies: config.http.trusted_proxies.clone(),
         connections: config.http.max_connections,

@@ -2,6 +2,7 @@
 
 pub mod baresip;
 pub mod database;
+pub mod dns;
 pub mod ports;
 pub mod raw_phone;
 pub mod server;

@@ -85,7 +85,7 @@ impl DialogRecord {
 
     /// Returns where requests of this dialog go.
     pub fn destination(&self) -> Destination {
-        Destination { addr: self.addr, transport: self.transport, flow: None }
+        Destination::new(self.addr, self.transport)
     }
 }
 

@@ -13,3 +13,4 @@ mod text;
 pub mod timers;
 pub mod transaction;
 pub mod uri;
+pub mod websocket;

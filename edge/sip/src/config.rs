@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,7 +15,20 @@ pub struct Config {
     pub udp: Vec<SocketAddr>,
     /// Addresses to bind for TCP.
     pub tcp: Vec<SocketAddr>,
-    /// The address in Via and Contact; that of the first listener (or of the default route) if absent.
+    /// Addresses to bind for TLS, which needs [`Config::tls_server`].
+    pub tls: Vec<SocketAddr>,
+    /// Addresses to bind for WebSocket without TLS, such as behind a proxy.
+    pub ws: Vec<SocketAddr>,
+    /// Addresses to bind for WebSocket over TLS, which needs [`Config::tls_server`].
+    pub wss: Vec<SocketAddr>,
+    /// Our certificates, picked by the name that the peer asks for.
+    pub tls_server: Option<Arc<rustls::ServerConfig>>,
+    /// Whose certificates we trust when we connect; without it there is no TLS to others.
+    pub tls_client: Option<Arc<rustls::ClientConfig>>,
+    /// DNS servers to ask instead of the host's.
+    pub dns_servers: Vec<SocketAddr>,
+    /// The address in Via and Contact for peers of its family; that of the first listener (or of the default route) for
+    /// others, and for all if absent.
     pub external: Option<IpAddr>,
     pub realm: Realm,
     /// The value of User-Agent and Server.
@@ -35,6 +49,12 @@ impl Default for Config {
         Self {
             udp: Vec::new(),
             tcp: Vec::new(),
+            tls: Vec::new(),
+            ws: Vec::new(),
+            wss: Vec::new(),
+            tls_server: None,
+            tls_client: None,
+            dns_servers: Vec::new(),
             external: None,
             realm: Realm::RequestHost,
             user_agent: "Zorio".to_owned(),
@@ -60,12 +80,20 @@ pub struct Limits {
     pub connections_per_source: usize,
     /// Connections in all.
     pub connections: usize,
-    /// From the accept to the first full message.
+    /// The longest TLS handshake.
+    pub handshake: Duration,
+    /// From the end of that to the first full message, or to the end of a WebSocket handshake.
     pub first_message: Duration,
     /// Silence on a connection that never authenticated.
     pub unauthenticated_idle: Duration,
     /// Silence on an authenticated connection.
     pub idle: Duration,
+    /// Silence after which an authenticated WebSocket is pinged.
+    pub ping: Duration,
+    /// Silence after which TCP and TLS peers are sent a double CRLF (RFC 5626 §4.4.1); the kernel watches them anyway.
+    pub stream_ping: Option<Duration>,
+    /// How long a ping may stay unanswered by a peer that answers pings.
+    pub pong: Duration,
     /// Messages waiting to be written to one connection; beyond it the connection is closed.
     pub write_queue: usize,
     /// Events waiting for the rest of the program; beyond it new requests get 503.
@@ -86,9 +114,13 @@ impl Default for Limits {
             guess_window: Duration::from_secs(300),
             connections_per_source: 64,
             connections: 10_000,
+            handshake: Duration::from_secs(5),
             first_message: Duration::from_secs(10),
             unauthenticated_idle: Duration::from_secs(30),
             idle: Duration::from_secs(3_900),
+            ping: Duration::from_secs(15),
+            stream_ping: None,
+            pong: Duration::from_secs(10),
             write_queue: 256,
             events: 4_096,
             commands: 65_536,

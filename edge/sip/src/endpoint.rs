@@ -6,7 +6,6 @@
 use std::{
     collections::HashMap,
     io,
-    net::{IpAddr, SocketAddr},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -17,7 +16,7 @@ use std::{
 
 use domain::grid::Grid;
 use sip_proto::{
-    endpoint::{self as machine, Command, Endpoint, Input, Output, RegisterAnswer, RequestKey},
+    endpoint::{self as machine, Command, Endpoint, Hosts, Input, Output, RegisterAnswer, RequestKey},
     message::{Message, Wire},
     session::{IncomingInvite, LegCommand},
 };
@@ -25,13 +24,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Config, EndedBy, Event, Flow, Incoming, Leg, LegEvent, LegEventKind, LegKey, LegSink, RegisterRequest,
-    RequestFailed, Transport,
-    connections::{Connections, FromStream},
+    Config, Destination, EndedBy, Event, Flow, Incoming, Leg, LegEvent, LegEventKind, LegKey, LegSink, RegisterRequest,
+    RequestFailed, Transport, addresses,
+    connections::{Closed, Connections, FromStream, Local},
     guard::{Guard, Word},
     leg,
     orders::{Commands, Order},
-    transport::udp::{self, UdpSockets},
+    transport::{door::Door, tls::Names, udp::UdpSockets, websocket::Origins},
 };
 
 /// Events kept for a call that nobody took yet.
@@ -44,36 +43,40 @@ pub(crate) struct Opened {
     pub(crate) commands: Commands,
     pub(crate) events: mpsc::Receiver<Event>,
     pub(crate) legs: Arc<AtomicUsize>,
-    pub(crate) udp: Option<SocketAddr>,
-    pub(crate) tcp: Option<SocketAddr>,
-    pub(crate) host: IpAddr,
+    pub(crate) local: Local,
+    pub(crate) hosts: Hosts,
+    pub(crate) names: Names,
+    pub(crate) origins: Origins,
+    pub(crate) door: Arc<Door>,
     pub(crate) closing: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
+
+/// Bytes that open a NAT's way and mean nothing to a phone (RFC 3261 §7.5).
+const NOTHING: &[u8] = b"\r\n\r\n";
 
 /// Binds the sockets and starts the task.
 pub(crate) async fn open(config: Config) -> io::Result<Opened> {
     let sockets = UdpSockets::bind(&config.udp)?;
     let closing = CancellationToken::new();
     let tasks = TaskTracker::new();
-    let (connections, streams) = Connections::listen(&config, tasks.clone(), closing.clone()).await?;
-    let (udp, tcp) = (sockets.local(), connections.local());
-    let host = match config.external {
-        Some(host) => host,
-        None => udp::reachable(udp.or(tcp)),
-    };
+    let (names, origins) = (Names::default(), Origins::default());
+    let (connections, streams_at, streams) =
+        Connections::listen(&config, names.clone(), &origins, tasks.clone(), closing.clone())?;
+    let mut local: Local = sockets.local().map(|address| (Transport::Udp, address)).collect();
+    local.extend(streams_at);
+    let hosts = addresses::hosts(&local, config.external);
+    let door = connections.door();
     let (order_sender, orders) = mpsc::channel(config.limits.commands);
     let (event_sender, events) = mpsc::channel(config.limits.events);
     let commands = Commands::new(order_sender);
     let legs = Arc::new(AtomicUsize::new(0));
-    let at = |address: Option<SocketAddr>| address.map(|a| SocketAddr::new(host, a.port()).to_string());
     let machine = machine::Config {
         timings: config.timings,
         nonce_key: rand::random(),
         realm: config.realm.clone(),
         user_agent: config.user_agent.clone(),
-        udp_host: at(udp).unwrap_or_else(|| SocketAddr::new(host, 5060).to_string()),
-        tcp_host: at(tcp).unwrap_or_else(|| SocketAddr::new(host, 5060).to_string()),
+        hosts: hosts.clone(),
         max_legs: config.limits.legs,
         ..machine::Config::new("", rand::random())
     };
@@ -98,7 +101,7 @@ pub(crate) async fn open(config: Config) -> io::Result<Opened> {
         overloaded: false,
     };
     tasks.spawn(task.run(orders, streams, closing.clone()));
-    Ok(Opened { commands, events, legs, udp, tcp, host, closing, tasks })
+    Ok(Opened { commands, events, legs, local, hosts, names, origins, door, closing, tasks })
 }
 
 /// The monotonic clock of the driver.
@@ -214,16 +217,19 @@ impl Task {
             FromStream::Accepted { flow, writer } => self.connections.accepted(flow, writer),
             FromStream::Closed { flow } => {
                 let belonged = self.connections.is_authenticated(flow.id);
-                self.connections.closed(flow.id);
+                let closed = self.connections.closed(flow.id);
                 self.feed(Input::FlowClosed(flow), now);
+                if closed == Closed::Ours {
+                    // What waits for an answer over it named the address, not the flow.
+                    self.feed(Input::Unreachable(Destination::new(flow.peer, flow.transport)), now);
+                }
                 if belonged {
                     self.tell(Event::FlowClosed(flow));
                 }
             }
             FromStream::Unreachable { flow } => {
                 self.connections.closed(flow.id);
-                let to = crate::Destination { addr: flow.peer, transport: flow.transport, flow: None };
-                self.feed(Input::Unreachable(to), now);
+                self.feed(Input::Unreachable(Destination::new(flow.peer, flow.transport)), now);
             }
         }
     }
@@ -285,6 +291,12 @@ impl Task {
             Order::Trust(sources) => {
                 self.guard.trust(sources.iter().map(|source| source.ip));
                 Command::Trust(sources)
+            }
+            Order::KeepAlive(to) => {
+                if !self.sockets.send(to, NOTHING.into()) {
+                    tracing::debug!(peer = %to.addr, "a keep-alive has no socket");
+                }
+                return;
             }
             Order::Drain => {
                 self.draining = true;
@@ -350,10 +362,12 @@ impl Task {
     fn drain_machine_into_batch(&mut self) {
         while let Some(output) = self.endpoint.poll() {
             match output {
-                Output::Send { to, bytes } => match to.transport {
-                    Transport::Udp => self.sockets.send(to, bytes),
-                    Transport::Tcp => self.send_stream(to, bytes),
-                },
+                Output::Send { to, bytes } if to.transport == Transport::Udp => {
+                    if !self.sockets.send(to, bytes) {
+                        self.feed(Input::Unreachable(to), now());
+                    }
+                }
+                Output::Send { to, bytes } => self.send_stream(to, bytes),
                 Output::Event(event) => {
                     self.event(event);
                     self.watch_load();
@@ -362,7 +376,7 @@ impl Task {
         }
     }
 
-    fn send_stream(&mut self, to: crate::Destination, bytes: Wire) {
+    fn send_stream(&mut self, to: Destination, bytes: Wire) {
         if let Err(failed) = self.connections.send(to, bytes) {
             let input = match to.flow {
                 Some(flow) => {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod addresses;
 mod config;
 mod connections;
 mod endpoint;
@@ -14,7 +15,7 @@ mod transport;
 pub use sip_proto::{
     dialog::DialogRecord,
     digest::{self, Credentials},
-    endpoint::{Destination, Flow, OutOfDialog, Realm, RequestFailed, Transport},
+    endpoint::{Destination, Flow, HostKey, OutOfDialog, Realm, RequestFailed, Transport},
     registration::{self, Binding, Bindings, Contact},
     session::{EndedBy, Invite, LegEvent, LegEventKind, LegKey, Reason, Request, TrunkCredentials, TrustedSource},
     timers::Timings,
@@ -24,6 +25,7 @@ pub use self::{
     config::{Config, Limits},
     leg::{Incoming, Leg, LegSink},
     register::{Register, RegisterFailed, RegisterRequest, Registered},
-    resolver::resolve,
+    resolver::{Target, Unresolved},
     sip::{Event, Response, Sip},
+    transport::websocket::{Answer as HandshakeAnswer, Handshake, PATH as WEBSOCKET_PATH},
 };

@@ -10,21 +10,37 @@ use sip_proto::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    DialogRecord, EndedBy, Flow, Invite, LegEvent, LegEventKind, LegKey, LegSink, OutOfDialog, Reason, RequestFailed,
-    TrustedSource,
+    Destination, DialogRecord, EndedBy, Flow, Invite, LegEvent, LegEventKind, LegKey, LegSink, OutOfDialog, Reason,
+    RequestFailed, TrustedSource,
 };
 
 /// What handles ask of the endpoint task.
 #[derive(Debug)]
 pub(crate) enum Order {
-    Invite { leg: LegKey, invite: Box<Invite>, sink: LegSink },
+    Invite {
+        leg: LegKey,
+        invite: Box<Invite>,
+        sink: LegSink,
+    },
     Leg(LegKey, LegCommand),
     Sink(LegKey, LegSink),
-    Register { request: RequestKey, flow: Flow, answer: RegisterAnswer },
-    Request { request: Box<OutOfDialog>, reply: oneshot::Sender<Result<Message, RequestFailed>> },
-    ByeOrphan { record: Box<DialogRecord>, reason: Option<Reason> },
+    Register {
+        request: RequestKey,
+        flow: Flow,
+        answer: RegisterAnswer,
+    },
+    Request {
+        request: Box<OutOfDialog>,
+        reply: oneshot::Sender<Result<Message, RequestFailed>>,
+    },
+    ByeOrphan {
+        record: Box<DialogRecord>,
+        reason: Option<Reason>,
+    },
     Domains(HashSet<String>),
     Trust(Vec<TrustedSource>),
+    /// Opens a NAT's way again.
+    KeepAlive(Destination),
     Drain,
 }
 

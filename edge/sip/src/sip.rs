@@ -10,14 +10,25 @@ use std::{
     time::Duration,
 };
 
-use sip_proto::message::Message;
-use tokio::sync::{mpsc, oneshot};
+use sip_proto::{endpoint::Hosts, message::Message};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::{mpsc, oneshot},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Config, DialogRecord, Flow, Incoming, Invite, Leg, LegKey, LegSink, OutOfDialog, Reason, Register, RegisterFailed,
-    RegisterRequest, Registered, RequestFailed, TrunkCredentials, TrustedSource, endpoint,
+    Config, Destination, DialogRecord, Flow, Incoming, Invite, Leg, LegKey, LegSink, OutOfDialog, Reason, Register,
+    RegisterFailed, RegisterRequest, Registered, RequestFailed, Transport, TrunkCredentials, TrustedSource,
+    connections::Local,
+    endpoint,
     orders::{Commands, Order},
+    resolver::{Resolver, Target, Unresolved},
+    transport::{
+        door::Door,
+        tcp,
+        websocket::{Answer, Handshake, Origins},
+    },
 };
 
 /// Something from the network that is not about an existing leg.
@@ -49,9 +60,11 @@ struct Shared {
     next_leg: AtomicU64,
     /// Legs that live in the endpoint.
     legs: Arc<AtomicUsize>,
-    udp: Option<SocketAddr>,
-    tcp: Option<SocketAddr>,
-    host: std::net::IpAddr,
+    local: Local,
+    hosts: Hosts,
+    origins: Origins,
+    door: Arc<Door>,
+    resolver: Resolver,
     closing: CancellationToken,
     tasks: TaskTracker,
 }
@@ -59,28 +72,88 @@ struct Shared {
 impl Sip {
     /// Binds the sockets and starts the endpoint; events come over the bounded channel.
     pub async fn open(config: Config) -> io::Result<(Self, mpsc::Receiver<Event>)> {
+        let dns_servers = config.dns_servers.clone();
         let opened = endpoint::open(config).await?;
+        let resolver = Resolver::open(&dns_servers, opened.names);
         let shared = Shared {
             commands: opened.commands,
             next_leg: AtomicU64::new(1),
             legs: opened.legs,
-            udp: opened.udp,
-            tcp: opened.tcp,
-            host: opened.host,
+            local: opened.local,
+            hosts: opened.hosts,
+            origins: opened.origins,
+            door: opened.door,
+            resolver,
             closing: opened.closing,
             tasks: opened.tasks,
         };
         Ok((Self { shared: Arc::new(shared) }, opened.events))
     }
 
+    /// Returns the address of the first socket or listener of a transport.
+    pub fn local(&self, transport: Transport) -> Option<SocketAddr> {
+        self.shared.local.iter().find(|(its, _)| *its == transport).map(|(_, address)| *address)
+    }
+
     /// Returns the address of the first UDP socket.
     pub fn local_udp(&self) -> Option<SocketAddr> {
-        self.shared.udp
+        self.local(Transport::Udp)
     }
 
     /// Returns the address of the first TCP listener.
     pub fn local_tcp(&self) -> Option<SocketAddr> {
-        self.shared.tcp
+        self.local(Transport::Tcp)
+    }
+
+    /// Returns where requests to a SIP host go, in the order in which they are to be tried (RFC 3263).
+    ///
+    /// # Errors
+    /// When the name has no address, or DNS does not answer within a few seconds.
+    pub async fn resolve(&self, target: Target<'_>) -> Result<Vec<Destination>, Unresolved> {
+        self.shared.resolver.resolve(target).await
+    }
+
+    /// Replaces the web sites whose pages may connect by WebSocket; `*` lets everybody in.
+    pub fn allow_origins(&self, origins: impl IntoIterator<Item = String>) {
+        self.shared.origins.replace(origins);
+    }
+
+    /// Judges a WebSocket handshake that an HTTP server got at [`PATH`](crate::WEBSOCKET_PATH).
+    pub fn judge(&self, handshake: &Handshake<'_>) -> Answer {
+        handshake.answer(&self.shared.origins)
+    }
+
+    /// Speaks SIP over a WebSocket whose handshake an HTTP server answers: `stream` is what the connection becomes.
+    /// Returns at once.
+    pub fn serve_upgrade<S>(
+        &self,
+        stream: impl Future<Output = Option<S>> + Send + 'static,
+        peer: SocketAddr,
+        is_secure: bool,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let door = self.shared.door.clone();
+        let transport = if is_secure { Transport::Wss } else { Transport::Ws };
+        let Some(pass) = door.enter(peer.ip(), transport) else { return };
+        let flow = Flow { transport, id: door.number(), peer };
+        let within = door.limits.handshake;
+        door.clone().tasks.spawn(async move {
+            if let Ok(Some(stream)) = tokio::time::timeout(within, stream).await {
+                tcp::serve(door, flow, pass, stream).await;
+            }
+        });
+    }
+
+    /// Sends a few bytes without meaning over UDP, so that a NAT on the way keeps the flow open.
+    pub fn keep_alive(&self, to: impl Into<Destination>) {
+        self.shared.commands.give(Order::KeepAlive(to.into()));
+    }
+
+    /// Returns the URI at which a peer there reaches a user of ours.
+    pub fn contact(&self, user: &str, peer: Destination) -> String {
+        let host = self.shared.hosts.of(peer.transport, peer.addr);
+        format!("sip:{}@{host}{}", sip_proto::uri::encode_user(user), peer.transport.parameter())
     }
 
     /// Calls somebody; the outcome arrives at `sink`.
@@ -115,7 +188,7 @@ impl Sip {
         if self.shared.closing.is_cancelled() {
             return Err(RegisterFailed::Closed);
         }
-        let contact = register.contact.clone().unwrap_or_else(|| self.contact(&register));
+        let contact = register.contact.clone().unwrap_or_else(|| self.contact(&register.user, register.registrar));
         let call_id = register.call_id.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
         let aor = format!("sip:{}@{}", register.user, register.domain);
         let request = OutOfDialog {
@@ -173,17 +246,5 @@ impl Sip {
         self.shared.closing.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
-    }
-
-    fn contact(&self, register: &Register) -> String {
-        let port = |address: Option<SocketAddr>| address.map_or(5060, |address| address.port());
-        let address = match register.registrar.transport {
-            crate::Transport::Udp => SocketAddr::new(self.shared.host, port(self.shared.udp)),
-            crate::Transport::Tcp => SocketAddr::new(self.shared.host, port(self.shared.tcp)),
-        };
-        match register.registrar.transport {
-            crate::Transport::Udp => format!("sip:{}@{address}", register.user),
-            crate::Transport::Tcp => format!("sip:{}@{address};transport=tcp", register.user),
-        }
     }
 }

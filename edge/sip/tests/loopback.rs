@@ -43,10 +43,7 @@ async fn next_kind(events: &mut mpsc::Receiver<LegEvent>) -> LegEventKind {
 }
 
 fn destination(sip: &Sip, transport: Transport) -> Destination {
-    match transport {
-        Transport::Udp => Destination::udp(sip.local_udp().unwrap()),
-        Transport::Tcp => Destination::tcp(sip.local_tcp().unwrap()),
-    }
+    Destination::new(sip.local(transport).unwrap(), transport)
 }
 
 /// Registers the phone at the PBX, which checks the password and returns the phone's flow.

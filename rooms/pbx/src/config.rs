@@ -24,6 +24,10 @@ pub struct Config {
     pub max_calls: u32,
     /// The bounds on registrations.
     pub registration: Lifetimes,
+    /// How often phones by UDP behind NAT are sent something; `None` for never.
+    pub nat_keep_alive: Option<Duration>,
+    /// How often phones by UDP are asked whether they are there; `None` for never.
+    pub options_ping: Option<Duration>,
     /// The node's name; the same after a restart.
     pub node: String,
 }
@@ -40,6 +44,8 @@ impl Default for Config {
             longest_call: Some(Duration::from_secs(4 * 3600)),
             max_calls: 5_000,
             registration: Lifetimes::default(),
+            nat_keep_alive: Some(Duration::from_secs(25)),
+            options_ping: None,
             node: "node-1".to_owned(),
         }
     }

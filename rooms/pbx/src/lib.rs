@@ -18,7 +18,10 @@ pub use error::{Error, Result};
 
 use changes::Changes;
 use domain::{cause::Cause, grid::Grid, limiter::Limiter};
-use driver::{auth::Guesses, call::COMPANY, directory::Directory, live::Live, recover, registrar::Registrar};
+use driver::{
+    auth::Guesses, call::COMPANY, directory::Directory, live::Live, recover, registrar::Registrar,
+    trunk_registrations::TrunkRegistrations,
+};
 use model::Boot;
 
 /// What the room is built on.
@@ -44,6 +47,7 @@ pub struct Pbx {
     pub(crate) media: media::Media,
     pub(crate) directory: Directory,
     pub(crate) registrar: Registrar,
+    pub(crate) trunk_registrations: TrunkRegistrations,
     pub(crate) live: Live,
     pub(crate) guesses: Arc<Guesses>,
     pub(crate) boot: Arc<Boot>,
@@ -76,6 +80,7 @@ impl Pbx {
             media: deps.media,
             directory: Directory::default(),
             registrar: Registrar::default(),
+            trunk_registrations: TrunkRegistrations::default(),
             live: Live::default(),
             guesses: Arc::new(Guesses::new(Limiter::new(REMEMBERED_LOGINS))),
             boot: Arc::new(boot),
@@ -89,13 +94,14 @@ impl Pbx {
         pbx.registrar.load(&pbx).await?;
         driver::announce(&pbx);
         recover::close_left_over(&pbx).await?;
+        driver::trunk_registrations::follow(&pbx).await?;
         pbx.tracker.spawn(driver::listen(pbx.clone(), deps.sip_events));
         Ok(pbx)
     }
 
     /// Keeps house until the program ends: the directory, the heartbeat, what expires.
     pub async fn run(&self) {
-        driver::keep_house(self.clone()).await;
+        tokio::join!(driver::keep_house(self.clone()), driver::keep_alive::run(self.clone()));
     }
 
     /// Registers the room's jobs.
@@ -106,10 +112,16 @@ impl Pbx {
     /// Refuses new calls, lets those that are up go on for `patience`, then ends them and waits for their records.
     pub async fn drain(&self, patience: Duration) {
         self.live.close();
+        self.trunk_registrations.leave().await;
         self.live.until_empty(patience).await;
         self.live.hang_up_all(Cause::NormalTemporaryFailure);
         self.live.until_empty(LAST_WORDS).await;
         self.sip.drain(LAST_WORDS).await;
+    }
+
+    /// Returns where a trunk's registration at its carrier stands.
+    pub fn trunk_registration(&self, trunk: domain::ids::TrunkId) -> model::RegistrationState {
+        self.trunk_registrations.state(trunk)
     }
 
     /// Returns how many calls are up on this node.

@@ -9,6 +9,7 @@ use pbx::{
     model::{CallerId, Route, RouteKind, Trunk, TrunkStatus},
     ops::{
         caller_ids, routes,
+        trunk_registrations::{self, NewRegistration},
         trunks::{self, NewTrunk, TrunkChanges},
     },
 };
@@ -45,6 +46,19 @@ pub(super) enum TrunkCommand {
         #[command(flatten)]
         fields: Box<TrunkFields>,
     },
+    /// Lets a trunk with a login sign in at its carrier, so that calls to its numbers come here; or no more.
+    Register {
+        id: i64,
+        /// Hosts ("name" or "name:port") to register at, in the order to try; the trunk's own unless given.
+        #[arg(long = "registrar", value_delimiter = ',')]
+        registrars: Vec<String>,
+        /// Seconds to ask for; 3600 unless given.
+        #[arg(long)]
+        expires: Option<i64>,
+        /// The trunk registers no more.
+        #[arg(long, conflicts_with_all = ["registrars", "expires"])]
+        off: bool,
+    },
     /// Deletes a trunk that no route leads to.
     Delete { id: i64 },
 }
@@ -54,7 +68,7 @@ pub(super) enum TrunkCommand {
 pub(super) struct TrunkFields {
     #[arg(long)]
     port: Option<u16>,
-    /// udp or tcp; udp unless given.
+    /// udp, tcp or tls; udp unless given.
     #[arg(long)]
     transport: Option<String>,
     /// none, ip or digest; at first what the other arguments mean.
@@ -176,6 +190,11 @@ pub(super) async fn trunk(rooms: &Rooms, who: &Principal, command: &TrunkCommand
                 status: *status,
             };
             Ok(trunk_body(&trunks::update(desk, who, TrunkId(*id), changes).await?))
+        }
+        TrunkCommand::Register { id, registrars, expires, off } => {
+            let new = NewRegistration { registrars: registrars.clone(), expires: *expires };
+            trunk_registrations::set(desk, who, TrunkId(*id), (!off).then_some(new)).await?;
+            Ok(json!({"id": id, "registers": !off}))
         }
         TrunkCommand::Delete { id } => {
             trunks::delete(desk, who, TrunkId(*id)).await?;

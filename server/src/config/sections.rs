@@ -67,6 +67,8 @@ pub struct Tls {
     pub cert_file: Option<PathBuf>,
     #[serde(deserialize_with = "optional")]
     pub key_file: Option<PathBuf>,
+    #[serde(deserialize_with = "optional")]
+    pub domains_dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -83,6 +85,13 @@ pub struct Database {
 pub struct Sip {
     pub udp_listen: Vec<SocketAddr>,
     pub tcp_listen: Vec<SocketAddr>,
+    pub tls_listen: Vec<SocketAddr>,
+    pub ws_listen: Vec<SocketAddr>,
+    pub wss_listen: Vec<SocketAddr>,
+    pub ws_origins: Vec<String>,
+    #[serde(deserialize_with = "optional")]
+    pub tls_ca_file: Option<PathBuf>,
+    pub dns_servers: Vec<SocketAddr>,
     #[serde(deserialize_with = "optional")]
     pub external_address: Option<IpAddr>,
     pub realm: String,
@@ -92,6 +101,11 @@ pub struct Sip {
     pub stranger_burst: u32,
     pub guesses_per_source: u32,
     pub guess_window_seconds: u64,
+    pub max_connections: usize,
+    pub stranger_connections: usize,
+    pub nat_keepalive_seconds: u64,
+    pub options_ping_seconds: u64,
+    pub stream_ping_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -226,10 +240,16 @@ pub struct Metrics {
 impl Config {
     /// Returns what is wrong between keys that are right each by itself.
     pub(super) fn check(&self) -> anyhow::Result<()> {
+        let has_certificate = self.tls.cert_file.is_some() && self.tls.key_file.is_some();
         ensure!(!self.data_dir.as_os_str().is_empty(), "data_dir is empty");
+        ensure!(self.https.listen.is_empty() || has_certificate, "https.listen needs tls.cert_file and tls.key_file");
         ensure!(
-            self.https.listen.is_empty() || (self.tls.cert_file.is_some() && self.tls.key_file.is_some()),
-            "https.listen needs tls.cert_file and tls.key_file"
+            (self.sip.tls_listen.is_empty() && self.sip.wss_listen.is_empty()) || has_certificate,
+            "sip.tls_listen and sip.wss_listen need tls.cert_file and tls.key_file"
+        );
+        ensure!(
+            self.tls.domains_dir.is_none() || has_certificate,
+            "tls.domains_dir needs tls.cert_file and tls.key_file"
         );
         ensure!(!self.bootstrap.admin_username.trim().is_empty(), "bootstrap.admin_username is empty");
         ensure!(self.http.max_connections > 0, "http.max_connections is 0");
@@ -237,6 +257,7 @@ impl Config {
         ensure!(self.mail.host.is_none() || !self.mail.from.trim().is_empty(), "mail.host needs mail.from");
         ensure!(self.alerts.check_seconds > 0, "alerts.check_seconds is 0");
         ensure!(!self.sip.realm.is_empty(), "sip.realm is empty");
+        ensure!(self.sip.max_connections > 0, "sip.max_connections is 0");
         ensure!(
             self.sip.min_expires_seconds <= self.sip.max_expires_seconds,
             "sip.min_expires_seconds is above the maximum"

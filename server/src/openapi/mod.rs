@@ -55,7 +55,7 @@ pub async fn generate() -> anyhow::Result<Value> {
     config.sip.udp_listen.clear();
     config.sip.tcp_listen.clear();
     let rooms = wire::rooms(&config).await?;
-    let exchange = exchange::open(&config, &rooms, "").await?;
+    let exchange = exchange::open(&config, &rooms, None, "").await?;
     let document = complete(router::documented(&rooms, &exchange.pbx).into_openapi());
     rooms.db.close().await;
     Ok(document)

@@ -1,5 +1,6 @@
 //! What an endpoint is told when it is made, and its limits.
 
+use super::flow::Hosts;
 use crate::timers::Timings;
 
 /// Which realm a challenge names.
@@ -21,9 +22,8 @@ pub struct Config {
     pub realm: Realm,
     /// The value of User-Agent and Server.
     pub user_agent: String,
-    /// `host:port` in Via and Contact by transport; an empty one means that we do not listen there.
-    pub udp_host: String,
-    pub tcp_host: String,
+    /// `host:port` in Via and Contact.
+    pub hosts: Hosts,
     /// Legs at once; beyond it INVITE is answered 503.
     pub max_legs: usize,
     /// Transactions at once; beyond it new requests are answered 503 without state.
@@ -31,7 +31,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Returns a configuration for `host:port` on both transports with the RFC's timers.
+    /// Returns a configuration for `host:port` on all transports with the RFC's timers.
     pub fn new(host: &str, seed: [u8; 32]) -> Self {
         Self {
             timings: Timings::default(),
@@ -39,8 +39,7 @@ impl Config {
             nonce_key: seed,
             realm: Realm::RequestHost,
             user_agent: "zorio".to_owned(),
-            udp_host: host.to_owned(),
-            tcp_host: host.to_owned(),
+            hosts: Hosts::all(host),
             max_legs: 50_000,
             max_transactions: 400_000,
         }
@@ -53,6 +52,8 @@ pub const NONCE_LIFE_SECS: u64 = 60;
 pub const MAX_NONCES: usize = 65_536;
 /// Seconds in the Retry-After of a 503 that we send because we are behind.
 pub const RETRY_AFTER_SECS: u32 = 2;
+/// Seconds between the keep-alives of phones that speak RFC 5626. The kernel finds dead connections sooner.
+pub const FLOW_TIMER_SECS: u32 = 120;
 /// Early dialogs of one INVITE (RFC 5393 forks); further ones are not told apart.
 pub const MAX_FORKS: usize = 10;
 /// Challenges answered for one request.

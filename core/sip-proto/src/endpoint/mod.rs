@@ -20,11 +20,11 @@ use slab::Slab;
 
 use self::{
     auth::Nonces,
-    core::{Core, Ended, LegRequest, Ready, Slot, User},
+    core::{Core, Ended, LegRequest, Moved, Ready, Slot, User},
 };
 pub use self::{
     config::{Config, Realm},
-    flow::{Destination, Flow, Transport},
+    flow::{Destination, Flow, HostKey, Hosts, Transport},
     io::{Command, Event, IncomingRegister, Input, OutOfDialog, Output, RegisterAnswer, RequestFailed, RequestKey},
 };
 use crate::{
@@ -94,9 +94,8 @@ impl Endpoint {
         while let Some(timer) = self.core.timers.take_due(now) {
             match timer {
                 Timer::Client(index, generation) => {
-                    if let Ended::TimedOut(user) = self.core.on_client_timer(index, generation, now) {
-                        self.failed(user, EndedBy::Timeout, now);
-                    }
+                    let ended = self.core.on_client_timer(index, generation, now);
+                    self.ended(ended, EndedBy::Timeout, now);
                 }
                 Timer::Server(index, generation) => self.core.on_server_timer(index, generation, now),
                 Timer::Leg(index, generation) => {
@@ -206,8 +205,22 @@ impl Endpoint {
     }
 
     fn fail(&mut self, now: Instant, gone: impl Fn(&Destination) -> bool) {
-        for user in self.core.fail_clients(gone) {
-            self.failed(user, EndedBy::Transport, now);
+        for ended in self.core.fail_clients(gone, now) {
+            self.ended(ended, EndedBy::Transport, now);
+        }
+    }
+
+    fn ended(&mut self, ended: Ended, by: EndedBy, now: Instant) {
+        match ended {
+            Ended::Nothing => {}
+            Ended::Lost(user) => self.failed(user, by, now),
+            Ended::Moved(moved) => self.moved(moved, now),
+        }
+    }
+
+    fn moved(&mut self, moved: Moved, now: Instant) {
+        if let User::Leg(slot, _) = moved.user {
+            self.with_leg(slot, now, |leg, _| leg.on_moved(moved.client, moved.to));
         }
     }
 
@@ -230,6 +243,7 @@ impl Endpoint {
                 self.with_leg(slot, now, |leg, _| leg.on_retried(what, client, cseq));
             }
             core::Heard::Retried { .. } => {}
+            core::Heard::Moved(moved) => self.moved(moved, now),
             core::Heard::Pass { user: User::Nobody, .. } => {}
             core::Heard::Pass { user: User::OutOfDialog(id), .. } => {
                 if response.status().is_some_and(|status| status >= 200) {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     Endpoint, Flow, RequestKey, auth,
-    config::RETRY_AFTER_SECS,
+    config::{FLOW_TIMER_SECS, RETRY_AFTER_SECS},
     core::{ServerUser, Slot},
     io::{Event, IncomingRegister, RegisterAnswer},
 };
@@ -59,7 +59,7 @@ impl Endpoint {
         let tag = core.stateless_tag(&request);
         match answer {
             RegisterAnswer::Accept(bindings) => {
-                core.respond(slot, 200, &tag, |response| with_contacts(response, &bindings), now);
+                core.respond(slot, 200, &tag, |response| with_contacts(with_flow(response, &request), &bindings), now);
             }
             RegisterAnswer::Reject { status, min_expires } => {
                 let status = if (300..700).contains(&status) { status } else { 500 };
@@ -86,6 +86,21 @@ impl Endpoint {
 fn with_contacts<'a>(mut response: ResponseBuilder<'a>, bindings: &[(String, u32)]) -> ResponseBuilder<'a> {
     for (uri, expires) in bindings {
         response = response.header(Name::Contact, format_args!("<{uri}>;expires={expires}"));
+    }
+    response
+}
+
+/// Says what became of Path (RFC 3327 §5.3) and of the flow (RFC 5626 §6): who keeps it alive gets an interval.
+fn with_flow<'a>(mut response: ResponseBuilder<'a>, request: &Message) -> ResponseBuilder<'a> {
+    for path in request.headers(Name::Path) {
+        response = response.header_bytes(Name::Path, path);
+    }
+    let mut contacts = request.contacts();
+    let is_outbound = contacts.any(|it| it.param("reg-id").is_some() && it.param("+sip.instance").is_some());
+    // A proxy before us would have to speak RFC 5626 itself: then it is in the Path.
+    if is_outbound && request.supports("outbound") && (request.via_count() == 1 || request.header(Name::Path).is_some())
+    {
+        response = response.header(Name::Require, "outbound").custom("Flow-Timer", FLOW_TIMER_SECS);
     }
     response
 }

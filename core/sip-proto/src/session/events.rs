@@ -144,6 +144,10 @@ pub struct Invite {
     /// The Request-URI, sent unchanged.
     pub target_uri: String,
     pub destination: Destination,
+    /// Where else to try, in that order, if one cannot be reached, is silent for 4 s or answers 503 (RFC 3263 §4.3).
+    pub also: Vec<Destination>,
+    /// Route header values: the Path that the callee registered (RFC 3327 §5.4).
+    pub path: Vec<String>,
     pub from_display: Option<String>,
     pub from_user: String,
     pub from_host: String,
@@ -167,6 +171,8 @@ impl Invite {
         Self {
             target_uri: target_uri.into(),
             destination,
+            also: Vec::new(),
+            path: Vec::new(),
             from_display: None,
             from_user: from_user.to_owned(),
             from_host: from_host.to_owned(),

@@ -165,7 +165,12 @@ impl Leg {
     pub(crate) fn hangup(&mut self, core: &mut Core, reason: Option<Reason>, now: Instant) {
         let header = reason.as_ref().and_then(Reason::print);
         match &mut self.state {
-            State::Calling => self.state = State::Cancelling { sent: false, reason: header },
+            State::Calling => {
+                if let Some(client) = self.client {
+                    core.stay(client);
+                }
+                self.state = State::Cancelling { sent: false, reason: header };
+            }
             State::Proceeding => {
                 if let Some(client) = self.client {
                     core.cancel(client, header.clone(), now);
@@ -229,6 +234,16 @@ impl Leg {
                 // The owner hung up meanwhile: this INVITE is cancelled as soon as it may be.
                 *sent = false;
             }
+        }
+    }
+
+    /// Notes that the INVITE came to nothing and went to another destination, where the call goes on.
+    pub(crate) fn on_moved(&mut self, client: u32, to: Destination) {
+        self.client = Some(client);
+        self.dialog.to = to;
+        self.patience = None;
+        if self.state == State::Proceeding {
+            self.state = State::Calling;
         }
     }
 

@@ -46,7 +46,7 @@ impl Leg {
         self.dialog.refresh_target(request);
         self.dialog.to = Destination::from(flow);
         if !is_invite && sdp.is_none() {
-            let contact = core.contact(self.dialog.to.transport);
+            let contact = core.contact(self.dialog.to);
             core.respond(server, 200, &tag, |r| r.header(Name::Contact, contact), now);
             return;
         }
@@ -70,7 +70,7 @@ impl Leg {
             return;
         };
         let to = core.server_slot(server).map(|slot| reply_to(slot.flow, &request));
-        let (contact, tag) = (core.contact(self.dialog.to.transport), Arc::clone(&self.dialog.local_tag));
+        let (contact, tag) = (core.contact(self.dialog.to), Arc::clone(&self.dialog.local_tag));
         let sent = core.respond(
             server,
             200,
@@ -106,7 +106,7 @@ impl Leg {
         }
         self.waiting = None;
         let token = core.client_token();
-        let contact = core.contact(self.dialog.to.transport);
+        let contact = core.contact(self.dialog.to);
         let request = self
             .dialog
             .request(core, &Method::Invite, token)

@@ -50,9 +50,12 @@ impl Leg {
             .header(Name::To, &leg.dialog.remote)
             .header(Name::CallId, &leg.dialog.call_id)
             .header(Name::CSeq, format_args!("{} INVITE", leg.dialog.local_cseq))
-            .header(Name::Contact, core.contact(to.transport))
+            .header(Name::Contact, core.contact(to))
             .header(Name::Allow, ALLOW)
             .header(Name::UserAgent, &core.config.user_agent);
+        for hop in &invite.path {
+            request = request.header(Name::Route, hop);
+        }
         for (name, value) in &invite.headers {
             if may_be_set(name) {
                 request = request.custom(name, value);
@@ -62,7 +65,9 @@ impl Leg {
             request = request.body("application/sdp", sdp);
         }
         let user = User::Leg(slot, LegRequest::Invite);
-        leg.client = Some(leg.start(core, token, Method::Invite, request.wire(), user, now));
+        let client = leg.start(core, token, Method::Invite, request.wire(), user, now);
+        core.try_also(client, invite.also, now);
+        leg.client = Some(client);
         leg
     }
 

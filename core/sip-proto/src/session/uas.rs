@@ -71,7 +71,7 @@ impl Leg {
         if self.state != State::Ringing || !(101..200).contains(&status) {
             return;
         }
-        let contact = core.contact(self.dialog.to.transport);
+        let contact = core.contact(self.dialog.to);
         self.respond(
             core,
             status,
@@ -87,7 +87,7 @@ impl Leg {
         };
         let to = core.server_slot(server).map(|slot| slot.reply_to());
         let cseq = self.dialog.remote_cseq.unwrap_or_default();
-        let (contact, agent) = (core.contact(self.dialog.to.transport), core.agent());
+        let (contact, agent) = (core.contact(self.dialog.to), core.agent());
         let sent = self.respond(
             core,
             200,

@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     io::{self, IoSlice, IoSliceMut},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     os::fd::AsRawFd,
     task::Poll,
 };
@@ -50,8 +50,8 @@ impl UdpSockets {
         Ok(Self { sockets, buffer: vec![0; size].into_boxed_slice(), received: Vec::new() })
     }
 
-    pub(crate) fn local(&self) -> Option<SocketAddr> {
-        self.sockets.first().map(|socket| socket.address)
+    pub(crate) fn local(&self) -> impl Iterator<Item = SocketAddr> {
+        self.sockets.iter().map(|socket| socket.address)
     }
 
     /// Waits until a socket has something to read and returns its number.
@@ -88,19 +88,19 @@ impl UdpSockets {
         }
     }
 
-    /// Queues a datagram until [`UdpSockets::flush`].
-    pub(crate) fn send(&mut self, to: Destination, bytes: Wire) {
+    /// Queues a datagram until [`UdpSockets::flush`]. Returns false if no socket leads there.
+    pub(crate) fn send(&mut self, to: Destination, bytes: Wire) -> bool {
         let number = to.flow.and_then(|flow| usize::try_from(flow.id).ok());
         let socket = match number {
             Some(number) => self.sockets.get_mut(number),
             None => self.sockets.iter_mut().find(|socket| socket.address.is_ipv4() == to.addr.is_ipv4()),
         };
-        if let Some(socket) = socket {
-            socket.outgoing.push((to.addr, bytes));
-            if socket.outgoing.len() >= BATCH {
-                socket.flush();
-            }
+        let Some(socket) = socket else { return false };
+        socket.outgoing.push((to.addr, bytes));
+        if socket.outgoing.len() >= BATCH {
+            socket.flush();
         }
+        true
     }
 
     /// Sends what is queued. A datagram that the kernel does not take is lost, as UDP may.
@@ -196,20 +196,4 @@ fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
         return Some(SocketAddr::V4((*v4).into()));
     }
     storage.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into()))
-}
-
-/// Returns the address that peers reach: that of the listener, or of the default route if it listens everywhere.
-pub(crate) fn reachable(listener: Option<SocketAddr>) -> IpAddr {
-    let Some(listener) = listener else {
-        return IpAddr::V4(Ipv4Addr::LOCALHOST);
-    };
-    if !listener.ip().is_unspecified() {
-        return listener.ip();
-    }
-    // Connecting a UDP socket sends nothing; it only asks the kernel for the route.
-    let routed = std::net::UdpSocket::bind((listener.ip(), 0)).and_then(|socket| {
-        socket.connect(if listener.is_ipv4() { "192.0.2.1:9" } else { "[2001:db8::1]:9" })?;
-        socket.local_addr()
-    });
-    routed.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
 }

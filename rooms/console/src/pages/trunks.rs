@@ -99,12 +99,7 @@ async fn show(State(console): State<Console>, view: View, Path(id): Path<i64>) -
 }
 
 fn draw(view: &View, form: &Form, trunk: Option<&TrunkState>) -> Answer {
-    // SIP over TLS to trunks does not exist yet: it is shown where it was chosen, and else not offered.
-    let chosen = TrunkTransport::parse(form.value("transport"));
-    let transports: &[TrunkTransport] = match chosen {
-        Some(TrunkTransport::Tls) => TrunkTransport::ALL,
-        _ => &[TrunkTransport::Udp, TrunkTransport::Tcp],
-    };
+    let transports = TrunkTransport::ALL;
     let page = Page { v: view, form, trunk, may_manage: may_manage(view), transports, auths: TrunkAuth::ALL };
     if form.is_wrong() { view.again(&page) } else { view.page(&page) }
 }

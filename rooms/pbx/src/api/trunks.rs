@@ -42,7 +42,7 @@ struct TrunkBody {
     (status = 200, body = Listing<TrunkBody>),
     (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
 async fn list_trunks(State(pbx): State<Pbx>, Caller(who): Caller, page: Page) -> Result<Listing<TrunkBody>> {
-    Ok(ops::list(&pbx.desk(), &who, page).await?.map(TrunkBody::from))
+    Ok(ops::list(&pbx.desk(), &who, page).await?.map(|state| TrunkBody::of(&pbx, state)))
 }
 
 /// Returns a trunk and how busy it is.
@@ -50,20 +50,20 @@ async fn list_trunks(State(pbx): State<Pbx>, Caller(who): Caller, page: Page) ->
     (status = 200, body = Data<TrunkBody>),
     (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
 async fn show_trunk(State(pbx): State<Pbx>, Caller(who): Caller, Path(id): Path<i64>) -> Result<Data<TrunkBody>> {
-    Ok(Data(ops::show(&pbx.desk(), &who, TrunkId(id)).await?.into()))
+    Ok(Data(TrunkBody::of(&pbx, ops::show(&pbx.desk(), &who, TrunkId(id)).await?)))
 }
 
-impl From<TrunkState> for TrunkBody {
-    fn from(state: TrunkState) -> Self {
+impl TrunkBody {
+    fn of(pbx: &Pbx, state: TrunkState) -> Self {
         let trunk = state.trunk;
         Self {
+            registration: pbx.trunk_registration(trunk.id).as_str(),
             id: trunk.id.0,
             name: trunk.name,
             status: trunk.status,
             host: trunk.host,
             port: trunk.port.unwrap_or_else(|| trunk.transport.default_port()),
             transport: trunk.transport,
-            registration: "unknown",
             channels_in_use: state.channels_in_use,
             max_channels: trunk.max_channels,
         }

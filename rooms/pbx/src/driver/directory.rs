@@ -98,7 +98,10 @@ struct Tables {
 
 /// The directory. A cheap clone; readers never wait for the database.
 #[derive(Clone, Default)]
-pub(crate) struct Directory(Arc<RwLock<Tables>>);
+pub(crate) struct Directory(Arc<RwLock<Tables>>, Arc<RwLock<Sources>>);
+
+/// Whose requests come from an address.
+type Sources = HashMap<IpAddr, Vec<(TenantId, TrunkId)>>;
 
 impl std::fmt::Debug for Directory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -132,12 +135,23 @@ impl Directory {
         tables.hosts.get(&host.to_ascii_lowercase()).copied().or(tables.only)
     }
 
-    /// Returns the trunk that owns a source address, if just one does.
+    /// Returns the trunk that owns a source address, or else is registered there, if just one does.
     pub(crate) fn by_source(&self, source: IpAddr) -> Option<(TenantId, TrunkId)> {
-        match self.tables().sources.get(&source).map(Vec::as_slice) {
-            Some([one]) => Some(*one),
-            _ => None,
-        }
+        let one = |sources: &Sources| match sources.get(&source).map(Vec::as_slice) {
+            None => Err(()),
+            Some([one]) => Ok(Some(*one)),
+            Some(_) => Ok(None),
+        };
+        one(&self.tables().sources).or_else(|()| one(&self.registered())).unwrap_or_default()
+    }
+
+    /// Replaces the addresses that trunks are registered at.
+    pub(crate) fn set_registered(&self, sources: Sources) {
+        *self.1.write().unwrap_or_else(PoisonError::into_inner) = sources;
+    }
+
+    fn registered(&self) -> RwLockReadGuard<'_, Sources> {
+        self.1.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the domains of the accounts that have one of their own.
@@ -147,7 +161,7 @@ impl Directory {
 
     /// Returns every address whose requests belong to a trunk.
     pub(crate) fn sources(&self) -> Vec<IpAddr> {
-        self.tables().sources.keys().copied().collect()
+        self.tables().sources.keys().chain(self.registered().keys()).copied().collect()
     }
 }
 

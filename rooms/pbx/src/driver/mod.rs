@@ -4,11 +4,13 @@ pub(crate) mod auth;
 pub(crate) mod call;
 pub(crate) mod directory;
 pub(crate) mod inbound;
+pub(crate) mod keep_alive;
 pub(crate) mod live;
 pub(crate) mod outbound;
 pub(crate) mod recordings;
 pub(crate) mod recover;
 pub(crate) mod registrar;
+pub(crate) mod trunk_registrations;
 
 use std::{sync::Arc, time::Duration};
 
@@ -42,6 +44,7 @@ pub(crate) async fn listen(pbx: Pbx, mut events: mpsc::Receiver<sip::Event>) {
                 });
             }
             sip::Event::FlowClosed(flow) => {
+                pbx.trunk_registrations.flow_closed(flow);
                 pbx.tracker.spawn(registrar::flow_closed(pbx.clone(), flow));
             }
         }
@@ -86,6 +89,9 @@ pub(crate) async fn refresh(pbx: &Pbx) {
         return;
     }
     announce(pbx);
+    if let Err(error) = trunk_registrations::follow(pbx).await {
+        tracing::error!(%error, "the registrations of trunks could not be read anew; the last ones are kept");
+    }
 }
 
 /// Tells the SIP edge whom not to challenge, and which domains are realms.

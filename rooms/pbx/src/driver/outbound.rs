@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{CallId, ids::TrunkId, routing::OutboundAuthorization};
-use sip::{Destination, Invite, TrunkCredentials};
+use sip::{Destination, Invite, Sip, TrunkCredentials};
 use sip_proto::registration::Binding;
 
 use super::directory::TrunkLine;
-use crate::model::TrunkTransport;
+use crate::model::{Trunk, TrunkTransport};
 
 /// One phone or trunk to try.
 #[derive(Clone, Debug)]
@@ -70,9 +70,7 @@ pub(crate) struct Offer<'a> {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreachable {
     #[error("the trunk's host has no address")]
-    NoAddress(#[source] std::io::Error),
-    #[error("the trunk's transport is not open")]
-    NoTransport,
+    NoAddress(#[from] sip::Unresolved),
 }
 
 impl Target {
@@ -91,10 +89,10 @@ impl Target {
     }
 
     /// Returns the INVITE for this target; resolves the trunk's host.
-    pub(crate) async fn invite(&self, offer: Offer<'_>) -> Result<Invite, Unreachable> {
+    pub(crate) async fn invite(&self, sip: &Sip, offer: Offer<'_>) -> Result<Invite, Unreachable> {
         match self {
             Self::Phone(phone) => Ok(phone.invite(&offer)),
-            Self::Trunk(trunk) => trunk.invite(&offer).await,
+            Self::Trunk(trunk) => trunk.invite(sip, &offer).await,
         }
         .map(|invite| Invite { hold_ack: true, ..invite })
     }
@@ -112,29 +110,24 @@ impl PhoneTarget {
         invite.headers.push(("X-Call-UUID".to_owned(), offer.call.to_string()));
         invite.headers.extend(offer.headers.iter().cloned());
         invite.max_forwards = offer.max_forwards;
+        invite.path = binding.path.clone();
         invite
     }
 }
 
 impl TrunkTarget {
-    async fn invite(&self, offer: &Offer<'_>) -> Result<Invite, Unreachable> {
+    async fn invite(&self, sip: &Sip, offer: &Offer<'_>) -> Result<Invite, Unreachable> {
         let trunk = &self.trunk.trunk;
-        let transport = match trunk.transport {
-            TrunkTransport::Udp => sip::Transport::Udp,
-            TrunkTransport::Tcp => sip::Transport::Tcp,
-            TrunkTransport::Tls => return Err(Unreachable::NoTransport),
-        };
-        let addresses = sip::resolve(&trunk.host, trunk.port).await.map_err(Unreachable::NoAddress)?;
-        let Some(addr) = addresses.first().copied() else {
-            let missing = std::io::Error::new(std::io::ErrorKind::NotFound, "no address");
-            return Err(Unreachable::NoAddress(missing));
-        };
+        let mut destinations = sip.resolve(target(trunk)).await?.into_iter();
+        let destination = destinations.next().ok_or_else(|| sip::Unresolved::NoAddress(trunk.host.clone()))?;
         let host = if trunk.host.contains(':') { format!("[{}]", trunk.host) } else { trunk.host.clone() };
         let authority = trunk.port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
         let from_user = trunk.from_user.as_deref().unwrap_or(offer.from_user);
         let from_host = trunk.from_domain.as_deref().unwrap_or(&host);
-        let destination = Destination { addr, transport, flow: None };
-        let mut invite = Invite::new(format!("sip:{}@{authority}", self.number), destination, from_user, from_host);
+        let parameter = if trunk.transport == TrunkTransport::Tls { sip::Transport::Tls.parameter() } else { "" };
+        let uri = format!("sip:{}@{authority}{parameter}", self.number);
+        let mut invite = Invite::new(uri, destination, from_user, from_host);
+        invite.also = destinations.collect();
         if trunk.from_user.is_some() {
             // The carrier wants its login in From; the number to show travels beside it (RFC 3325).
             invite.headers.push(("P-Asserted-Identity".to_owned(), format!("<sip:{}@{from_host}>", offer.from_user)));
@@ -151,4 +144,14 @@ impl TrunkTarget {
         }
         Ok(invite)
     }
+}
+
+/// Returns where a trunk's carrier is to be looked for.
+pub(crate) fn target(trunk: &Trunk) -> sip::Target<'_> {
+    let transport = match trunk.transport {
+        TrunkTransport::Udp => sip::Transport::Udp,
+        TrunkTransport::Tcp => sip::Transport::Tcp,
+        TrunkTransport::Tls => sip::Transport::Tls,
+    };
+    sip::Target { host: &trunk.host, port: trunk.port, transport: Some(transport) }
 }

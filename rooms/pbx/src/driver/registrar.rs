@@ -79,6 +79,25 @@ impl Registrar {
         ended
     }
 
+    /// Returns the phones that speak UDP and have a property, with their extensions.
+    pub(crate) fn by_udp(&self, property: impl Fn(&Binding) -> bool) -> Vec<(TenantId, String, Binding)> {
+        let table = self.lock();
+        let all = table.iter().flat_map(|(aor, bindings)| bindings.list().iter().map(move |binding| (aor, binding)));
+        all.filter(|(_, binding)| binding.flow.transport == Transport::Udp && property(binding))
+            .map(|((tenant, number), binding)| (*tenant, number.clone(), binding.clone()))
+            .collect()
+    }
+
+    /// Ends one binding.
+    fn remove(&self, tenant: TenantId, number: &str, uri: &str) -> Option<Binding> {
+        let mut table = self.lock();
+        let bindings = table.get_mut(&(tenant, number.to_owned()))?;
+        let (gone, kept) = bindings.list().iter().cloned().partition(|binding: &Binding| binding.uri == uri);
+        *bindings = Bindings::new(kept);
+        let gone: Vec<Binding> = gone;
+        gone.into_iter().next()
+    }
+
     /// Forgets extensions without a living contact.
     pub(crate) fn sweep(&self, now: Timestamp) {
         self.lock().retain(|_, bindings| {
@@ -166,6 +185,14 @@ async fn persist(
     tx.commit().await
 }
 
+/// Ends one binding in memory and on the disk.
+pub(crate) async fn end(pbx: &Pbx, tenant: TenantId, number: &str, uri: &str) {
+    let Some(gone) = pbx.registrar.remove(tenant, number, uri) else { return };
+    if let Err(error) = persist(pbx, tenant, number, &[], &[gone]).await {
+        tracing::warn!(%error, tenant.id = %tenant, "a binding that was ended stays on the disk until it expires");
+    }
+}
+
 /// Takes the bindings of a closed connection off the disk.
 pub(crate) async fn flow_closed(pbx: Pbx, flow: Flow) {
     for ((tenant, number), gone) in pbx.registrar.flow_closed(flow) {
@@ -192,7 +219,9 @@ fn to_row(binding: &Binding, now: Timestamp) -> model::Binding {
 }
 
 fn from_row(row: model::Binding) -> Option<Binding> {
-    let transport = Transport::from_token(row.transport.as_bytes())?;
+    // A connection does not survive a restart, and nobody can call back through a NAT: its phone notices and registers
+    // again.
+    let transport = Transport::from_token(row.transport.as_bytes()).filter(|transport| !transport.is_reliable())?;
     Some(Binding {
         uri: row.contact,
         expires_at: row.expires_at.millis(),
@@ -201,7 +230,7 @@ fn from_row(row: model::Binding) -> Option<Binding> {
         reg_id: row.reg_id.and_then(|id| u32::try_from(id).ok()),
         call_id: row.call_id,
         cseq: u32::try_from(row.cseq).ok()?,
-        // Connections do not survive a restart, UDP sockets do: number 0 is the first one.
+        // UDP sockets are the same after a restart: number 0 is the first one.
         flow: Flow { transport, id: 0, peer: row.source },
         path: row.path.map(|path| vec![path]).unwrap_or_default(),
         user_agent: row.user_agent,

@@ -7,6 +7,7 @@ pub mod extension;
 pub mod registration;
 pub mod route;
 pub mod trunk;
+pub mod trunk_registration;
 
 pub use domain::call::EndedBy as HangupBy;
 
@@ -17,6 +18,7 @@ pub use extension::{Credentials, Extension, ExtensionStatus, Ha1Pair, RecordingM
 pub use registration::Binding;
 pub use route::{Route, RouteKind};
 pub use trunk::{Trunk, TrunkAuth, TrunkStatus, TrunkTransport};
+pub use trunk_registration::{RegistrationState, TrunkRegistration};
 
 /// Declares an enum whose variants are stored and sent under fixed names.
 ///

@@ -9,6 +9,7 @@ pub mod phones;
 pub mod recordings;
 pub mod ring_test;
 pub mod routes;
+pub mod trunk_registrations;
 pub mod trunks;
 pub mod waveform;
 

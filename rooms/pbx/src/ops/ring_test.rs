@@ -162,7 +162,7 @@ impl Test {
             headers: &[],
             max_forwards: 70,
         };
-        let Ok(invite) = target.invite(offer).await else { return };
+        let Ok(invite) = target.invite(&self.pbx.sip, offer).await else { return };
         let signalled_from = invite.destination.addr.ip();
         let tested = Tested {
             contact: phone.binding.uri.clone(),

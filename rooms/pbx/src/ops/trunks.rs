@@ -176,6 +176,7 @@ pub async fn delete(desk: &Desk, who: &Principal, id: TrunkId) -> Result<()> {
     if count > 0 {
         return Err(Error::InUse { what: "trunk", count });
     }
+    rows::trunk_registrations::delete(&mut tx, tenant, id).await?;
     rows::trunks::delete(&mut tx, tenant, id).await?;
     desk.commit(tx, who, done("trunk.delete", &trunk)).await
 }

@@ -10,6 +10,7 @@ pub(crate) mod figures;
 pub(crate) mod recordings;
 pub(crate) mod registrations;
 pub(crate) mod routes;
+pub(crate) mod trunk_registrations;
 pub(crate) mod trunks;
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use crate::{
     transaction::{Client, Kind, client},
 };
 
+/// How many T1 a destination may be silent while there is another one: 4 s.
+const SILENT_T1S: u32 = 8;
+
 pub(crate) struct ClientSlot {
     machine: Client,
     generation: u32,
@@ -34,6 +37,8 @@ pub(crate) struct ClientSlot {
     pub(crate) accepted: Vec<u64>,
     /// The ACK of the first 2xx waits for the leg's owner.
     pub(crate) ack_held: bool,
+    /// Where the request goes if it comes to nothing here (RFC 3263 §4.3).
+    also: Vec<Destination>,
 }
 
 /// A new request and what belongs to its transaction.
@@ -59,12 +64,23 @@ pub(crate) enum Heard {
         client: u32,
         cseq: u32,
     },
+    Moved(Moved),
+}
+
+/// The request was sent to the next destination; the user notes slot and destination.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moved {
+    pub(crate) user: User,
+    pub(crate) client: u32,
+    pub(crate) to: Destination,
 }
 
 /// What became of a deadline of a client transaction.
 pub(crate) enum Ended {
     Nothing,
-    TimedOut(User),
+    /// Nobody answered, or nothing could be sent.
+    Lost(User),
+    Moved(Moved),
 }
 
 impl Core {
@@ -77,7 +93,7 @@ impl Core {
     /// Starts a request with Via and Max-Forwards.
     pub(crate) fn begin(&self, method: &Method, uri: &str, token: Token, to: Destination, hops: u8) -> RequestBuilder {
         RequestBuilder::new(method, uri)
-            .via(to.transport.token(), self.host(to.transport), self.ids.branch(token))
+            .via(to.transport.token(), self.host(to), self.ids.branch(token))
             .header(Name::MaxForwards, hops)
     }
 
@@ -105,6 +121,7 @@ impl Core {
             cancel: None,
             accepted: Vec::new(),
             ack_held: false,
+            also: Vec::new(),
         });
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         self.arm_client(index);
@@ -113,6 +130,24 @@ impl Core {
 
     pub(crate) fn client(&mut self, index: u32) -> Option<&mut ClientSlot> {
         self.clients.get_mut(usize::try_from(index).ok()?)
+    }
+
+    /// Gives an INVITE further destinations. While there is one, silence is waited for only as long as four
+    /// retransmissions take.
+    pub(crate) fn try_also(&mut self, invite: u32, also: Vec<Destination>, now: Instant) {
+        let patience = now + self.config.timings.t1 * SILENT_T1S;
+        if let Some(slot) = self.client(invite).filter(|_| !also.is_empty()) {
+            slot.machine.end_by(patience);
+            slot.also = also;
+            self.arm_client(invite);
+        }
+    }
+
+    /// Keeps an INVITE where it is: its owner hung up.
+    pub(crate) fn stay(&mut self, invite: u32) {
+        if let Some(slot) = self.client(invite) {
+            slot.also = Vec::new();
+        }
     }
 
     /// Returns whether a token of ours names a client transaction that lives: what carries it came from us.
@@ -128,6 +163,7 @@ impl Core {
     /// Cancels an INVITE (RFC 3261 §9.1); its transaction ends 64 × T1 from now at the latest.
     pub(crate) fn cancel(&mut self, invite: u32, reason: Option<String>, now: Instant) {
         let end = now + self.config.timings.t1x64();
+        self.stay(invite);
         let Some(slot) = self.client(invite) else {
             return;
         };
@@ -211,9 +247,14 @@ impl Core {
         {
             slot.kept = None;
         }
-        let heard = match self.retry_with_credentials(index, flow, response, kept.as_ref(), now) {
-            Some((client, cseq)) => Heard::Retried { user, client, cseq },
-            None => Heard::Pass { client: index, user },
+        let heard = if status == 503
+            && let Some(moved) = self.try_elsewhere(index, kept.as_ref(), now)
+        {
+            Heard::Moved(moved)
+        } else if let Some((client, cseq)) = self.retry_with_credentials(index, flow, response, kept.as_ref(), now) {
+            Heard::Retried { user, client, cseq }
+        } else {
+            Heard::Pass { client: index, user }
         };
         self.end_or_arm_client(index, now);
         heard
@@ -253,7 +294,7 @@ impl Core {
         let slot = self.clients.get(usize::try_from(index).ok()?)?;
         let challenges = slot.challenges;
         let credentials = slot.credentials.clone()?;
-        let (to, user, method) = (slot.to, slot.user, slot.method.clone());
+        let (to, user, method, also) = (slot.to, slot.user, slot.method.clone(), slot.also.clone());
         if !matches!(status, 401 | 407) || challenges >= MAX_CHALLENGES || flow.peer != to.addr {
             return None;
         }
@@ -262,30 +303,61 @@ impl Core {
         let (name, answer) = auth::answer(&request, response, &credentials, challenges, nonce_seed)?;
         let cseq = request.cseq().0.checked_add(1)?;
         let token = self.client_token();
+        let again = self.again(&request, &method, token, to, &[Name::CSeq, name])?;
+        let again = again.header(Name::CSeq, format_args!("{cseq} {method}")).header(name, answer);
+        let message = with_body(again, &request).wire();
+        let outgoing = Outgoing { token, method, message, to, user, credentials: Some(credentials) };
+        let client = self.start(outgoing, now);
+        self.client(client)?.challenges = challenges + 1;
+        self.try_also(client, also, now);
+        Some((client, cseq))
+    }
+
+    /// Sends an INVITE that came to nothing to its next destination: the same request with another branch
+    /// (RFC 3263 §4.3).
+    fn try_elsewhere(&mut self, index: u32, request: Option<&Wire>, now: Instant) -> Option<Moved> {
+        let slot = self.client(index)?;
+        if slot.also.is_empty() || slot.method != Method::Invite {
+            return None;
+        }
+        let mut also = std::mem::take(&mut slot.also);
+        let to = also.remove(0);
+        let (user, method, credentials) = (slot.user, slot.method.clone(), slot.credentials.clone());
+        let request = request?.message();
+        let token = self.client_token();
+        let again = self.again(&request, &method, token, to, &[Name::Contact])?;
+        let again = again.header(Name::Contact, self.contact(to));
+        let message = with_body(again, &request).wire();
+        let client = self.start(Outgoing { token, method, message, to, user, credentials }, now);
+        self.try_also(client, also, now);
+        Some(Moved { user, client, to })
+    }
+
+    /// Starts a request anew: with a Via of its own and without its body and the named headers.
+    fn again(
+        &self,
+        request: &Message,
+        method: &Method,
+        token: Token,
+        to: Destination,
+        without: &[Name],
+    ) -> Option<RequestBuilder> {
         let uri = String::from_utf8_lossy(request.raw_request_uri()?).into_owned();
         let via = self.ids.branch(token);
-        let mut again = RequestBuilder::new(&method, &uri).via(to.transport.token(), self.host(to.transport), via);
+        let mut again = RequestBuilder::new(method, &uri).via(to.transport.token(), self.host(to), via);
         let mut vias = 0;
         for (id, written, value) in request.named_headers() {
             match id {
                 Name::Via if vias == 0 => vias = 1,
-                Name::CSeq | Name::ContentLength | Name::ContentType => {}
-                Name::Authorization | Name::ProxyAuthorization if id == name => {}
+                Name::ContentLength | Name::ContentType => {}
+                known if known != Name::Other && without.contains(&known) => {}
                 Name::Other => {
                     again = again.custom(&String::from_utf8_lossy(written), String::from_utf8_lossy(value));
                 }
                 known => again = again.header_bytes(known, value),
             }
         }
-        again = again.header(Name::CSeq, format_args!("{cseq} {method}")).header(name, answer);
-        if let Some(kind) = request.content_type() {
-            again = again.body(kind, request.body());
-        }
-        let message = again.wire();
-        let outgoing = Outgoing { token, method, message, to, user, credentials: Some(credentials) };
-        let client = self.start(outgoing, now);
-        self.client(client)?.challenges = challenges + 1;
-        Some((client, cseq))
+        Some(again)
     }
 
     fn end_or_arm_client(&mut self, index: u32, now: Instant) {
@@ -334,9 +406,10 @@ impl Core {
                 self.arm_client(index);
             }
             client::Expiry::TimedOut => {
-                let user = slot.user;
+                let (user, kept) = (slot.user, slot.kept.clone());
+                let moved = self.try_elsewhere(index, kept.as_ref(), now);
                 self.clients.remove(index as usize);
-                return Ended::TimedOut(user);
+                return moved.map_or(Ended::Lost(user), Ended::Moved);
             }
             client::Expiry::Terminated => {
                 self.clients.remove(index as usize);
@@ -345,23 +418,34 @@ impl Core {
         Ended::Nothing
     }
 
-    /// Forgets the requests that went where nothing can be sent any more and returns who waits for them.
-    pub(crate) fn fail_clients(&mut self, gone: impl Fn(&Destination) -> bool) -> Vec<User> {
-        let mut users = Vec::new();
-        self.clients.retain(|_, slot| {
-            let fails =
-                gone(&slot.to) && matches!(slot.machine.state(), client::State::Trying | client::State::Proceeding);
-            if fails {
-                users.push(slot.user);
-            }
-            !fails
-        });
-        users
+    /// Forgets the requests that went where nothing can be sent any more and returns what became of them.
+    pub(crate) fn fail_clients(&mut self, gone: impl Fn(&Destination) -> bool, now: Instant) -> Vec<Ended> {
+        let waits = |slot: &ClientSlot| {
+            gone(&slot.to) && matches!(slot.machine.state(), client::State::Trying | client::State::Proceeding)
+        };
+        let failing: Vec<usize> = self.clients.iter().filter(|(_, slot)| waits(slot)).map(|(index, _)| index).collect();
+        let mut ended = Vec::with_capacity(failing.len());
+        for index in failing {
+            let Some((user, kept)) = self.clients.get(index).map(|slot| (slot.user, slot.kept.clone())) else {
+                continue;
+            };
+            let moved = self.try_elsewhere(u32::try_from(index).unwrap_or(u32::MAX), kept.as_ref(), now);
+            self.clients.remove(index);
+            ended.push(moved.map_or(Ended::Lost(user), Ended::Moved));
+        }
+        ended
     }
 
     /// Returns whether a flow carried requests of ours, and forgets it.
     pub(crate) fn take_used_flow(&mut self, flow: Flow) -> bool {
         self.used_flows.remove(&flow.id)
+    }
+}
+
+fn with_body(builder: RequestBuilder, request: &Message) -> RequestBuilder {
+    match request.content_type() {
+        Some(kind) => builder.body(kind, request.body()),
+        None => builder,
     }
 }
 

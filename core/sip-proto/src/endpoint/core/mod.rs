@@ -6,13 +6,13 @@ mod server;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasherDefault, Hasher},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
 
 use slab::Slab;
 
-pub(crate) use self::client::{Ended, Heard, Outgoing};
+pub(crate) use self::client::{Ended, Heard, Moved, Outgoing};
 use self::{client::ClientSlot, server::ServerSlot};
 use super::{
     config::Config,
@@ -95,8 +95,8 @@ pub(crate) struct Core {
     pub(crate) trusted: HashSet<TrustedSource>,
     /// Domains in lower case whose realm is their own name.
     pub(crate) domains: HashSet<String>,
-    /// Our Contact over UDP and over TCP.
-    contacts: (Arc<str>, Arc<str>),
+    /// Our Contact for peers with IPv4 and with IPv6 addresses, by transport.
+    contacts: [[Arc<str>; 5]; 2],
     agent: Arc<str>,
     generation: u32,
 }
@@ -105,10 +105,10 @@ impl Core {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             ids: Ids::new(config.seed),
-            contacts: (
-                format!("<sip:{}>", config.udp_host).into(),
-                format!("<sip:{};transport=tcp>", config.tcp_host).into(),
-            ),
+            contacts: [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)].map(|family| {
+                let host = |transport| config.hosts.of(transport, SocketAddr::new(family, 0));
+                Transport::ALL.map(|transport| format!("<sip:{}{}>", host(transport), transport.parameter()).into())
+            }),
             agent: config.user_agent.as_str().into(),
             config,
             timers: Timers::default(),
@@ -141,19 +141,21 @@ impl Core {
         self.generation
     }
 
-    /// Returns `host:port` for Via and Contact.
-    pub(crate) fn host(&self, transport: Transport) -> &str {
-        match transport {
-            Transport::Udp => &self.config.udp_host,
-            Transport::Tcp => &self.config.tcp_host,
-        }
+    /// Returns our `host:port` for Via, as it is seen from there.
+    pub(crate) fn host(&self, to: Destination) -> &str {
+        self.config.hosts.of(to.transport, to.addr)
     }
 
-    /// Returns our Contact for a dialog over this transport.
-    pub(crate) fn contact(&self, transport: Transport) -> Arc<str> {
-        Arc::clone(match transport {
-            Transport::Udp => &self.contacts.0,
-            Transport::Tcp => &self.contacts.1,
+    /// Returns our Contact for a dialog with a peer there.
+    pub(crate) fn contact(&self, to: Destination) -> Arc<str> {
+        let [v4, v6] = &self.contacts;
+        let [udp, tcp, tls, ws, wss] = if to.addr.ip().to_canonical().is_ipv6() { v6 } else { v4 };
+        Arc::clone(match to.transport {
+            Transport::Udp => udp,
+            Transport::Tcp => tcp,
+            Transport::Tls => tls,
+            Transport::Ws => ws,
+            Transport::Wss => wss,
         })
     }
 

@@ -137,7 +137,7 @@ impl Driver {
             headers: &headers,
             max_forwards: self.setup.max_forwards,
         };
-        let invite = target.invite(offer).await.map_err(|error| {
+        let invite = target.invite(&self.pbx.sip, offer).await.map_err(|error| {
             tracing::warn!(call.uuid = %self.setup.call, %error, "a target cannot be dialled");
             Cause::NetworkOutOfOrder
         })?;

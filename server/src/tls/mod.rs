@@ -1,4 +1,7 @@
-//! One store of the server's certificate for every listener; read again when its files change.
+//! One store of the server's certificates for every listener; read again when their files change.
+
+mod client;
+mod domains;
 
 use std::{
     path::{Path, PathBuf},
@@ -16,12 +19,15 @@ use rustls::{
     sign::CertifiedKey,
 };
 
+pub(crate) use self::client::client;
+use self::domains::Domains;
 use crate::expiry;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// The certificate and key of the server. Clones share them, so that HTTPS, WSS and SIP over TLS change together.
+/// The certificate and key of the server, and those of domains of their own, picked by the name that a client asks for
+/// (SNI). Clones share them, so that HTTPS, WSS and SIP over TLS change together.
 #[derive(Clone, Debug)]
 pub struct Certificates {
     shared: Arc<Shared>,
@@ -32,22 +38,27 @@ struct Shared {
     cert_file: PathBuf,
     key_file: PathBuf,
     current: RwLock<(Arc<CertifiedKey>, Stamp)>,
+    domains: Domains,
 }
 
 /// When both files were last changed.
 type Stamp = [Option<SystemTime>; 2];
 
 impl Certificates {
-    /// Reads both files; an error names the file.
-    pub fn open(cert_file: &Path, key_file: &Path) -> anyhow::Result<Self> {
+    /// Reads both files, and those of the domains; an error names the file. A domain whose files are broken is logged
+    /// and has the server's certificate.
+    pub fn open(cert_file: &Path, key_file: &Path, domains: Option<&Path>) -> anyhow::Result<Self> {
         let stamp = stamp(cert_file, key_file);
         let key = read(cert_file, key_file)?;
         let current = RwLock::new((Arc::new(key), stamp));
-        Ok(Self { shared: Arc::new(Shared { cert_file: cert_file.into(), key_file: key_file.into(), current }) })
+        let (cert_file, key_file, domains) = (cert_file.into(), key_file.into(), Domains::new(domains));
+        domains.follow(true);
+        Ok(Self { shared: Arc::new(Shared { cert_file, key_file, current, domains }) })
     }
 
     /// Reads the files again. New connections get the new certificate; on an error the old one stays.
     pub fn reload(&self) -> anyhow::Result<()> {
+        self.shared.domains.follow(true);
         let stamp = stamp(&self.shared.cert_file, &self.shared.key_file);
         let key = read(&self.shared.cert_file, &self.shared.key_file)?;
         *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = (Arc::new(key), stamp);
@@ -55,10 +66,16 @@ impl Certificates {
         Ok(())
     }
 
-    /// Returns when the certificate ends.
+    /// Returns when the first of the certificates ends.
     pub fn expires_at(&self) -> Option<Timestamp> {
         let current = self.shared.current.read().unwrap_or_else(PoisonError::into_inner).0.clone();
-        expiry::not_after(current.cert.first()?)
+        let own = expiry::not_after(current.cert.first()?)?;
+        Some(self.shared.domains.expires_at().map_or(own, |domain| own.min(domain)))
+    }
+
+    /// Returns the domains with certificates of their own.
+    pub fn domains(&self) -> Vec<String> {
+        self.shared.domains.names()
     }
 
     /// Reads the files again whenever they changed; never returns.
@@ -69,6 +86,7 @@ impl Certificates {
             if stamp(&self.shared.cert_file, &self.shared.key_file) != read {
                 self.reload_or_log();
             }
+            self.shared.domains.follow(false);
         }
     }
 
@@ -98,7 +116,10 @@ impl Certificates {
 }
 
 impl ResolvesServerCert for Certificates {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if let Some(found) = hello.server_name().and_then(|name| self.shared.domains.find(name)) {
+            return Some(found);
+        }
         Some(self.shared.current.read().unwrap_or_else(PoisonError::into_inner).0.clone())
     }
 }
@@ -146,7 +167,7 @@ mod tests {
     fn a_new_certificate_is_taken_and_a_broken_one_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let (cert_file, key_file) = write_self_signed(folder.path(), &["localhost"]).unwrap();
-        let certificates = Certificates::open(&cert_file, &key_file).unwrap();
+        let certificates = Certificates::open(&cert_file, &key_file, None).unwrap();
         let first = serial(&certificates);
 
         write_self_signed(folder.path(), &["localhost"]).unwrap();
@@ -161,7 +182,8 @@ mod tests {
 
     #[test]
     fn an_error_names_the_file() {
-        let error = Certificates::open(Path::new("/nowhere/cert.pem"), Path::new("/nowhere/key.pem")).unwrap_err();
+        let error =
+            Certificates::open(Path::new("/nowhere/cert.pem"), Path::new("/nowhere/key.pem"), None).unwrap_err();
         assert!(format!("{error:#}").contains("/nowhere/cert.pem"));
     }
 }
