@@ -28,6 +28,14 @@ pub enum Error {
     ExtensionOffline(String),
     #[error("extension {0} has all its calls up")]
     ExtensionFull(String),
+    #[error("the call is not in a state for this")]
+    CallState,
+    #[error("the call has no such party, or no extension")]
+    CallParty,
+    #[error("the call is not recorded, or is in that state already")]
+    RecordingState,
+    #[error("the number cannot be reached")]
+    Unreachable,
     #[error("no channel is free")]
     NoChannel,
     #[error("the node is going down")]
@@ -85,6 +93,25 @@ impl From<Error> for web::Error {
                     "The extension has all the calls up that it may have.",
                     "Máy nhánh đã có đủ số cuộc gọi cho phép.",
                 ),
+            ),
+            Error::CallState => Self::conflict(
+                "pbx.call_state",
+                Text::new("The call is not in a state for this.", "Cuộc gọi không ở trạng thái cho phép thao tác này."),
+            ),
+            Error::CallParty => Self::conflict(
+                "pbx.call_party",
+                Text::new("The call has no such party.", "Cuộc gọi không có bên tham gia này."),
+            ),
+            Error::RecordingState => Self::conflict(
+                "pbx.recording_state",
+                Text::new(
+                    "The call is not recorded, or its recording is in that state already.",
+                    "Cuộc gọi không được ghi âm, hoặc bản ghi âm đã ở trạng thái đó.",
+                ),
+            ),
+            Error::Unreachable => Self::conflict(
+                "pbx.unreachable",
+                Text::new("The number cannot be reached.", "Không thể kết nối đến số này."),
             ),
             Error::NoChannel => Self::unavailable(
                 "pbx.no_channel",

@@ -88,6 +88,7 @@ pub(crate) enum Order {
     HangUp,
     Press(String),
     Say(Says),
+    Hold(bool),
 }
 
 impl Call {
@@ -171,6 +172,16 @@ impl Call {
     /// Tells the party to press keys.
     pub fn press(&self, digits: &str) {
         self.order(Order::Press(digits.to_owned()));
+    }
+
+    /// Tells the party to put the other side on hold.
+    pub fn hold(&self) {
+        self.order(Order::Hold(true));
+    }
+
+    /// Tells the party to take the other side back from hold.
+    pub fn resume(&self) {
+        self.order(Order::Hold(false));
     }
 
     /// Tells the party what to say from now on.

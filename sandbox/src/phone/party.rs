@@ -190,8 +190,17 @@ impl Party {
                 self.talk.says = says;
                 self.speak();
             }
-            (Order::Press(_), None) => {}
+            (Order::Hold(holds), Some(_)) => self.hold(holds),
+            (Order::Press(_) | Order::Hold(_), None) => {}
         }
+    }
+
+    /// Puts the other side on hold as desk phones do (RFC 3264 §8.4), or takes it back.
+    fn hold(&mut self, holds: bool) {
+        let Some(line) = &mut self.line else { return };
+        line.local.version += 1;
+        line.local.direction = if holds { sdp::Direction::SendOnly } else { sdp::Direction::SendRecv };
+        self.leg.reinvite(sdp::offer(&line.local).into());
     }
 
     /// Does what is due.

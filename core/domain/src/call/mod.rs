@@ -1,145 +1,70 @@
-//! One call: who is rung, who is connected to whom, and how it ended.
+//! One call: who is rung, who hears what, who is connected to whom, and how it ended.
 //!
 //! ```text
-//!             incoming                         originated (click-to-call)
-//!                │                                      │ dial the caller's own phones
-//!                │                                      ▼
-//!                │                               CallerRinging ──nobody──▶ Ended
-//!                │ dial the callee                      │ one answers: dial the callee
-//!                ▼                                      ▼
-//!         CalleeRinging ◀───────────────────────────────┘
-//!                │ one answers: connect     │ nobody, cancelled, refused
-//!                ▼                          ▼
-//!             Talking ──either hangs up──▶ Ended
+//!        incoming                    originated (click-to-call)
+//!            │                                │ dial the caller's own phones
+//!            │                                ▼
+//!            │                          CallerRinging ──nobody──▶ Ended
+//!            │ first step                     │ one answers: first step
+//!            ▼                                ▼
+//!    ┌──▶ Ringing ◀──────────────────────── step ──────────────▶ App ◀──┐
+//!    │       │ │ nobody, refused, too long                         │  │  │
+//!    │       │ └────────▶ Undecided ──next step (forward, box)─────┼──┼──┘
+//!    │       │                │ none is left                       │  │
+//!    │       │ one answers    └──▶ back to who transferred, or Ended  │ an offer is answered,
+//!    │       ▼                                                     │  │ somebody takes the call out
+//!    └─── Talking ◀────────────────────────────────────────────────┴──┘
+//!  transfer  │ hold, consult, third legs: who hears whom changes
+//!            └──either hangs up──▶ Ended
 //! ```
 //!
 //! The machine never touches SIP or media: it takes what happened to the legs and says what to do with them.
+//! What a plain call of two never needs is in a box that is made when it is needed.
 
 mod plan;
+mod rare;
+mod ringing;
+mod talking;
+mod terms;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_features;
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-pub use plan::{Order, Origin, Plan, Ring};
+pub use plan::{Order, Origin, Plan, Ring, Step};
+pub use terms::{EndedBy, Ending, Hears, Input, Join, Joins, LegNo, Outcome, Output, Part, Refused, Side};
 
 use crate::cause::{CallResult, Cause};
+use rare::Rare;
 
-/// A leg's number within its call. The caller's leg of an incoming call is 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LegNo(pub u8);
-
-/// Which end of the call a leg belongs to. In a click-to-call the agent is the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    Caller,
-    Callee,
-}
-
-/// What happened to the call from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    Start,
-    /// A dialled leg rings; `early_media` if it already sends sound.
-    Progress {
-        leg: LegNo,
-        early_media: bool,
-    },
-    Answered {
-        leg: LegNo,
-    },
-    /// A leg is over: refused, hung up, or it could not be dialled at all.
-    LegEnded {
-        leg: LegNo,
-        cause: Cause,
-        sip_status: Option<u16>,
-    },
-    /// Somebody who is no party of the call ends it: the API, the drain, a limit.
-    Hangup {
-        cause: Cause,
-    },
-    MediaInactive,
-}
-
-/// What the driver has to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Dial target number `target` of that side.
-    Dial {
-        leg: LegNo,
-        side: Side,
-        target: usize,
-    },
-    /// Tell the incoming caller that the callee rings.
-    RingCaller,
-    /// Let the caller hear what `from` sends before the answer.
-    EarlyMedia {
-        from: LegNo,
-    },
-    /// Let the caller hear ringback made by us.
-    Ringback {
-        to: LegNo,
-    },
-    /// Answer the incoming caller.
-    AnswerCaller,
-    Connect {
-        caller: LegNo,
-        callee: LegNo,
-    },
-    /// End a leg by whatever its state calls for: CANCEL, BYE or a final response.
-    Drop {
-        leg: LegNo,
-        cause: Cause,
-    },
-    /// A dialled leg rings for the first time.
-    Ringing {
-        leg: LegNo,
-    },
-    /// The two sides can talk; said once.
-    Answered {
-        caller: LegNo,
-        callee: LegNo,
-    },
-    /// The call is over; said once and last.
-    Ended(Ending),
-}
-
-/// How the call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ending {
-    pub cause: Cause,
-    pub sip_status: Option<u16>,
-    pub by: EndedBy,
-    pub result: CallResult,
-}
-
-/// Who ended the call; the `hangup_by` of events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndedBy {
-    Caller,
-    Callee,
-    System,
-}
-
-impl EndedBy {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Caller => "caller",
-            Self::Callee => "callee",
-            Self::System => "system",
-        }
-    }
-}
+/// Most legs of one call; a place of an agent that was offered the call in vain is used again.
+const MOST_LEGS: usize = 255;
+/// Longest time a call may ring where the plan does not say otherwise.
+pub const RING_TIME: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Idle,
     CallerRinging,
-    CalleeRinging { caller: LegNo },
-    Talking { caller: LegNo, callee: LegNo },
+    /// `caller` waits for the one who answers. After a transfer it may be a callee who waits.
+    Ringing {
+        caller: LegNo,
+    },
+    App {
+        caller: LegNo,
+    },
+    Undecided {
+        caller: LegNo,
+    },
+    Talking {
+        caller: LegNo,
+        callee: LegNo,
+    },
     Ended,
 }
 
@@ -154,7 +79,10 @@ enum Status {
 #[derive(Debug)]
 struct Leg {
     side: Side,
+    part: Part,
     status: Status,
+    /// It has put the other side on hold.
+    holds: bool,
 }
 
 /// One call. Neither `Clone` nor shared: its driver task is the only owner.
@@ -163,23 +91,20 @@ pub struct Call {
     plan: Plan,
     state: State,
     legs: Vec<Leg>,
-    /// Callee targets not dialled yet, when they are tried in order.
+    /// How the step that is being done rings.
+    ring: Ring,
+    /// Targets not dialled yet, when they are tried one after the other.
     next_target: usize,
-    /// The best known reason why nobody has answered yet.
-    failure: Option<(Cause, Option<u16>)>,
+    /// The best known reason why nobody has answered yet, and whose doing it is.
+    failure: Option<(Outcome, EndedBy)>,
+    /// Until when the ringing may last.
     deadline: Option<Instant>,
+    /// Until when the call may last.
+    until: Option<Instant>,
+    /// Two sides could talk.
+    talked: bool,
+    rare: Option<Box<Rare>>,
     outputs: VecDeque<Output>,
-}
-
-/// An input that does not fit the state; nothing was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    #[error("the call is over")]
-    Over,
-    #[error("the call has no such leg")]
-    NoSuchLeg,
-    #[error("the call was started already")]
-    Started,
 }
 
 impl Call {
@@ -188,9 +113,13 @@ impl Call {
             plan,
             state: State::Idle,
             legs: Vec::new(),
+            ring: Ring { targets: 0, order: Order::AllAtOnce, time: RING_TIME },
             next_target: 0,
             failure: None,
             deadline: None,
+            until: None,
+            talked: false,
+            rare: None,
             outputs: VecDeque::new(),
         }
     }
@@ -209,23 +138,43 @@ impl Call {
             Input::Answered { leg } => self.answered(self.check(leg)?, now),
             Input::LegEnded { leg, cause, sip_status } => {
                 let leg = self.check(leg)?;
-                self.leg_ended(leg, cause, sip_status, now);
+                self.leg_ended(leg, Outcome { cause, sip_status }, now);
             }
-            Input::Hangup { cause } => self.end(cause, None, EndedBy::System),
-            Input::MediaInactive => self.end(Cause::MediaTimeout, None, EndedBy::System),
+            Input::Redirected { leg, target } => {
+                let leg = self.check(leg)?;
+                self.redirected(leg, target, now);
+            }
+            Input::Hangup { cause } => self.end(Outcome { cause, sip_status: None }, EndedBy::System),
+            Input::MediaInactive { leg } => self.media_inactive(self.check(leg)?, now),
+            Input::Next(step) => return self.next(step, now),
+            Input::NoNext => return self.no_next(),
+            Input::Offer { offer, targets, time } => return self.offer(offer, targets, time, now),
+            Input::Withdraw { offer } => self.withdraw(offer),
+            Input::Join(join) => return self.join(join, now),
+            Input::Hold { leg } => return self.hold(self.check(leg)?, true),
+            Input::Unhold { leg } => return self.hold(self.check(leg)?, false),
+            Input::Transfer { by, step } => return self.transfer(self.check(by)?, step, now),
+            Input::Consult { by, ring } => return self.consult(self.check(by)?, ring, now),
+            Input::Complete => return self.complete(),
+            Input::Return => return self.give_back(),
+            Input::Merge => return self.merge(),
+            Input::Adopt { place } => return self.adopt(self.check(place)?),
+            Input::Released { leg } => return self.released(self.check(leg)?),
+            Input::Supervise { ring, joins } => return self.supervise(ring, joins, now),
+            Input::Change { leg, joins } => return self.change(self.check(leg)?, joins),
         }
         Ok(())
     }
 
-    /// Lets time pass: nobody answered within the plan's ring time.
+    /// Lets time pass: nobody answered in time, or the call has lasted as long as it may.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             self.deadline = None;
-            match self.state {
-                State::CallerRinging | State::CalleeRinging { .. } => self.end(Cause::NoAnswer, None, EndedBy::System),
-                State::Talking { .. } => self.end(Cause::NormalClearing, None, EndedBy::System),
-                State::Idle | State::Ended => {}
-            }
+            self.ringing_is_over(now);
+        }
+        self.rare_timeout(now);
+        if self.until.is_some_and(|until| now >= until) && self.state != State::Ended {
+            self.end(Outcome { cause: Cause::NormalClearing, sip_status: None }, EndedBy::System);
         }
     }
 
@@ -233,18 +182,69 @@ impl Call {
         self.outputs.pop_front()
     }
 
-    pub const fn next_timeout(&self) -> Option<Instant> {
-        self.deadline
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let rare = self.rare.as_ref().and_then(|rare| rare.next_timeout());
+        [self.deadline, self.until, rare].into_iter().flatten().min()
     }
 
     pub fn is_over(&self) -> bool {
         self.state == State::Ended
     }
 
-    /// Returns the word for the state in the list of live calls.
-    pub const fn state_name(&self) -> &'static str {
+    /// Returns whether the two sides can talk now, on hold or not.
+    pub const fn is_talking(&self) -> bool {
+        matches!(self.state, State::Talking { .. })
+    }
+
+    /// Returns whether the two sides could ever talk.
+    pub const fn has_talked(&self) -> bool {
+        self.talked
+    }
+
+    /// Returns the two who talk, the caller's side first.
+    pub const fn parties(&self) -> Option<(LegNo, LegNo)> {
         match self.state {
-            State::Idle | State::CallerRinging | State::CalleeRinging { .. } => "ringing",
+            State::Talking { caller, callee } => Some((caller, callee)),
+            _ => None,
+        }
+    }
+
+    /// Returns the leg that waits: for an answer, in an application, or for what becomes of it.
+    pub const fn waiting(&self) -> Option<LegNo> {
+        match self.state {
+            State::Ringing { caller } | State::App { caller } | State::Undecided { caller } => Some(caller),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the caller is in an application.
+    pub const fn is_in_app(&self) -> bool {
+        matches!(self.state, State::App { .. })
+    }
+
+    /// Returns what a leg is there for, and on which side.
+    pub fn part(&self, leg: LegNo) -> Option<(Part, Side)> {
+        self.legs.get(usize::from(leg.0)).map(|leg| (leg.part, leg.side))
+    }
+
+    /// Returns whether that leg has put the other side on hold.
+    pub fn holds(&self, leg: LegNo) -> bool {
+        self.legs.get(usize::from(leg.0)).is_some_and(|leg| leg.holds)
+    }
+
+    /// Returns the number that a leg gets which joins or is adopted.
+    pub fn next_leg(&self) -> Option<LegNo> {
+        (self.legs.len() < MOST_LEGS).then(|| leg_no(self.legs.len()))
+    }
+
+    /// Returns the word for the state in the list of live calls.
+    pub fn state_name(&self) -> &'static str {
+        match self.state {
+            State::Idle | State::CallerRinging => "ringing",
+            State::Ringing { .. } | State::Undecided { .. } if self.talked => "answered",
+            State::Ringing { .. } | State::Undecided { .. } => "ringing",
+            State::App { .. } => "answered",
+            State::Talking { caller, callee } if self.holds(caller) || self.holds(callee) => "held",
             State::Talking { .. } => "answered",
             State::Ended => "ended",
         }
@@ -258,196 +258,52 @@ impl Call {
         self.legs.get_mut(usize::from(leg.0)).expect("legs are checked on entry")
     }
 
-    fn start(&mut self, now: Instant) -> Result<(), Refused> {
-        if self.state != State::Idle {
-            return Err(Refused::Started);
-        }
-        match self.plan.origin.clone() {
-            Origin::Incoming => {
-                self.legs.push(Leg { side: Side::Caller, status: Status::Ringing });
-                self.ring_callee(LegNo(0), now);
-            }
-            Origin::Originated(ring) => {
-                self.state = State::CallerRinging;
-                self.deadline = now.checked_add(ring.time);
-                for target in 0..ring.targets {
-                    self.dial(Side::Caller, target);
-                }
-                if ring.targets == 0 {
-                    self.end(Cause::DestinationOutOfOrder, None, EndedBy::System);
-                }
-            }
-        }
-        Ok(())
+    fn status(&self, leg: LegNo) -> Status {
+        self.legs.get(usize::from(leg.0)).map_or(Status::Over, |leg| leg.status)
     }
 
-    fn ring_callee(&mut self, caller: LegNo, now: Instant) {
-        self.state = State::CalleeRinging { caller };
-        self.failure = None;
-        self.deadline = now.checked_add(self.plan.callee.time);
-        let at_once = match self.plan.callee.order {
-            Order::AllAtOnce => self.plan.callee.targets,
-            Order::OneByOne => self.plan.callee.targets.min(1),
-        };
-        for target in 0..at_once {
-            self.dial(Side::Callee, target);
-        }
-        self.next_target = at_once;
-        if at_once == 0 {
-            self.end(Cause::DestinationOutOfOrder, None, EndedBy::System);
+    fn side(&self, leg: LegNo) -> Side {
+        self.legs.get(usize::from(leg.0)).map_or(Side::Third, |leg| leg.side)
+    }
+
+    /// Says `output` later, in order.
+    fn say(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// Ends a leg that is alive; one that is over stays over.
+    fn drop_leg(&mut self, leg: LegNo, cause: Cause) {
+        if self.status(leg) != Status::Over {
+            self.leg(leg).status = Status::Over;
+            self.say(Output::Drop { leg, cause });
         }
     }
 
-    fn dial(&mut self, side: Side, target: usize) {
-        let Ok(number) = u8::try_from(self.legs.len()) else { return };
-        self.legs.push(Leg { side, status: Status::Dialled });
-        self.outputs.push_back(Output::Dial { leg: LegNo(number), side, target });
-    }
-
-    fn progress(&mut self, leg: LegNo, early_media: bool) {
-        if self.leg(leg).status == Status::Dialled {
-            self.leg(leg).status = Status::Ringing;
-            self.outputs.push_back(Output::Ringing { leg });
-            if self.plan.is_incoming() && self.leg(leg).side == Side::Callee {
-                self.outputs.push_back(Output::RingCaller);
-            }
-        }
-        // Sound before the answer can only be passed on while one phone alone may be the source of it.
-        let alone = self.plan.callee.targets == 1 || self.plan.callee.order == Order::OneByOne;
-        if early_media && alone && self.leg(leg).side == Side::Callee && self.leg(leg).status == Status::Ringing {
-            self.outputs.push_back(Output::EarlyMedia { from: leg });
-        }
-    }
-
-    fn answered(&mut self, leg: LegNo, now: Instant) {
-        match (self.leg(leg).status, self.leg(leg).side, self.state) {
-            (Status::Over | Status::Up, ..) => {}
-            (_, Side::Caller, State::CallerRinging) => {
-                self.progress(leg, false);
-                self.leg(leg).status = Status::Up;
-                self.drop_ringing(Side::Caller, Cause::LoseRace);
-                self.outputs.push_back(Output::Ringback { to: leg });
-                self.ring_callee(leg, now);
-            }
-            (_, Side::Callee, State::CalleeRinging { caller }) => {
-                self.progress(leg, false);
-                self.leg(leg).status = Status::Up;
-                self.drop_ringing(Side::Callee, Cause::LoseRace);
-                if self.plan.is_incoming() {
-                    self.leg(caller).status = Status::Up;
-                    self.outputs.push_back(Output::AnswerCaller);
-                }
-                self.deadline = self.plan.longest.and_then(|longest| now.checked_add(longest));
-                self.state = State::Talking { caller, callee: leg };
-                self.outputs.push_back(Output::Connect { caller, callee: leg });
-                self.outputs.push_back(Output::Answered { caller, callee: leg });
-            }
-            // An answer that lost a race: nobody waits for it.
-            _ => {
-                self.leg(leg).status = Status::Over;
-                self.outputs.push_back(Output::Drop { leg, cause: Cause::LoseRace });
-            }
-        }
-    }
-
-    fn leg_ended(&mut self, leg: LegNo, cause: Cause, sip_status: Option<u16>, now: Instant) {
-        if self.leg(leg).status == Status::Over {
-            return;
-        }
-        self.leg(leg).status = Status::Over;
-        let side = self.leg(leg).side;
-        match (self.state, side) {
-            (State::Talking { caller, .. }, _) if leg == caller => self.end(cause, sip_status, EndedBy::Caller),
-            (State::Talking { callee, .. }, _) if leg == callee => self.end(cause, sip_status, EndedBy::Callee),
-            (State::CalleeRinging { caller }, _) if leg == caller => {
-                let cause = if cause == Cause::NormalClearing { Cause::OriginatorCancel } else { cause };
-                self.end(cause, sip_status, EndedBy::Caller);
-            }
-            (State::CalleeRinging { .. }, Side::Callee) => {
-                self.note_failure(cause, sip_status);
-                if self.plan.callee.order == Order::OneByOne
-                    && cause_of_the_network(cause)
-                    && self.next_target < self.plan.callee.targets
-                {
-                    self.deadline = now.checked_add(self.plan.callee.time);
-                    self.dial(Side::Callee, self.next_target);
-                    self.next_target += 1;
-                } else if !self.any_alive(Side::Callee) {
-                    self.end_by_failure(EndedBy::Callee);
-                }
-            }
-            (State::CallerRinging, _) => {
-                self.note_failure(cause, sip_status);
-                if !self.any_alive(Side::Caller) {
-                    self.end_by_failure(EndedBy::Caller);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn note_failure(&mut self, cause: Cause, sip_status: Option<u16>) {
-        let better = self.failure.is_none_or(|(known, _)| known.better(cause) != known);
-        if better {
-            self.failure = Some((cause, sip_status));
-        }
-    }
-
-    fn end_by_failure(&mut self, by: EndedBy) {
-        let (cause, sip_status) = self.failure.unwrap_or((Cause::NormalUnspecified, None));
-        self.end(cause, sip_status, by);
-    }
-
-    fn any_alive(&self, side: Side) -> bool {
-        self.legs.iter().any(|leg| leg.side == side && leg.status != Status::Over)
-    }
-
-    fn drop_ringing(&mut self, side: Side, cause: Cause) {
+    /// Ends every living leg that `fits`.
+    fn drop_all(&mut self, cause: Cause, fits: impl Fn(&Leg) -> bool) {
         for at in 0..self.legs.len() {
-            let leg = &mut self.legs[at];
-            if leg.side == side && matches!(leg.status, Status::Dialled | Status::Ringing) {
-                leg.status = Status::Over;
-                self.outputs.push_back(Output::Drop { leg: leg_no(at), cause });
+            let leg = &self.legs[at];
+            if leg.status != Status::Over && fits(leg) {
+                self.drop_leg(leg_no(at), cause);
             }
         }
     }
 
-    fn end(&mut self, cause: Cause, sip_status: Option<u16>, by: EndedBy) {
-        let answered = matches!(self.state, State::Talking { .. });
-        for at in 0..self.legs.len() {
-            let leg = &mut self.legs[at];
-            if leg.status != Status::Over {
-                leg.status = Status::Over;
-                self.outputs.push_back(Output::Drop { leg: leg_no(at), cause });
-            }
-        }
+    fn any_alive(&self, part: Part) -> bool {
+        self.legs.iter().any(|leg| leg.part == part && leg.status != Status::Over)
+    }
+
+    fn end(&mut self, outcome: Outcome, by: EndedBy) {
+        self.drop_all(outcome.cause, |_| true);
         self.state = State::Ended;
-        self.deadline = None;
-        let result = CallResult::of(answered, cause);
-        self.outputs.push_back(Output::Ended(Ending { cause, sip_status, by, result }));
+        (self.deadline, self.until, self.rare) = (None, None, None);
+        let result = CallResult::of(self.talked, outcome.cause);
+        let Outcome { cause, sip_status } = outcome;
+        self.say(Output::Ended(Ending { cause, sip_status, by, result }));
     }
 }
 
-/// Returns the number of the leg at that place; `dial` lets no call have more than 256.
+/// Returns the number of the leg at that place; no call has more than [`MOST_LEGS`].
 fn leg_no(at: usize) -> LegNo {
     LegNo(u8::try_from(at).unwrap_or(u8::MAX))
 }
-
-/// Says whether another trunk may do better: the network failed, not the person called.
-const fn cause_of_the_network(cause: Cause) -> bool {
-    matches!(
-        cause,
-        Cause::NormalTemporaryFailure
-            | Cause::NetworkOutOfOrder
-            | Cause::NormalCircuitCongestion
-            | Cause::SwitchCongestion
-            | Cause::RequestedChanUnavail
-            | Cause::ResourceUnavailable
-            | Cause::RecoveryOnTimerExpire
-            | Cause::NoRouteTransitNet
-            | Cause::ExchangeRoutingError
-    )
-}
-
-/// Longest time a call may ring where the plan does not say otherwise.
-pub const RING_TIME: Duration = Duration::from_secs(60);

@@ -1,12 +1,12 @@
-//! What a call sets out to do, decided before it starts.
+//! What a call sets out to do, decided before it starts, and again whenever a step comes to nothing.
 
 use std::time::Duration;
 
-/// How a call begins and whom it rings.
+/// How a call begins and what becomes of it first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     pub origin: Origin,
-    pub callee: Ring,
+    pub first: Step,
     /// The longest that the two may talk; none means as long as they like.
     pub longest: Option<Duration>,
 }
@@ -16,12 +16,21 @@ pub struct Plan {
 pub enum Origin {
     /// A phone or a trunk called us; its leg is number 0 and not answered yet.
     Incoming,
-    /// We call both sides: first the caller's own phones, then the callee.
+    /// We call both sides: first the caller's own phones, then whatever the step says.
     Originated(Ring),
 }
 
+/// What becomes of a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Phones or trunks ring, and one may answer.
+    Ring(Ring),
+    /// The caller is answered and hears something: a menu, a voicemail box, a queue.
+    App,
+}
+
 /// How one side is rung.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ring {
     /// How many phones or trunks there are to try.
     pub targets: usize,
@@ -30,11 +39,14 @@ pub struct Ring {
     pub time: Duration,
 }
 
-/// Whether all targets ring together or the next only when one has failed.
+/// Whether all targets ring together or one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     AllAtOnce,
+    /// The next is tried where the network failed, not the person called: trunks to one number.
     OneByOne,
+    /// The next is tried whatever became of the one before, after `time` too: people of a group.
+    InTurn,
 }
 
 impl Plan {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use domain::{
     CallId, LegId, TenantId,
-    call::{Order, Origin, Plan, Ring},
     cause::Cause,
     ids::TrunkId,
     number,
@@ -18,6 +17,7 @@ use super::{
     directory::{Account, Line},
     live::{LegView, Seat, Taken, View},
     outbound::{PhoneTarget, Target, TrunkTarget},
+    resolve::{self, Resolved, resolve},
 };
 use crate::{
     Pbx,
@@ -68,17 +68,13 @@ pub(crate) fn receive(pbx: &Pbx, incoming: sip::Incoming) {
 
 /// What is known of a call before it starts.
 struct Planned {
-    direction: Direction,
+    caller: resolve::Caller,
     source_type: SourceType,
-    caller_number: String,
-    caller_name: Option<String>,
-    destination: String,
     trunk: Option<(TrunkId, String)>,
     extension: Option<String>,
-    targets: Vec<Target>,
-    order: Order,
-    record: bool,
-    seats: Vec<Taken>,
+    /// The caller's own seat.
+    seat: Taken,
+    first: Resolved,
 }
 
 fn from_extension(
@@ -92,48 +88,37 @@ fn from_extension(
     let own = &line.extension;
     // The login says who calls, whatever From claims.
     let seat = take_extension(pbx, tenant, line)?;
+    let destination = destination(account, &dialled);
+    let leaves = matches!(destination, Destination::Outbound(_));
+    let caller = resolve::Caller {
+        call: CallId(Uuid::now_v7()),
+        direction: if leaves { Direction::Outbound } else { Direction::Internal },
+        number: if leaves { shown_number(account, line) } else { own.number.clone() },
+        name: own.display_name.clone().filter(|_| !leaves),
+        extension: Some(own.number.clone()),
+        acting: Some(Arc::clone(line)),
+        dialled,
+    };
+    let mut first = resolve(pbx, tenant, account, &caller, destination, 0)?;
+    first.record |= records(own.recording_mode, Direction::Outbound);
+    Ok(Planned {
+        caller,
+        source_type: if leaves { SourceType::OutboundManual } else { SourceType::Internal },
+        trunk: None,
+        extension: Some(own.number.clone()),
+        seat,
+        first,
+    })
+}
+
+/// Returns where a number leads that an extension of the account dials.
+pub(crate) fn destination(account: &Account, dialled: &str) -> Destination {
     let offer = routing::Plan {
         region: account.region(),
-        extension: account.active(&dialled).is_some(),
+        extension: account.active(dialled).is_some(),
         routes: &account.routes,
     };
-    match routing::plan(&dialled, &offer) {
-        Destination::Reject(cause) => Err(cause),
-        Destination::Extension(number) => {
-            let callee = account.active(&number).ok_or(Cause::UnallocatedNumber)?;
-            let (targets, callee_seat) = phones(pbx, tenant, callee)?;
-            let callee_records = records(callee.extension.recording_mode, Direction::Inbound);
-            Ok(Planned {
-                direction: Direction::Internal,
-                source_type: SourceType::Internal,
-                caller_number: own.number.clone(),
-                caller_name: own.display_name.clone(),
-                destination: dialled,
-                trunk: None,
-                extension: Some(own.number.clone()),
-                targets,
-                order: Order::AllAtOnce,
-                record: records(own.recording_mode, Direction::Outbound) || callee_records,
-                seats: vec![seat, callee_seat],
-            })
-        }
-        Destination::Outbound(trunks) => {
-            let (targets, trunk_seat) = trunks_for(pbx, tenant, account, line, &dialled, &trunks)?;
-            Ok(Planned {
-                direction: Direction::Outbound,
-                source_type: SourceType::OutboundManual,
-                caller_number: shown_number(account, line),
-                caller_name: None,
-                destination: dialled,
-                trunk: None,
-                extension: Some(own.number.clone()),
-                targets,
-                order: Order::OneByOne,
-                record: records(own.recording_mode, Direction::Outbound),
-                seats: vec![seat, trunk_seat],
-            })
-        }
-    }
+    routing::plan(dialled, &offer)
 }
 
 /// A trunk reaches only the numbers that are mapped to extensions, never another trunk (no transit).
@@ -146,28 +131,32 @@ fn from_trunk(
 ) -> Result<Planned, Cause> {
     let dialled = incoming.request.uri_user.clone();
     let number = account.did(&dialled, trunk).ok_or(Cause::UnallocatedNumber)?;
-    let callee = account.active(number).ok_or(Cause::UnallocatedNumber)?;
     let line = account.trunks.get(&trunk).ok_or(Cause::NoRouteTransitNet)?;
     let most = line.trunk.max_channels.and_then(|most| u32::try_from(most).ok()).unwrap_or(u32::MAX);
-    let channel = pbx.live.take(Seat::Trunk(tenant, trunk), most).ok_or(Cause::RequestedChanUnavail)?;
-    let (targets, seat) = phones(pbx, tenant, callee)?;
-    Ok(Planned {
+    let seat = pbx.live.take(Seat::Trunk(tenant, trunk), most).ok_or(Cause::RequestedChanUnavail)?;
+    let caller = resolve::Caller {
+        call: CallId(Uuid::now_v7()),
         direction: Direction::Inbound,
+        number: incoming.request.from_user.clone(),
+        name: incoming.request.from_display.clone(),
+        extension: None,
+        acting: None,
+        dialled: dialled.clone(),
+    };
+    let first = resolve(pbx, tenant, account, &caller, Destination::Extension(number.to_owned()), 0)?;
+    Ok(Planned {
+        caller,
         source_type: SourceType::Inbound,
-        caller_number: incoming.request.from_user.clone(),
-        caller_name: incoming.request.from_display.clone(),
-        destination: dialled,
         trunk: Some((trunk, line.trunk.name.clone())),
-        extension: Some(callee.extension.number.clone()),
-        targets,
-        order: Order::AllAtOnce,
-        record: records(callee.extension.recording_mode, Direction::Inbound),
-        seats: vec![channel, seat],
+        extension: first.extension.clone(),
+        seat,
+        first,
     })
 }
 
 fn start(pbx: &Pbx, tenant: TenantId, planned: Planned, incoming: sip::Incoming) {
-    let call = CallId(Uuid::now_v7());
+    let caller = planned.caller;
+    let call = caller.call;
     let (a_leg, b_leg) = (LegId(Uuid::now_v7()), LegId(Uuid::now_v7()));
     let Some(node) = pbx.live.take(Seat::Node, pbx.config.max_calls) else {
         return incoming.reject(503, None);
@@ -176,10 +165,10 @@ fn start(pbx: &Pbx, tenant: TenantId, planned: Planned, incoming: sip::Incoming)
     let view = View {
         call,
         state: "ringing",
-        direction: planned.direction,
+        direction: caller.direction,
         source_type: planned.source_type,
-        caller_number: planned.caller_number.clone(),
-        destination_number: planned.destination.clone(),
+        caller_number: caller.number.clone(),
+        destination_number: caller.dialled.clone(),
         extension: planned.extension.clone(),
         legs: Vec::<LegView>::new(),
         started_at,
@@ -187,34 +176,26 @@ fn start(pbx: &Pbx, tenant: TenantId, planned: Planned, incoming: sip::Incoming)
         recording: None,
     };
     let Some(commands) = pbx.live.enter(tenant, view) else { return incoming.reject(503, None) };
-    let mut seats = planned.seats;
-    seats.push(node);
     let setup = Setup {
         call,
         tenant,
-        direction: planned.direction,
+        direction: caller.direction,
         source_type: planned.source_type,
-        caller_number: planned.caller_number,
-        caller_name: planned.caller_name,
-        destination_number: planned.destination,
+        caller_number: caller.number.clone(),
+        caller_name: caller.name.clone(),
+        destination_number: caller.dialled.clone(),
         trunk: planned.trunk,
         extension: planned.extension,
-        plan: Plan {
-            origin: Origin::Incoming,
-            callee: Ring { targets: planned.targets.len(), order: planned.order, time: pbx.config.ring_time },
-            longest: pbx.config.longest_call,
-        },
+        caller,
         caller_targets: Vec::new(),
-        callee_targets: planned.targets,
+        first: planned.first,
         max_forwards: incoming.request.max_forwards.saturating_sub(1),
         incoming: Some(Box::new(incoming)),
-        headers: Vec::new(),
         a_leg,
         b_leg,
-        record: planned.record,
         started_at,
         commands,
-        seats,
+        seats: vec![planned.seat, node],
         is_on_disk: false,
     };
     pbx.tracker.spawn(call::run(pbx.clone(), setup));

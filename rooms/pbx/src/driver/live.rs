@@ -7,17 +7,111 @@ use std::{
 };
 
 use domain::{CallId, TenantId, Timestamp, cause::Cause, ids::TrunkId};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use crate::model::{Direction, SourceType};
 
 /// How often a draining node looks whether its calls are over.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// What the outside may ask of a call's driver.
+/// Commands that may wait for a call's driver.
+const WAITING_COMMANDS: usize = 16;
+
+/// What the outside may ask of a call's driver. Rare and large things are in boxes: the mailbox of every call has room
+/// for many commands.
 #[derive(Debug)]
 pub(crate) enum Command {
     Hangup(Cause),
+    Hold {
+        by: Who,
+        reply: Reply,
+    },
+    Unhold {
+        by: Who,
+        reply: Reply,
+    },
+    Dtmf {
+        digits: Box<str>,
+        to: Who,
+        reply: Reply,
+    },
+    PauseRecording {
+        reply: Reply,
+    },
+    ResumeRecording {
+        reply: Reply,
+    },
+    Transfer(Box<Transfer>),
+    /// Ends an attended transfer: the one who asked leaves, or the one who was asked.
+    CompleteTransfer {
+        reply: Reply,
+    },
+    CancelTransfer {
+        reply: Reply,
+    },
+    Supervise(Box<Supervise>),
+}
+
+/// A wish to hand a party on.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    /// A number as a phone of the account would dial it.
+    pub(crate) to: String,
+    pub(crate) mode: TransferMode,
+    pub(crate) by: Who,
+    pub(crate) reply: Reply,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TransferMode {
+    Blind,
+    /// The new party is asked first.
+    Attended,
+}
+
+/// A wish to listen in.
+#[derive(Debug)]
+pub(crate) struct Supervise {
+    /// Whose phones ring.
+    pub(crate) extension: String,
+    pub(crate) mode: SuperviseMode,
+    pub(crate) reply: Reply,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SuperviseMode {
+    Listen,
+    /// Heard by the call's own extension alone.
+    Whisper,
+    Barge,
+}
+
+/// Which party of a call is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// The party that the account's side of the call is: the extension, the agent.
+    #[default]
+    Agent,
+    Leg(domain::LegId),
+}
+
+/// Tells whether a command was obeyed.
+pub(crate) type Reply = oneshot::Sender<Result<(), Conflict>>;
+
+/// Why a call cannot do what it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Conflict {
+    #[error("the call is not in a state for this")]
+    WrongState,
+    #[error("the call has no such party")]
+    NoSuchParty,
+    #[error("the call is not recorded, or is in that state already")]
+    NotRecorded,
+    #[error("the other side cannot be reached: {}", .0.as_str())]
+    Unreachable(Cause),
 }
 
 /// One live call as others see it.
@@ -59,6 +153,12 @@ pub(crate) enum Seat {
 pub(crate) struct Taken {
     live: Live,
     seat: Seat,
+}
+
+impl Taken {
+    pub(crate) const fn seat(&self) -> &Seat {
+        &self.seat
+    }
 }
 
 impl Drop for Taken {
@@ -125,7 +225,7 @@ impl Live {
         if tables.closed {
             return None;
         }
-        let (commands, heard) = mpsc::channel(8);
+        let (commands, heard) = mpsc::channel(WAITING_COMMANDS);
         tables.calls.insert(view.call, Entry { tenant, commands, view });
         Some(heard)
     }
@@ -162,6 +262,25 @@ impl Live {
         // A full mailbox holds commands that end the call already.
         let _ = entry.commands.try_send(command);
         true
+    }
+
+    /// Sends a command to a call and waits for what became of it; nothing if the account has no such call.
+    pub(crate) async fn ask(
+        &self,
+        tenant: TenantId,
+        call: CallId,
+        command: impl FnOnce(Reply) -> Command,
+    ) -> Option<Result<(), Conflict>> {
+        let (reply, answer) = oneshot::channel();
+        let commands = {
+            let tables = self.lock();
+            tables.calls.get(&call).filter(|entry| entry.tenant == tenant)?.commands.clone()
+        };
+        // A call that has so much to do, or that ends, does nothing else.
+        if commands.try_send(command(reply)).is_err() {
+            return Some(Err(Conflict::WrongState));
+        }
+        Some(answer.await.unwrap_or(Err(Conflict::WrongState)))
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -10,6 +10,7 @@ pub(crate) mod outbound;
 pub(crate) mod recordings;
 pub(crate) mod recover;
 pub(crate) mod registrar;
+pub(crate) mod resolve;
 pub(crate) mod trunk_registrations;
 
 use std::{sync::Arc, time::Duration};

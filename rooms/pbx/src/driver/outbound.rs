@@ -81,6 +81,14 @@ impl Target {
         }
     }
 
+    /// Returns the number that is called: the extension, or what the trunk is asked for.
+    pub(crate) fn number(&self) -> &str {
+        match self {
+            Self::Phone(phone) => &phone.extension,
+            Self::Trunk(trunk) => &trunk.number,
+        }
+    }
+
     pub(crate) fn trunk(&self) -> Option<&TrunkTarget> {
         match self {
             Self::Phone(_) => None,

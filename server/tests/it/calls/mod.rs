@@ -2,8 +2,10 @@
 
 mod audio;
 mod click_to_call;
+mod hold;
 mod outcomes;
 mod sipp;
+mod transfer;
 
 use testkit::World;
 

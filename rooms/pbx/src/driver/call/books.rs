@@ -112,7 +112,7 @@ impl Driver {
             queue_wait_time: None,
             trunk: self.row.trunk,
             trunk_name: self.row.trunk_name.clone(),
-            transfer_count: 0,
+            transfer_count: self.rare.as_ref().map_or(0, |rare| rare.transfers),
             result: ending.result,
             hangup_cause: ending.cause,
             hangup_cause_q850: ending.cause.q850().map(i64::from),

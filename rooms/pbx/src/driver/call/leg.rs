@@ -18,7 +18,10 @@ pub(crate) struct Leg {
     pub(crate) answer: Option<String>,
     pub(crate) dialog: Option<DialogRecord>,
     /// It was answered, and the ACK waits until that is on disk: what nobody would end after a crash is not begun.
+    /// A leg that called in waits for our answer in the same way.
     pub(crate) ack_waits: bool,
+    /// Something plays to it.
+    pub(crate) plays: bool,
     /// Where its signalling comes from; media from there is believed.
     pub(crate) signalled_from: IpAddr,
     pub(crate) number: String,
@@ -73,10 +76,7 @@ struct Shown<'a> {
 
 impl Leg {
     pub(crate) const fn side_name(&self) -> &'static str {
-        match self.side {
-            Side::Caller => "caller",
-            Side::Callee => "callee",
-        }
+        self.side.as_str()
     }
 
     /// Returns what the media thread needs to know of the far end.

@@ -5,16 +5,24 @@
 //! answer to an incoming caller: a call that was answered is on disk.
 
 mod books;
+mod commands;
+mod dial;
 pub(crate) mod facts;
+mod hold;
+mod keys;
 mod leg;
 mod offers;
+mod steps;
+mod supervise;
+mod transfer;
 mod turn;
 
 use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
 
+use bytes::Bytes;
 use domain::{
     CallId, LegId, TenantId, Timestamp,
-    call::{Call, Input, LegNo, Plan},
+    call::{Call, Input, LegNo, Origin, Part, Plan, Ring, Step},
     cause::Cause,
     ids::TrunkId,
 };
@@ -31,6 +39,7 @@ pub(crate) use self::{
 use super::{
     live::{Command, Taken},
     outbound::Target,
+    resolve::{Caller, Found, Otherwise, Resolved},
 };
 use crate::{
     Pbx,
@@ -62,16 +71,15 @@ pub(crate) struct Setup {
     pub(crate) trunk: Option<(TrunkId, String)>,
     /// The extension that the call is filed under.
     pub(crate) extension: Option<String>,
-    pub(crate) plan: Plan,
+    /// Who calls, as whoever decides where the call goes sees it.
+    pub(crate) caller: Caller,
     /// The caller's own phones, in a click-to-call.
     pub(crate) caller_targets: Vec<Target>,
-    pub(crate) callee_targets: Vec<Target>,
+    /// What becomes of the caller first; its seats are among `seats` until it comes to nothing.
+    pub(crate) first: Resolved,
     pub(crate) incoming: Option<Box<sip::Incoming>>,
-    /// Headers for the callee's INVITE.
-    pub(crate) headers: Vec<(String, String)>,
     pub(crate) a_leg: LegId,
     pub(crate) b_leg: LegId,
-    pub(crate) record: bool,
     pub(crate) started_at: Timestamp,
     pub(crate) commands: mpsc::Receiver<Command>,
     /// Channels and calls that this call counts for, until it ends.
@@ -84,7 +92,7 @@ pub(crate) struct Setup {
 impl Setup {
     /// Returns the call as it is kept for the case of a crash.
     pub(crate) fn row(&self, pbx: &Pbx) -> LiveCall {
-        let leaves_by = self.callee_targets.first().and_then(Target::trunk);
+        let leaves_by = self.first.targets.first().and_then(Target::trunk);
         let (trunk, trunk_name) =
             self.trunk.clone().or_else(|| leaves_by.map(|trunk| (trunk.id(), trunk.name().to_owned()))).unzip();
         LiveCall {
@@ -111,6 +119,26 @@ impl Setup {
             heartbeat_at: self.started_at,
         }
     }
+
+    fn plan(&self, pbx: &Pbx) -> Plan {
+        let phones = self.caller_targets.len();
+        let origin = match &self.incoming {
+            Some(_) => Origin::Incoming,
+            None => Origin::Originated(Ring {
+                targets: phones,
+                order: domain::call::Order::AllAtOnce,
+                time: pbx.config.agent_ring_time,
+            }),
+        };
+        Plan { origin, first: step_of(&self.first), longest: pbx.config.longest_call }
+    }
+}
+
+/// Returns how the machine sees what was found.
+fn step_of(resolved: &Resolved) -> Step {
+    match resolved.step {
+        Found::Ring { order, time } => Step::Ring(Ring { targets: resolved.targets.len(), order, time }),
+    }
 }
 
 type Committing = Pin<Box<dyn Future<Output = (Vec<Fact>, Result<(), store::Error>)> + Send>>;
@@ -129,8 +157,9 @@ pub(super) struct Driver {
     /// Facts that wait for the commit before them.
     facts: VecDeque<Fact>,
     committing: Option<Committing>,
-    /// Answered legs that the commit under way journals.
-    acknowledging: Vec<sip::Leg>,
+    /// Legs that the commit under way journals: answered ones that wait for their ACK, and with a description those
+    /// that wait for our answer.
+    acknowledging: Vec<(sip::Leg, Option<Bytes>)>,
     /// The next commit waits until then: after a failed one, or because nothing in it is urgent.
     commit_at: Option<Instant>,
     /// The last commit failed: even what is urgent waits.
@@ -143,7 +172,34 @@ pub(super) struct Driver {
     started: Instant,
     ending: Option<domain::call::Ending>,
     recording: Option<String>,
+    recording_paused: bool,
     rung: Vec<String>,
+    /// What the step that is being done dials.
+    targets: Vec<Target>,
+    otherwise: Otherwise,
+    /// Headers for the INVITEs of the step.
+    headers: Vec<(String, String)>,
+    record: bool,
+    /// How often the call was sent on since somebody decided about it.
+    hops: u8,
+    /// Who talked with whom last.
+    pair: Option<(LegNo, LegNo)>,
+    /// What plain calls of two never need.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few calls need, kept in a box that the others never make.
+#[derive(Default)]
+struct Rare {
+    /// Whom a party asks before handing the call on.
+    consult: Vec<Target>,
+    /// Whose phones ring to join.
+    thirds: Vec<Target>,
+    /// Who asked for the transfer under way.
+    transfer: Option<transfer::Pending>,
+    transfers: i64,
+    /// What those see as the caller's number whom a transfer dials.
+    shown: Option<String>,
 }
 
 /// Runs a call from its first INVITE to its record.
@@ -163,7 +219,12 @@ impl Driver {
         let (media_sink, media_events) = mpsc::channel(WAITING_MEDIA);
         let session = pbx.media.session(media::EventSink::new(media_sink));
         let row = setup.row(&pbx);
-        let machine = Call::new(setup.plan.clone());
+        let machine = Call::new(setup.plan(&pbx));
+        let targets = std::mem::take(&mut setup.first.targets);
+        let otherwise = std::mem::take(&mut setup.first.otherwise);
+        setup.seats.append(&mut setup.first.seats);
+        let headers = std::mem::take(&mut setup.first.headers);
+        let (record, hops) = (setup.first.record, setup.first.hops);
         let is_on_disk = setup.is_on_disk;
         let mut facts = VecDeque::new();
         if !is_on_disk {
@@ -192,8 +253,19 @@ impl Driver {
             started: Instant::now(),
             ending: None,
             recording: None,
+            recording_paused: false,
             rung: Vec::new(),
+            targets,
+            otherwise,
+            headers,
+            record,
+            hops,
+            pair: None,
+            rare: None,
         };
+        if let Some(shown) = driver.setup.first.shown.take() {
+            driver.rare().shown = Some(shown);
+        }
         if let Some(incoming) = incoming {
             driver.accept_caller(&incoming);
             // What is answered later can be ended after a crash: the caller's dialog is known now.
@@ -225,6 +297,8 @@ impl Driver {
                 Some(event) = self.media_events.recv() => self.on_media(event).await,
                 command = self.setup.commands.recv() => match command {
                     Some(Command::Hangup(cause)) => self.feed(Input::Hangup { cause }).await,
+                    // In a box: few calls ever get one, and every call has room for what this needs.
+                    Some(command) => Box::pin(self.obey(command)).await,
                     // The register of live calls is gone: the node is going down.
                     None => self.feed(Input::Hangup { cause: Cause::NormalTemporaryFailure }).await,
                 },
@@ -260,7 +334,8 @@ impl Driver {
         let facts: Vec<Fact> = self.facts.drain(..).collect();
         for leg in self.legs.iter_mut().filter(|leg| leg.ack_waits) {
             leg.ack_waits = false;
-            self.acknowledging.extend(leg.sip.clone());
+            let answer = leg.answer.clone().filter(|_| leg.is_incoming).map(Bytes::from);
+            self.acknowledging.extend(leg.sip.clone().map(|sip| (sip, answer)));
         }
         let (pbx, tenant) = (self.pbx.clone(), self.setup.tenant);
         self.committing = Some(Box::pin(async move {
@@ -278,7 +353,12 @@ impl Driver {
     async fn on_committed(&mut self, (facts, result): (Vec<Fact>, Result<(), store::Error>)) {
         self.committing = None;
         // Without the database the call is worth more than its journal.
-        self.acknowledging.drain(..).for_each(|leg| leg.acknowledge());
+        for (leg, answer) in self.acknowledging.drain(..) {
+            match answer {
+                Some(answer) => leg.answer(answer),
+                None => leg.acknowledge(),
+            }
+        }
         match result {
             Ok(()) => {
                 self.is_on_disk = true;
@@ -307,8 +387,28 @@ impl Driver {
         Common::of(&self.row)
     }
 
+    fn leg(&self, leg: LegNo) -> Option<&Leg> {
+        self.legs.get(usize::from(leg.0))
+    }
+
     fn leg_mut(&mut self, leg: LegNo) -> Option<&mut Leg> {
         self.legs.get_mut(usize::from(leg.0))
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_with(|| Box::default())
+    }
+
+    /// Returns the targets that legs of that part are dialled from.
+    fn targets_of(&self, part: Part) -> &[Target] {
+        let rare = self.rare.as_ref();
+        match part {
+            Part::Own => &self.setup.caller_targets,
+            Part::Step | Part::Party => &self.targets,
+            Part::Offer(_) => &[],
+            Part::Consult => rare.map_or(&[], |rare| &rare.consult),
+            Part::Third(_) => rare.map_or(&[], |rare| &rare.thirds),
+        }
     }
 }
 

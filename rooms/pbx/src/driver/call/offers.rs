@@ -10,9 +10,8 @@ use sip_proto::{sdp, session::Reason};
 
 use super::{
     Driver,
-    facts::Fact,
-    leg::{Leg, LegState, show},
-    turn::ALAW_FIRST,
+    dial::ALAW_FIRST,
+    leg::{Leg, LegState},
 };
 
 impl Driver {
@@ -34,8 +33,7 @@ impl Driver {
                     self.hang_up_mute(no, cause).await;
                 }
             }
-            LegEventKind::Offer { sdp } => self.on_offer(no, &sdp),
-            LegEventKind::OfferRefused { .. } => {}
+            LegEventKind::Offer { sdp } => self.on_offer(no, &sdp).await,
             LegEventKind::Info { content_type, body } => self.on_info(no, &content_type, &body),
             LegEventKind::Ended { status, reason, by } => {
                 let cause = cause_of(status, reason.as_ref(), by);
@@ -43,8 +41,11 @@ impl Driver {
                 if let Some(leg) = self.leg_mut(no) {
                     leg.close(now, cause, status);
                 }
+                self.leave_media(no);
                 self.feed(Input::LegEnded { leg: no, cause, sip_status: status }).await;
             }
+            // News of what nobody here asked for.
+            _ => {}
         }
     }
 
@@ -73,9 +74,9 @@ impl Driver {
         match taken {
             Ok(()) => {
                 self.feed(Input::Answered { leg: no }).await;
-                if self.answered.is_none() && self.ending.is_none() {
-                    let (legs, dialogs) = (show(&self.legs), self.journal());
-                    self.facts.push_back(Fact::LegAnswered { call: self.setup.call, legs, dialogs });
+                // The fact that the two can talk journals all legs; whoever comes before or after is journalled here.
+                if self.answered.is_none_or(|(at, _)| at != now) && self.ending.is_none() {
+                    self.journalled();
                 }
             }
             Err(cause) => self.hang_up_mute(no, cause).await,
@@ -112,10 +113,7 @@ impl Driver {
 
     /// Answers the offer of an incoming INVITE, or makes our own if it has none.
     pub(super) fn answer_offer(&mut self, leg: &mut Leg, offer: Option<&Bytes>) -> Result<(), Cause> {
-        let media = self.session.open_leg().map_err(|error| {
-            tracing::error!(call.uuid = %self.setup.call, %error, "no media port is free");
-            Cause::ResourceUnavailable
-        })?;
+        let media = self.open_media()?;
         let local = self.local(media.port, ALAW_FIRST);
         leg.media = Some(media.id);
         match offer {
@@ -135,7 +133,7 @@ impl Driver {
     }
 
     /// A re-INVITE or UPDATE: hold, resume, or another media address.
-    fn on_offer(&mut self, no: LegNo, offer: &[u8]) {
+    async fn on_offer(&mut self, no: LegNo, offer: &[u8]) {
         let Some(leg) = self.legs.get_mut(usize::from(no.0)) else { return };
         let (Some(sip), Some(media), Some(local)) = (leg.sip.clone(), leg.media, leg.local.as_mut()) else { return };
         local.version += 1;
@@ -146,10 +144,12 @@ impl Driver {
         match sdp::accept_offer(offer, local) {
             Ok((answer, agreed)) => {
                 let remote = leg.remote(&agreed);
-                leg.state = if remote.direction.receives() { LegState::Answered } else { LegState::Held };
+                // Who does not want to hear us has put us on hold (RFC 3264 §8.4).
+                let holds = !remote.direction.sends();
                 leg.agreed = Some(agreed);
                 self.session.set_remote(media, remote);
                 sip.accept(Bytes::from(answer));
+                self.held_by_phone(no, holds).await;
             }
             Err(refused) => {
                 tracing::info!(call.uuid = %self.setup.call, %refused, "a new offer cannot be used");
@@ -158,7 +158,7 @@ impl Driver {
         }
     }
 
-    /// Key presses by INFO (`application/dtmf-relay`: `Signal=5`) are passed on as telephone-events.
+    /// Key presses by INFO (`application/dtmf-relay`: `Signal=5`) are passed on.
     fn on_info(&mut self, no: LegNo, content_type: &str, body: &[u8]) {
         let kind = content_type.split(';').next().unwrap_or_default().trim();
         let text = String::from_utf8_lossy(body);
@@ -171,22 +171,21 @@ impl Driver {
         } else {
             None
         };
-        let Some(digit) = digit.filter(|digit| "0123456789*#ABCD".contains(*digit)) else { return };
-        for (at, leg) in self.legs.iter().enumerate() {
-            if at != usize::from(no.0)
-                && leg.state == LegState::Answered
-                && let Some(media) = leg.media
-            {
-                self.session.send_dtmf(media, &digit.to_string());
-            }
+        if let Some(digit) = digit.filter(|digit| "0123456789*#ABCD".contains(*digit)) {
+            self.on_info_key(no, digit);
         }
     }
 
     pub(super) async fn on_media(&mut self, event: media::Event) {
         match event.kind {
             media::EventKind::Inactive { leg } => {
-                tracing::info!(call.uuid = %self.setup.call, ?leg, "media stopped");
-                self.feed(Input::MediaInactive).await;
+                let found = self.legs.iter().position(|known| known.media == Some(leg));
+                let Some(no) = found.and_then(|at| u8::try_from(at).ok()).map(LegNo) else { return };
+                // Who holds may send nothing for as long as that lasts.
+                if !self.machine.holds(no) {
+                    tracing::info!(call.uuid = %self.setup.call, ?leg, "media stopped");
+                    self.feed(Input::MediaInactive { leg: no }).await;
+                }
             }
             media::EventKind::RecordingFailed { reason } => {
                 tracing::error!(call.uuid = %self.setup.call, reason, "recording failed; the call goes on");

@@ -2,12 +2,11 @@
 
 use bytes::Bytes;
 use domain::{
-    CallId, LegId,
-    call::{Input, LegNo, Output, Side},
+    LegId,
+    call::{Input, LegNo, Output, Part, Side},
     cause::Cause,
 };
-use sip_proto::{dialog::DialogRecord, sdp, session::Reason};
-use uuid::Uuid;
+use sip_proto::{dialog::DialogRecord, session::Reason};
 
 use super::{
     Driver,
@@ -15,10 +14,7 @@ use super::{
     leg::{Leg, LegState, show},
 };
 use crate::{
-    driver::{
-        live::LegView,
-        outbound::{Offer, Target},
-    },
+    driver::{live::LegView, outbound::Target},
     store,
 };
 
@@ -37,16 +33,25 @@ impl Driver {
 
     async fn perform(&mut self, output: Output) -> Option<Input> {
         match output {
-            Output::Dial { leg, side, target } => return self.dial(leg, side, target).await,
+            Output::Dial { leg, side, part, target } => return self.dial(leg, side, part, target).await,
             Output::RingCaller => self.ring_caller(),
-            Output::EarlyMedia { from } => self.early_media(from),
-            Output::Ringback { to } => self.play(to, media::Tone::Ringback),
+            Output::EarlyMedia { to, from } => self.early_media(to, from),
+            Output::Ringback { to } => self.play(to, media::Source::Tone(media::Tone::Ringback)),
             Output::AnswerCaller if self.is_on_disk => self.answer_caller(),
             Output::AnswerCaller => self.answer_waits = true,
+            Output::AnswerLeg { leg } => self.answer_leg(leg),
             Output::Connect { caller, callee } => self.connect(caller, callee).await,
+            Output::Hears { leg, hears } => self.hears(leg, &hears),
             Output::Drop { leg, cause } => self.drop_leg(leg, cause),
             Output::Ringing { leg } => self.on_ringing(leg),
             Output::Answered { caller, callee } => self.on_answered(caller, callee),
+            Output::Undecided(outcome) => return Some(self.undecided(outcome)),
+            Output::Transferred { by } => self.on_transferred(by),
+            Output::TransferFailed { by, outcome } => self.on_transfer_failed(by, outcome),
+            Output::Consulted(outcome) => self.on_consulted(outcome),
+            Output::NobodyJoined(outcome) => self.on_nobody_joined(outcome),
+            // No application is known yet.
+            Output::App { .. } | Output::OfferFailed { .. } => {}
             Output::Ended(ending) => self.ending = Some(ending),
         }
         None
@@ -56,7 +61,8 @@ impl Driver {
     pub(super) fn accept_caller(&mut self, incoming: &sip::Incoming) {
         let sip = incoming.accept(self.sip_sink.clone());
         let mut leg = self.new_leg(self.setup.a_leg, Side::Caller, self.setup.caller_number.clone());
-        leg.extension.clone_from(&self.setup.extension);
+        leg.extension.clone_from(&self.setup.caller.extension);
+        leg.trunk = self.setup.trunk.as_ref().map(|(_, name)| name.clone());
         leg.is_incoming = true;
         leg.state = LegState::Ringing;
         leg.signalled_from = incoming.source.ip();
@@ -81,6 +87,7 @@ impl Driver {
             answer: None,
             dialog: None,
             ack_waits: false,
+            plays: false,
             signalled_from: self.pbx.media.address(),
             number,
             extension: None,
@@ -95,57 +102,6 @@ impl Driver {
         }
     }
 
-    async fn dial(&mut self, no: LegNo, side: Side, target: usize) -> Option<Input> {
-        let targets = match side {
-            Side::Caller => &self.setup.caller_targets,
-            Side::Callee => &self.setup.callee_targets,
-        };
-        let target = targets.get(target)?.clone();
-        let first = !self.legs.iter().any(|leg| leg.side == side);
-        let uuid = match (side, first) {
-            (Side::Caller, true) => self.setup.a_leg,
-            (Side::Callee, true) => self.setup.b_leg,
-            _ => LegId(Uuid::now_v7()),
-        };
-        let number = match side {
-            Side::Caller => self.setup.extension.clone().unwrap_or_default(),
-            Side::Callee => self.setup.destination_number.clone(),
-        };
-        let mut leg = self.new_leg(uuid, side, number);
-        leg.extension = target.extension().map(str::to_owned);
-        leg.trunk = target.trunk().map(|trunk| trunk.name().to_owned());
-        let failure = self.invite(&mut leg, side, &target).await.err();
-        self.legs.push(leg);
-        failure.map(|cause| Input::LegEnded { leg: no, cause, sip_status: None })
-    }
-
-    async fn invite(&mut self, leg: &mut Leg, side: Side, target: &Target) -> Result<(), Cause> {
-        let sdp = self.make_offer(leg)?;
-        // The agent of a click-to-call sees whom he is about to talk to; everybody else sees the caller.
-        let (display, user) = match side {
-            Side::Caller => (None, self.setup.destination_number.clone()),
-            Side::Callee => (self.setup.caller_name.clone(), self.setup.caller_number.clone()),
-        };
-        let headers = if side == Side::Callee { self.setup.headers.clone() } else { Vec::new() };
-        let realm = self.pbx.config.realm.clone();
-        let offer = Offer {
-            call: self.setup.call,
-            from_display: display.as_deref(),
-            from_user: &user,
-            realm: &realm,
-            sdp: Bytes::from(sdp),
-            headers: &headers,
-            max_forwards: self.setup.max_forwards,
-        };
-        let invite = target.invite(&self.pbx.sip, offer).await.map_err(|error| {
-            tracing::warn!(call.uuid = %self.setup.call, %error, "a target cannot be dialled");
-            Cause::NetworkOutOfOrder
-        })?;
-        leg.signalled_from = invite.destination.addr.ip();
-        leg.sip = Some(self.pbx.sip.invite(invite, self.sip_sink.clone()));
-        Ok(())
-    }
-
     fn ring_caller(&mut self) {
         if let Some(caller) = self.legs.first()
             && caller.is_incoming
@@ -155,35 +111,56 @@ impl Driver {
         }
     }
 
-    fn early_media(&mut self, from: LegNo) {
-        let Some(caller) = self.caller_up() else { return };
-        if self.legs.get(usize::from(from.0)).is_none_or(|leg| leg.agreed.is_none()) {
+    fn early_media(&mut self, to: LegNo, from: LegNo) {
+        if self.leg(from).is_none_or(|leg| leg.agreed.is_none()) {
             return;
         }
-        let (Some(a), Some(b)) = (self.media_of(caller), self.media_of(from)) else { return };
-        self.session.stop(a);
+        let (Some(a), Some(b)) = (self.media_of(to), self.media_of(from)) else { return };
+        self.quiet(to);
         self.session.connect(a, b);
-        if let Some(leg) = self.legs.get(usize::from(caller.0))
+        if let Some(leg) = self.leg(to)
             && leg.is_incoming
+            && leg.answered_at.is_none()
             && let (Some(sip), Some(answer)) = (&leg.sip, &leg.answer)
         {
             sip.ring(183, Some(Bytes::from(answer.clone())));
         }
     }
 
-    /// Returns the caller's leg that can hear: the incoming one, or the phone that answered.
-    fn caller_up(&self) -> Option<LegNo> {
-        let found = self
-            .legs
-            .iter()
-            .position(|leg| leg.side == Side::Caller && leg.agreed.is_some() && leg.state != LegState::Ended)?;
-        u8::try_from(found).ok().map(LegNo)
+    /// Plays to a leg in place of what it hears.
+    pub(super) fn play(&mut self, to: LegNo, source: media::Source) {
+        let Some(media) = self.media_of(to) else { return };
+        self.session.play(media, source);
+        if let Some(leg) = self.leg_mut(to) {
+            leg.plays = true;
+        }
     }
 
-    fn play(&mut self, to: LegNo, tone: media::Tone) {
-        if let Some(leg) = self.media_of(to) {
-            self.session.play(leg, media::Source::Tone(tone));
+    /// Stops what plays to a leg.
+    pub(super) fn quiet(&mut self, to: LegNo) {
+        let Some(leg) = self.leg_mut(to) else { return };
+        if std::mem::take(&mut leg.plays)
+            && let Some(media) = leg.media
+        {
+            self.session.stop(media);
         }
+    }
+
+    /// Has a leg that joined answered as soon as that is on disk.
+    fn answer_leg(&mut self, no: LegNo) {
+        let now = self.pbx.db.now();
+        if let Some(leg) = self.leg_mut(no) {
+            leg.state = LegState::Answered;
+            leg.answered_at = Some(now);
+            leg.ack_waits = true;
+        }
+        self.journalled();
+    }
+
+    /// Journals the legs as they are now.
+    pub(super) fn journalled(&mut self) {
+        let (legs, dialogs) = (show(&self.legs), self.journal());
+        self.facts.push_back(Fact::LegAnswered { call: self.setup.call, legs, dialogs });
     }
 
     pub(super) fn answer_caller(&mut self) {
@@ -198,16 +175,21 @@ impl Driver {
 
     async fn connect(&mut self, caller: LegNo, callee: LegNo) {
         let (Some(a), Some(b)) = (self.media_of(caller), self.media_of(callee)) else { return };
-        self.session.stop(a);
+        self.quiet(caller);
+        self.quiet(callee);
         self.session.connect(a, b);
-        if self.setup.record {
+        if self.record && self.recording.is_none() {
             self.start_recording().await;
+        }
+        let before = self.pair.replace((caller, callee));
+        if self.answered.is_some() && before != self.pair {
+            self.on_others_talk(caller, callee);
         }
     }
 
-    pub(super) fn drop_leg(&mut self, leg: LegNo, cause: Cause) {
+    pub(super) fn drop_leg(&mut self, no: LegNo, cause: Cause) {
         let now = self.pbx.db.now();
-        let Some(leg) = self.leg_mut(leg) else { return };
+        let Some(leg) = self.leg_mut(no) else { return };
         if let Some(sip) = &leg.sip {
             if leg.is_incoming && leg.answered_at.is_none() {
                 sip.reject(refusal(cause), reason(cause));
@@ -216,6 +198,18 @@ impl Driver {
             }
         }
         leg.close(now, cause, None);
+        self.leave_media(no);
+    }
+
+    /// Gives back what a leg that is over needed, where the call goes on without it.
+    pub(super) fn leave_media(&mut self, no: LegNo) {
+        let offered = matches!(self.machine.part(no), Some((Part::Offer(_), _)));
+        if self.rare.is_some()
+            && !offered
+            && let Some(media) = self.media_of(no)
+        {
+            self.session.close_leg(media);
+        }
     }
 
     fn on_ringing(&mut self, no: LegNo) {
@@ -237,11 +231,11 @@ impl Driver {
     fn on_answered(&mut self, _caller: LegNo, callee: LegNo) {
         let now = self.pbx.db.now();
         self.answered = Some((now, tokio::time::Instant::now()));
-        let answering = self.legs.get(usize::from(callee.0)).and_then(|leg| leg.extension.clone());
-        let trunk = self.legs.get(usize::from(callee.0)).and_then(|leg| leg.trunk.clone());
+        let answering = self.leg(callee).and_then(|leg| leg.extension.clone());
+        let trunk = self.leg(callee).and_then(|leg| leg.trunk.clone());
         if let Some(name) = trunk {
             // After a failover the call runs by another trunk than it began with.
-            let used = self.setup.callee_targets.iter().filter_map(Target::trunk).find(|trunk| trunk.name() == name);
+            let used = self.targets.iter().filter_map(Target::trunk).find(|trunk| trunk.name() == name);
             self.row.trunk = used.map(|trunk| trunk.id());
             self.row.trunk_name = Some(name);
         }
@@ -268,11 +262,14 @@ impl Driver {
         serde_json::to_string(&dialogs).expect("strings always serialise")
     }
 
-    fn media_of(&self, leg: LegNo) -> Option<media::LegNo> {
+    pub(super) fn media_of(&self, leg: LegNo) -> Option<media::LegNo> {
         self.legs.get(usize::from(leg.0)).and_then(|leg| leg.media)
     }
 
-    fn show_live(&self) {
+    pub(super) fn show_live(&mut self) {
+        if self.rare.is_some() || self.machine.state_name() == "held" {
+            self.mark_held();
+        }
         let state = self.machine.state_name();
         let legs = self.legs.iter().map(|leg| LegView {
             uuid: leg.uuid,
@@ -287,50 +284,10 @@ impl Driver {
             view.legs = legs.collect();
             view.answered_at = self.row.answered_at;
             view.extension.clone_from(&self.row.extension);
-            view.recording = self.recording.as_ref().map(|_| "recording");
+            view.recording =
+                self.recording.as_ref().map(|_| if self.recording_paused { "paused" } else { "recording" });
         });
     }
-
-    /// Opens media for a leg that we call, and returns what we offer it.
-    fn make_offer(&mut self, leg: &mut Leg) -> Result<String, Cause> {
-        let media = self.session.open_leg().map_err(|error| {
-            tracing::error!(call.uuid = %self.setup.call, %error, "no media port is free");
-            Cause::ResourceUnavailable
-        })?;
-        // What the other side speaks comes first: then nothing has to be transcoded.
-        let preferred = self.legs.iter().find_map(|leg| leg.agreed.as_ref().map(|agreed| agreed.codec));
-        let codecs = match preferred {
-            Some(sdp::Codec::Pcmu) => ULAW_FIRST,
-            _ => ALAW_FIRST,
-        };
-        let local = self.local(media.port, codecs);
-        let offer = sdp::offer(&local);
-        leg.media = Some(media.id);
-        leg.local = Some(local);
-        Ok(offer)
-    }
-
-    pub(super) fn local(&self, port: u16, codecs: &'static [sdp::Codec]) -> sdp::Local<'static> {
-        sdp::Local {
-            address: self.pbx.media.address(),
-            port,
-            session_id: session_id(self.setup.call, port),
-            version: 1,
-            codecs,
-            dtmf: true,
-            direction: sdp::Direction::SendRecv,
-        }
-    }
-}
-
-/// G.711 with A-law first, as carriers outside of North America and Japan have it.
-pub(super) const ALAW_FIRST: &[sdp::Codec] = &[sdp::Codec::Pcma, sdp::Codec::Pcmu];
-const ULAW_FIRST: &[sdp::Codec] = &[sdp::Codec::Pcmu, sdp::Codec::Pcma];
-
-/// Returns a session id for the `o=` line that no other leg has (RFC 8866 §5.2).
-fn session_id(call: CallId, port: u16) -> u64 {
-    let [.., a, b, c, d] = call.0.into_bytes();
-    u64::from(port) << 32 | u64::from(u32::from_be_bytes([a, b, c, d]))
 }
 
 /// Returns the final response that refuses an incoming call; a timeout of ours is not the caller's.

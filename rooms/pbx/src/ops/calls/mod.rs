@@ -1,15 +1,11 @@
 //! Placing, listing and ending calls.
 
+pub(crate) mod control;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
-    CallId, LegId, Permission, Principal,
-    call::{Order, Origin, Plan, Ring},
-    cause::Cause,
-    ids::TrunkId,
-    number,
-    principal::Access,
-    routing::{self, Destination},
+    CallId, LegId, Permission, Principal, cause::Cause, ids::TrunkId, number, principal::Access, routing::Destination,
 };
 use uuid::Uuid;
 use web::{Fields, Page, Rule, Text};
@@ -20,8 +16,8 @@ use crate::{
         call::{self, Setup, facts},
         directory::{Account, Line, TrunkLine},
         inbound,
-        live::{Command, Seat, Taken, View},
-        outbound::Target,
+        live::{Command, Seat, View},
+        resolve::{Caller, Resolved, resolve},
     },
     error::{Error, Result},
     model::{Direction, SourceType, TrunkStatus},
@@ -78,9 +74,21 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
         Err(Cause::NoUserResponse) => return Err(Error::ExtensionOffline(own)),
         Err(_) => return Err(Error::ExtensionFull(own)),
     };
-    let (callee_targets, far_seat, direction) = callee(pbx, &account, &checked, who)?;
+    let mut caller = Caller {
+        call: CallId(Uuid::now_v7()),
+        direction: Direction::Outbound,
+        number: checked.caller_id.clone(),
+        name: line.extension.display_name.clone(),
+        extension: Some(own.clone()),
+        acting: Some(Arc::clone(line)),
+        dialled: checked.to_phone.clone(),
+    };
+    let (mut first, direction) = callee(pbx, &account, &checked, &caller)?;
+    first.record = inbound::records(line.extension.recording_mode, Direction::Outbound);
+    first.headers = checked.headers;
+    caller.direction = direction;
     let node = pbx.live.take(Seat::Node, pbx.config.max_calls).ok_or(Error::NoChannel)?;
-    let (call, a_leg, b_leg) = (CallId(Uuid::now_v7()), LegId(Uuid::now_v7()), LegId(Uuid::now_v7()));
+    let (call, a_leg, b_leg) = (caller.call, LegId(Uuid::now_v7()), LegId(Uuid::now_v7()));
     let view = View {
         call,
         state: "initiating",
@@ -96,8 +104,6 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
     };
     let started_at = view.started_at;
     let commands = pbx.live.enter(tenant, view).ok_or(Error::Draining)?;
-    let order =
-        if callee_targets.iter().any(|target| target.trunk().is_some()) { Order::OneByOne } else { Order::AllAtOnce };
     let setup = Setup {
         call,
         tenant,
@@ -108,25 +114,15 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
         destination_number: checked.to_phone.clone(),
         trunk: None,
         extension: Some(own.clone()),
-        plan: Plan {
-            origin: Origin::Originated(Ring {
-                targets: caller_targets.len(),
-                order: Order::AllAtOnce,
-                time: pbx.config.agent_ring_time,
-            }),
-            callee: Ring { targets: callee_targets.len(), order, time: pbx.config.ring_time },
-            longest: pbx.config.longest_call,
-        },
+        caller,
         caller_targets,
-        callee_targets,
+        first,
         incoming: None,
-        headers: checked.headers,
         a_leg,
         b_leg,
-        record: inbound::records(line.extension.recording_mode, Direction::Outbound),
         started_at,
         commands,
-        seats: vec![seat, far_seat, node],
+        seats: vec![seat, node],
         is_on_disk: true,
         max_forwards: 70,
     };
@@ -218,40 +214,28 @@ fn check_headers(headers: BTreeMap<String, String>, fields: &mut Fields) -> Vec<
     checked
 }
 
-fn callee(pbx: &Pbx, account: &Account, checked: &Checked, who: &Principal) -> Result<(Vec<Target>, Taken, Direction)> {
-    let offer = routing::Plan {
-        region: account.region(),
-        extension: checked.trunk.is_none() && account.active(&checked.to_phone).is_some(),
-        routes: &account.routes,
-    };
-    let destination = match &checked.trunk {
-        Some(trunk) => Destination::Outbound(vec![trunk.trunk.id]),
-        None => routing::plan(&checked.to_phone, &offer),
-    };
+fn callee(pbx: &Pbx, account: &Account, checked: &Checked, caller: &Caller) -> Result<(Resolved, Direction)> {
     let no_route = || {
         Error::from(Fields::from_iter([(
             "to_phone",
             Rule::from(Text::new("No outbound route leads to this number.", "Không có tuyến gọi ra nào đến số này.")),
         )]))
     };
-    match destination {
-        Destination::Extension(number) => {
-            let line = account.active(&number).ok_or_else(no_route)?;
-            match inbound::phones(pbx, who.tenant, line) {
-                Ok((targets, seat)) => Ok((targets, seat, Direction::Internal)),
-                Err(Cause::NoUserResponse) => Err(Error::ExtensionOffline(number)),
-                Err(_) => Err(Error::ExtensionFull(number)),
-            }
-        }
-        Destination::Outbound(trunks) => {
-            let line = &checked.line;
-            match inbound::trunks_for(pbx, who.tenant, account, line, &checked.to_phone, &trunks) {
-                Ok((targets, seat)) => Ok((targets, seat, Direction::Outbound)),
-                Err(Cause::RequestedChanUnavail) => Err(Error::NoChannel),
-                Err(_) => Err(no_route()),
-            }
-        }
-        Destination::Reject(_) => Err(no_route()),
+    let destination = match &checked.trunk {
+        Some(trunk) => Destination::Outbound(vec![trunk.trunk.id]),
+        None => inbound::destination(account, &checked.to_phone),
+    };
+    let own = match &destination {
+        Destination::Extension(number) => Some(number.clone()),
+        _ => None,
+    };
+    let tenant = checked.line.extension.tenant;
+    match (resolve(pbx, tenant, account, caller, destination, 0), own) {
+        (Ok(found), own) => Ok((found, if own.is_some() { Direction::Internal } else { Direction::Outbound })),
+        (Err(Cause::NoUserResponse), Some(number)) => Err(Error::ExtensionOffline(number)),
+        (Err(Cause::UserBusy), Some(number)) => Err(Error::ExtensionFull(number)),
+        (Err(Cause::RequestedChanUnavail), None) => Err(Error::NoChannel),
+        (Err(_), _) => Err(no_route()),
     }
 }
 

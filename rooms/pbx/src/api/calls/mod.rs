@@ -1,5 +1,7 @@
 //! Calls over HTTP: click-to-call, live calls, hang-up.
 
+mod control;
+
 use std::collections::BTreeMap;
 
 use axum::extract::State;
@@ -20,6 +22,7 @@ pub(crate) fn routes() -> OpenApiRouter<Pbx> {
         .routes(routes!(list_calls))
         .routes(routes!(show_call))
         .routes(routes!(hang_up))
+        .merge(control::routes())
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

@@ -1,0 +1,151 @@
+//! Dialling: the legs that we call, and what they are told about the call.
+
+use bytes::Bytes;
+use domain::{
+    CallId, LegId,
+    call::{Input, LegNo, Part, Side},
+    cause::Cause,
+};
+use sip_proto::sdp;
+use uuid::Uuid;
+
+use super::{Driver, leg::Leg};
+use crate::driver::outbound::{Offer, Target};
+
+impl Driver {
+    pub(super) async fn dial(&mut self, no: LegNo, side: Side, part: Part, target: usize) -> Option<Input> {
+        let target = self.targets_of(part).get(target).cloned();
+        let uuid = self.uuid_for(side, part);
+        let number = self.number_for(part, target.as_ref());
+        let mut leg = self.new_leg(uuid, side, number);
+        let failure = match target {
+            Some(target) => {
+                leg.extension = target.extension().map(str::to_owned);
+                leg.trunk = target.trunk().map(|trunk| trunk.name().to_owned());
+                // An agent that is offered the call after others takes over the place, and with it the port.
+                leg.media = self.leg(no).and_then(|former| former.media);
+                leg.local = self.leg(no).and_then(|former| former.local);
+                self.invite(&mut leg, part, &target).await.err()
+            }
+            None => Some(Cause::DestinationOutOfOrder),
+        };
+        if let Some(cause) = failure {
+            leg.close(self.pbx.db.now(), cause, None);
+        }
+        match self.leg_mut(no) {
+            Some(place) => *place = leg,
+            None => self.legs.push(leg),
+        }
+        failure.map(|cause| Input::LegEnded { leg: no, cause, sip_status: None })
+    }
+
+    /// The first leg of each side has the id that the answer to a click-to-call named.
+    fn uuid_for(&self, side: Side, part: Part) -> LegId {
+        let first = !self.legs.iter().any(|leg| leg.side == side);
+        match (side, part) {
+            (Side::Caller, Part::Own) if first => self.setup.a_leg,
+            (Side::Callee, Part::Step | Part::Offer(_)) if first => self.setup.b_leg,
+            _ => LegId(Uuid::now_v7()),
+        }
+    }
+
+    fn number_for(&self, part: Part, target: Option<&Target>) -> String {
+        match part {
+            Part::Own => self.setup.extension.clone().unwrap_or_default(),
+            Part::Step if self.hops == 0 && self.rare.is_none() => self.setup.destination_number.clone(),
+            _ => target.map(|target| target.number().to_owned()).unwrap_or_default(),
+        }
+    }
+
+    async fn invite(&mut self, leg: &mut Leg, part: Part, target: &Target) -> Result<(), Cause> {
+        let sdp = self.make_offer(leg)?;
+        let (display, user) = self.shown_to(part, target);
+        let headers = if part == Part::Step { self.headers.clone() } else { Vec::new() };
+        let realm = self.pbx.config.realm.clone();
+        let offer = Offer {
+            call: self.setup.call,
+            from_display: display.as_deref(),
+            from_user: &user,
+            realm: &realm,
+            sdp: Bytes::from(sdp),
+            headers: &headers,
+            max_forwards: self.setup.max_forwards.saturating_sub(self.hops),
+        };
+        let invite = target.invite(&self.pbx.sip, offer).await.map_err(|error| {
+            tracing::warn!(call.uuid = %self.setup.call, %error, "a target cannot be dialled");
+            Cause::NetworkOutOfOrder
+        })?;
+        leg.signalled_from = invite.destination.addr.ip();
+        leg.sip = Some(self.pbx.sip.invite(invite, self.sip_sink.clone()));
+        Ok(())
+    }
+
+    /// Returns the name and number that a dialled leg sees as the caller's.
+    fn shown_to(&self, part: Part, target: &Target) -> (Option<String>, String) {
+        // The agent of a click-to-call sees whom he is about to talk to; everybody else sees the caller.
+        if part == Part::Own {
+            return (None, self.setup.destination_number.clone());
+        }
+        let plain = (self.setup.caller_name.clone(), self.setup.caller_number.clone());
+        let Some(rare) = &self.rare else { return plain };
+        if let Some(shown) = rare.shown.as_ref().filter(|_| part == Part::Consult || target.trunk().is_some()) {
+            // What leaves by a trunk shows a number of the account, whoever called.
+            return (None, shown.clone());
+        }
+        match self.machine.waiting().and_then(|waiting| self.leg(waiting)) {
+            // The callee was handed on: that is who calls now.
+            Some(waiting) if waiting.side == Side::Callee => (None, waiting.number.clone()),
+            _ => plain,
+        }
+    }
+
+    /// Opens media for a leg that we call, and returns what we offer it.
+    fn make_offer(&mut self, leg: &mut Leg) -> Result<String, Cause> {
+        // What the other side speaks comes first: then nothing has to be transcoded.
+        let alive = |leg: &&Leg| leg.ended_at.is_none();
+        let preferred = self.legs.iter().filter(alive).find_map(|leg| leg.agreed.as_ref().map(|agreed| agreed.codec));
+        let codecs = match preferred {
+            Some(sdp::Codec::Pcmu) => ULAW_FIRST,
+            _ => ALAW_FIRST,
+        };
+        let local = match leg.local.filter(|_| leg.media.is_some()) {
+            Some(former) => sdp::Local { codecs, version: former.version + 1, ..former },
+            None => {
+                let media = self.open_media()?;
+                leg.media = Some(media.id);
+                self.local(media.port, codecs)
+            }
+        };
+        leg.local = Some(local);
+        Ok(sdp::offer(&local))
+    }
+
+    pub(super) fn open_media(&self) -> Result<media::LegMedia, Cause> {
+        self.session.open_leg().map_err(|error| {
+            tracing::error!(call.uuid = %self.setup.call, %error, "no media port is free");
+            Cause::ResourceUnavailable
+        })
+    }
+
+    pub(super) fn local(&self, port: u16, codecs: &'static [sdp::Codec]) -> sdp::Local<'static> {
+        sdp::Local {
+            address: self.pbx.media.address(),
+            port,
+            session_id: session_id(self.setup.call, port),
+            version: 1,
+            codecs,
+            dtmf: true,
+            direction: sdp::Direction::SendRecv,
+        }
+    }
+}
+
+/// G.711 with A-law first, as carriers outside of North America and Japan have it.
+pub(super) const ALAW_FIRST: &[sdp::Codec] = &[sdp::Codec::Pcma, sdp::Codec::Pcmu];
+const ULAW_FIRST: &[sdp::Codec] = &[sdp::Codec::Pcmu, sdp::Codec::Pcma];
+
+/// Returns a session id for the `o=` line that no other leg has (RFC 8866 §5.2).
+fn session_id(call: CallId, port: u16) -> u64 {
+    let [.., a, b, c, d] = call.0.into_bytes();
+    u64::from(port) << 32 | u64::from(u32::from_be_bytes([a, b, c, d]))
+}

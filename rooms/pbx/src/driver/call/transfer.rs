@@ -1,0 +1,131 @@
+//! Handing a party on: blind, or after asking.
+
+use std::sync::Arc;
+
+use domain::call::{Input, LegNo, Outcome, Side, Step};
+
+use super::Driver;
+use crate::driver::{
+    directory::Line,
+    inbound,
+    live::{Conflict, Transfer, TransferMode, Who},
+    resolve::Caller,
+};
+
+/// Who asked for the transfer under way.
+#[derive(Debug)]
+pub(super) struct Pending {}
+
+impl Driver {
+    pub(super) async fn transfer(&mut self, wish: Transfer) {
+        let begun = match self.party(&wish.by) {
+            Some(by) => self.begin_transfer(by, &wish.to, wish.mode).await,
+            None => Err(Conflict::NoSuchParty),
+        };
+        // Whoever asked may have stopped waiting.
+        let _ = wish.reply.send(begun);
+    }
+
+    /// Begins to hand the other side of `by` on to a number.
+    pub(super) async fn begin_transfer(&mut self, by: LegNo, to: &str, mode: TransferMode) -> Result<(), Conflict> {
+        if !self.machine.parties().is_some_and(|(one, other)| [one, other].contains(&by)) {
+            return Err(Conflict::WrongState);
+        }
+        let tenant = self.setup.tenant;
+        let account = self.pbx.directory.account(tenant).ok_or(Conflict::WrongState)?;
+        // Only an extension hands calls on, and with its own rights.
+        let line = self.leg(by).and_then(|leg| leg.extension.as_ref()).and_then(|number| account.active(number));
+        let line = line.cloned().ok_or(Conflict::NoSuchParty)?;
+        let (shown, own) = (inbound::shown_number(&account, &line), line.extension.number.clone());
+        let destination = inbound::destination(&account, to);
+        self.hops = 0;
+        let goes = self.goes_on(by, line, to);
+        let mut resolved = self.find(destination, &goes).map_err(Conflict::Unreachable)?;
+        if resolved.targets.iter().any(|target| target.trunk().is_some()) {
+            // A carrier takes numbers of the account only: whoever hands the call on shows its own.
+            resolved.shown.get_or_insert(shown);
+        }
+        let input = match mode {
+            TransferMode::Blind => Input::Transfer { by, step: self.begin(resolved) },
+            TransferMode::Attended => {
+                let Step::Ring(ring) = super::step_of(&resolved) else { return Err(Conflict::WrongState) };
+                self.setup.seats.extend(resolved.seats);
+                self.rare().consult = resolved.targets;
+                self.rare().shown = resolved.shown.or(Some(own));
+                Input::Consult { by, ring }
+            }
+        };
+        let fed = self.try_feed(input).await;
+        if fed.is_err() {
+            self.free_seats();
+        }
+        fed
+    }
+
+    /// Returns the other side of `by` as somebody who goes on with the rights of `by`.
+    fn goes_on(&self, by: LegNo, line: Arc<Line>, dialled: &str) -> Caller {
+        let other = self.other_side(by).and_then(|other| self.leg(other));
+        let mut goes = self.setup.caller.clone();
+        if let Some(other) = other {
+            goes.extension.clone_from(&other.extension);
+            if other.side == Side::Callee {
+                (goes.number, goes.name) = (other.number.clone(), None);
+            }
+        }
+        Caller { acting: Some(line), dialled: dialled.to_owned(), ..goes }
+    }
+
+    pub(super) fn on_transferred(&mut self, by: LegNo) {
+        self.rare().transfers += 1;
+        self.rare().transfer = None;
+        tracing::info!(call.uuid = %self.setup.call, leg = by.0, "call transferred");
+    }
+
+    pub(super) fn on_transfer_failed(&mut self, by: LegNo, outcome: Outcome) {
+        self.rare().transfer = None;
+        tracing::info!(call.uuid = %self.setup.call, leg = by.0, cause = outcome.cause.as_str(), "transfer failed");
+        self.free_seats();
+    }
+
+    pub(super) fn on_consulted(&mut self, outcome: Result<LegNo, Outcome>) {
+        if outcome.is_err() {
+            self.free_seats();
+        }
+    }
+
+    /// Other two talk than before: the books say so, and who left is free for other calls.
+    pub(super) fn on_others_talk(&mut self, caller: LegNo, callee: LegNo) {
+        let agent = [callee, caller].into_iter().find_map(|no| self.leg(no)?.extension.clone());
+        if agent.is_some() {
+            self.row.agent_extension = agent;
+        }
+        self.free_seats();
+        self.journalled();
+    }
+
+    /// Returns the leg that is meant, among the two who talk or wait.
+    pub(super) fn party(&self, who: &Who) -> Option<LegNo> {
+        let talking = self.machine.parties().map(|(caller, callee)| [caller, callee]);
+        let all = talking.into_iter().flatten().chain(self.machine.waiting());
+        match who {
+            Who::Leg(uuid) => all.into_iter().find(|no| self.leg(*no).is_some_and(|leg| leg.uuid == *uuid)),
+            Who::Agent => {
+                let all: Vec<LegNo> = all.collect();
+                let extension = |no: &LegNo| self.leg(*no).and_then(|leg| leg.extension.as_ref());
+                let own = self.row.agent_extension.as_ref().or(self.row.extension.as_ref());
+                let filed = all.iter().find(|no| own.is_some() && extension(no) == own);
+                filed.or_else(|| all.iter().find(|no| extension(no).is_some())).copied()
+            }
+        }
+    }
+
+    /// Returns the one who talks with that leg.
+    pub(super) fn other_side(&self, leg: LegNo) -> Option<LegNo> {
+        let (caller, callee) = self.machine.parties()?;
+        match leg {
+            leg if leg == caller => Some(callee),
+            leg if leg == callee => Some(caller),
+            _ => None,
+        }
+    }
+}

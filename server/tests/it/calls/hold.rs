@@ -1,0 +1,99 @@
+//! Hold: by the API and by phones; what the other side hears meanwhile.
+
+use sandbox::{Call, Voice};
+use serde_json::json;
+use testkit::{World, until, world::PATIENCE};
+
+use super::world;
+
+/// A customer who answers and talks, and the agent's call.
+const CUSTOMER: &str = "84281234578";
+
+async fn talking(world: &World) -> (String, Call, Call) {
+    let agent = world.agent("1001").await.unwrap();
+    let call = world.click("1001", CUSTOMER).await.unwrap();
+    let near = agent.call(PATIENCE, |_| true).await.unwrap();
+    let far = world.carrier.call_to(CUSTOMER, PATIENCE).await.unwrap();
+    both_hear(&near, &far).await;
+    // The phone stays registered as long as somebody holds it.
+    std::mem::forget(agent);
+    (call, near, far)
+}
+
+async fn both_hear(near: &Call, far: &Call) {
+    until("each side hears the other", PATIENCE, async || {
+        let both = near.heard_voice_lately() == Some(Voice::of_customer(CUSTOMER))
+            && far.heard_voice_lately() == Some(Voice::of_agent("1001"));
+        both.then_some(())
+    })
+    .await
+    .unwrap();
+}
+
+/// Waits until a party hears sound that is nobody's voice.
+async fn hears_music(far: &Call) {
+    until("the party on hold hears music", PATIENCE, async || {
+        let heard = far.heard();
+        let lately = &heard[heard.len().saturating_sub(8_000)..];
+        let loud = lately.iter().filter(|sample| sample.unsigned_abs() > 400).count();
+        (far.heard_voice_lately().is_none() && loud > 800).then_some(())
+    })
+    .await
+    .unwrap();
+}
+
+async fn post(world: &World, call: &str, what: &str) -> (u16, serde_json::Value) {
+    let reply = world.crm().post(&format!("/api/pbx/calls/{call}/{what}"), &json!({})).await.unwrap();
+    (reply.status, reply.json)
+}
+
+async fn state(world: &World, call: &str) -> String {
+    let reply = world.crm().get(&format!("/api/pbx/calls/{call}")).await.unwrap();
+    reply.json["data"]["state"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_puts_the_customer_on_hold_and_takes_him_back() {
+    let world = world().await;
+    let (call, near, far) = talking(&world).await;
+    let (status, body) = post(&world, &call, "hold").await;
+    assert_eq!((status, &body["data"]["status"]), (202, &"held".into()), "{body}");
+    hears_music(&far).await;
+    assert_eq!(state(&world, &call).await, "held");
+    until("the agent hears nothing", PATIENCE, async || near.heard_voice_lately().is_none().then_some(()))
+        .await
+        .unwrap();
+    let (status, body) = post(&world, &call, "hold").await;
+    assert_eq!((status, &body["code"]), (409, &"pbx.call_state".into()), "{body}");
+    assert_eq!(post(&world, &call, "unhold").await.0, 202);
+    both_hear(&near, &far).await;
+    assert_eq!(post(&world, &call, "unhold").await.0, 409);
+    far.hang_up();
+    let cdr = world.cdr(&call).await.unwrap();
+    assert_eq!((&cdr["result"], &cdr["transfer_count"]), (&"answered".into(), &0.into()), "{cdr}");
+    assert_eq!(post(&world, &call, "hold").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_puts_the_customer_on_hold_and_takes_him_back() {
+    let world = world().await;
+    let (call, near, far) = talking(&world).await;
+    near.hold();
+    hears_music(&far).await;
+    assert_eq!(state(&world, &call).await, "held");
+    near.resume();
+    both_hear(&near, &far).await;
+    assert_eq!(state(&world, &call).await, "answered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_pressed_by_the_api_reach_the_customer() {
+    let world = world().await;
+    let (call, _near, far) = talking(&world).await;
+    let path = format!("/api/pbx/calls/{call}/dtmf");
+    let reply = world.crm().post(&path, &json!({ "digits": "42#" })).await.unwrap();
+    assert_eq!(reply.status, 202, "{}", reply.json);
+    until("the keys arrive", PATIENCE, async || (far.keys() == "42#").then_some(())).await.unwrap();
+    let reply = world.crm().post(&path, &json!({ "digits": "4x" })).await.unwrap();
+    assert_eq!(reply.status, 422, "{}", reply.json);
+}

@@ -1,0 +1,130 @@
+//! Transfers: who talks with whom afterwards, and what the record says.
+
+use sandbox::{Agent, Call, Reaction, Voice};
+use serde_json::{Value, json};
+use testkit::{World, until, world::PATIENCE};
+
+use super::world;
+
+const CUSTOMER: &str = "84281234578";
+
+struct Talk {
+    call: String,
+    near: Call,
+    far: Call,
+    /// Registered as long as it is held.
+    agent: Agent,
+}
+
+async fn talking(world: &World) -> Talk {
+    let agent = world.agent("1001").await.unwrap();
+    let call = world.click("1001", CUSTOMER).await.unwrap();
+    let near = agent.call(PATIENCE, |_| true).await.unwrap();
+    let far = world.carrier.call_to(CUSTOMER, PATIENCE).await.unwrap();
+    hears(&near, Voice::of_customer(CUSTOMER)).await;
+    hears(&far, Voice::of_agent("1001")).await;
+    Talk { call, near, far, agent }
+}
+
+async fn hears(party: &Call, voice: Voice) {
+    until("the party hears the voice", PATIENCE, async || (party.heard_voice_lately() == Some(voice)).then_some(()))
+        .await
+        .unwrap();
+}
+
+async fn transfer(world: &World, call: &str, body: Value) -> (u16, Value) {
+    let reply = world.crm().post(&format!("/api/pbx/calls/{call}/transfer"), &body).await.unwrap();
+    (reply.status, reply.json)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_hands_the_customer_on_and_the_call_keeps_its_uuid() {
+    let world = world().await;
+    let Talk { call, near, far, agent } = talking(&world).await;
+    let second = world.agent("1002").await.unwrap();
+    let (status, body) = transfer(&world, &call, json!({ "to": "1002" })).await;
+    assert_eq!(status, 202, "{body}");
+    let taken = second.call(PATIENCE, |_| true).await.unwrap();
+    hears(&far, Voice::of_agent("1002")).await;
+    hears(&taken, Voice::of_customer(CUSTOMER)).await;
+    assert!(near.over(PATIENCE).await.is_some(), "who handed the call on is free");
+    // The first agent can be called again while the call goes on.
+    let other = agent.dial("1002").unwrap();
+    drop(other);
+    far.hang_up();
+    assert!(taken.over(PATIENCE).await.is_some());
+    let cdr = world.cdr(&call).await.unwrap();
+    assert_eq!((&cdr["transfer_count"], &cdr["result"]), (&1.into(), &"answered".into()), "{cdr}");
+    assert_eq!((&cdr["extension_number"], &cdr["agent_extension"]), (&"1001".into(), &"1002".into()), "{cdr}");
+    let legs = cdr["legs"].as_array().unwrap();
+    assert_eq!(legs.len(), 3, "{cdr}");
+    assert!(legs.iter().all(|leg| leg["ended_at"].is_string()), "{cdr}");
+    assert_eq!(world.events_of(&call).iter().filter(|name| *name == "pbx.call.answered").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_to_a_busy_phone_gives_the_customer_back() {
+    let world = world().await;
+    let Talk { call, near, far, .. } = talking(&world).await;
+    let _busy = world.agent_that("1002", Reaction::Refuses { status: 486, q850: 17 }).await.unwrap();
+    let (status, body) = transfer(&world, &call, json!({ "to": "1002", "mode": "blind" })).await;
+    assert_eq!(status, 202, "{body}");
+    hears(&near, Voice::of_customer(CUSTOMER)).await;
+    hears(&far, Voice::of_agent("1001")).await;
+    assert!(!near.is_over() && !far.is_over());
+    let (status, body) = transfer(&world, &call, json!({ "to": "*9" })).await;
+    assert_eq!((status, &body["code"]), (409, &"pbx.unreachable".into()), "{body}");
+    near.hang_up();
+    let cdr = world.cdr(&call).await.unwrap();
+    assert_eq!(cdr["transfer_count"], 0, "{cdr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agent_asks_before_handing_the_customer_on() {
+    let world = world().await;
+    let Talk { call, near, far, .. } = talking(&world).await;
+    let second = world.agent("1002").await.unwrap();
+    let (status, body) = transfer(&world, &call, json!({ "to": "1002", "mode": "attended" })).await;
+    assert_eq!(status, 202, "{body}");
+    let asked = second.call(PATIENCE, |_| true).await.unwrap();
+    hears(&near, Voice::of_agent("1002")).await;
+    hears(&asked, Voice::of_agent("1001")).await;
+    let reply = world.crm().post(&format!("/api/pbx/calls/{call}/transfer/complete"), &json!({})).await.unwrap();
+    assert_eq!(reply.status, 202, "{}", reply.json);
+    hears(&far, Voice::of_agent("1002")).await;
+    hears(&asked, Voice::of_customer(CUSTOMER)).await;
+    assert!(near.over(PATIENCE).await.is_some());
+    asked.hang_up();
+    let cdr = world.cdr(&call).await.unwrap();
+    assert_eq!((&cdr["transfer_count"], &cdr["agent_extension"]), (&1.into(), &"1002".into()), "{cdr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agent_asks_and_keeps_the_customer() {
+    let world = world().await;
+    let Talk { call, near, far, .. } = talking(&world).await;
+    let second = world.agent("1002").await.unwrap();
+    transfer(&world, &call, json!({ "to": "1002", "mode": "attended" })).await;
+    let asked = second.call(PATIENCE, |_| true).await.unwrap();
+    hears(&near, Voice::of_agent("1002")).await;
+    let reply = world.crm().post(&format!("/api/pbx/calls/{call}/transfer/cancel"), &json!({})).await.unwrap();
+    assert_eq!(reply.status, 202, "{}", reply.json);
+    assert!(asked.over(PATIENCE).await.is_some());
+    hears(&near, Voice::of_customer(CUSTOMER)).await;
+    hears(&far, Voice::of_agent("1001")).await;
+    near.hang_up();
+    assert_eq!(world.cdr(&call).await.unwrap()["transfer_count"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_cannot_be_handed_on_before_it_was_answered_nor_by_a_stranger() {
+    let world = world().await;
+    let _agent = world.agent_that("1001", Reaction::Rings).await.unwrap();
+    let call = world.click("1001", CUSTOMER).await.unwrap();
+    let (status, body) = transfer(&world, &call, json!({ "to": "1002" })).await;
+    assert_eq!(status, 409, "{body}");
+    let (status, body) = transfer(&world, &call, json!({ "to": "1 2", "mode": "later" })).await;
+    assert_eq!((status, body["errors"].as_object().map(serde_json::Map::len)), (422, Some(2)), "{body}");
+    let nobody = "00000000-0000-7000-8000-000000000000";
+    assert_eq!(transfer(&world, nobody, json!({ "to": "1002" })).await.0, 404);
+}
