@@ -133,7 +133,8 @@ impl Inner {
                 }
                 Event::Incoming(incoming) => incoming.challenge(),
                 Event::Register(register) => register.reject(403),
-                Event::FlowClosed(_) => {}
+                Event::Subscribe(request) => request.reject(403),
+                Event::Subscription { .. } | Event::FlowClosed(_) => {}
             }
         }
         self.sip.close().await;

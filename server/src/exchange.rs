@@ -68,6 +68,8 @@ fn sip_settings(config: &Config, certificates: Option<&Certificates>) -> anyhow:
         realm: Realm::Fixed(config.sip.realm.clone()),
         user_agent: concat!("Zorio/", env!("CARGO_PKG_VERSION")).to_owned(),
         limits,
+        session_expires: (config.sip.session_expires_seconds > 0).then_some(config.sip.session_expires_seconds),
+        min_session: config.sip.min_session_seconds,
         ..sip::Config::default()
     })
 }

@@ -255,7 +255,11 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    fn new(list: Vec<String>) -> Self {
+    pub(crate) fn list(&self) -> &[String] {
+        &self.list
+    }
+
+    pub(crate) fn new(list: Vec<String>) -> Self {
         let strict = list.first().is_some_and(|route| !is_loose(route));
         Self { list, strict }
     }

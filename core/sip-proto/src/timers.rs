@@ -49,6 +49,8 @@ pub enum Timer {
     Server(u32, u32),
     /// The next deadline of a leg: 2xx retransmission, missing ACK, glare, timer C.
     Leg(u32, u32),
+    /// The end of a subscription.
+    Subscription(u32, u32),
 }
 
 /// Deadlines in order. A timer is never taken out: its owner looks at its own deadline when it comes up.

@@ -34,6 +34,10 @@ pub struct Config {
     /// The value of User-Agent and Server.
     pub user_agent: String,
     pub timings: Timings,
+    /// Seconds that a session may live without a refresh (RFC 4028), as far as we choose it; not at all if absent.
+    pub session_expires: Option<u32>,
+    /// The shortest such time that is accepted; less than 90 s is for tests.
+    pub min_session: u32,
     pub limits: Limits,
 }
 
@@ -59,6 +63,8 @@ impl Default for Config {
             realm: Realm::RequestHost,
             user_agent: "Zorio".to_owned(),
             timings: Timings::default(),
+            session_expires: Some(1800),
+            min_session: 90,
             limits: Limits::default(),
         }
     }

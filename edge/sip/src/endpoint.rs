@@ -16,7 +16,9 @@ use std::{
 
 use domain::grid::Grid;
 use sip_proto::{
-    endpoint::{self as machine, Command, Endpoint, Hosts, Input, Output, RegisterAnswer, RequestKey},
+    endpoint::{
+        self as machine, Command, Endpoint, Hosts, Input, Output, RegisterAnswer, RequestKey, SubscribeAnswer,
+    },
     message::{Message, Wire},
     session::{IncomingInvite, LegCommand},
 };
@@ -25,7 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Config, Destination, EndedBy, Event, Flow, Incoming, Leg, LegEvent, LegEventKind, LegKey, LegSink, RegisterRequest,
-    RequestFailed, Transport, addresses,
+    RequestFailed, SubscribeRequest, Transport, addresses,
     connections::{Closed, Connections, FromStream, Local},
     guard::{Guard, Word},
     leg,
@@ -78,6 +80,8 @@ pub(crate) async fn open(config: Config) -> io::Result<Opened> {
         user_agent: config.user_agent.clone(),
         hosts: hosts.clone(),
         max_legs: config.limits.legs,
+        session_expires: config.session_expires,
+        min_session: config.min_session,
         ..machine::Config::new("", rand::random())
     };
     let task = Task {
@@ -126,11 +130,11 @@ struct Task {
     next_reply: u64,
     /// The flow and user of incoming legs that nobody took yet.
     flows: HashMap<LegKey, (Flow, String)>,
-    /// The user of REGISTER requests that wait for their answer.
+    /// The user of REGISTER and SUBSCRIBE requests that wait for their answer.
     registering: HashMap<RequestKey, String>,
     legs: Arc<AtomicUsize>,
     deadlines: Grid,
-    /// Events the full channel did not take; only closed flows are kept.
+    /// Events the full channel did not take; only closed flows and news of subscriptions are kept.
     backlog: Vec<Event>,
     draining: bool,
     overloaded: bool,
@@ -280,6 +284,19 @@ impl Task {
                 }
                 Command::Register { request, answer }
             }
+            Order::Subscribe { request, flow, answer } => {
+                let user = self.registering.remove(&request).unwrap_or_default();
+                match &answer {
+                    SubscribeAnswer::Accept { .. } => {
+                        self.guard.proved(&user, flow.peer.ip(), now);
+                        self.belongs(flow, now);
+                    }
+                    SubscribeAnswer::Challenge => self.guard.failed(&user, flow.peer.ip(), now),
+                    SubscribeAnswer::Reject { .. } => {}
+                }
+                Command::Subscribe { request, answer }
+            }
+            Order::Notify { subscription, notification } => Command::Notify { subscription, notification },
             Order::Request { request, reply } => {
                 self.guard.welcome(request.destination.addr.ip(), now);
                 self.next_reply = self.next_reply.wrapping_add(1);
@@ -415,6 +432,30 @@ impl Task {
                 self.registering.insert(request, user);
                 self.tell(Event::Register(RegisterRequest::new(*incoming, guard)));
             }
+            machine::Event::Subscribe(incoming) => {
+                let request = incoming.request;
+                let user = incoming.credentials.as_ref().map_or_else(String::new, |c| c.username().to_owned());
+                let refusal = match self.guard.word(&user, incoming.source.ip(), now()) {
+                    Word::Heard => None,
+                    Word::Unheard => Some(SubscribeAnswer::Challenge),
+                    Word::Barred => Some(SubscribeAnswer::Reject { status: 403, min_expires: None }),
+                };
+                if let Some(answer) = refusal {
+                    self.feed(Input::Command(Command::Subscribe { request, answer }), now());
+                    return;
+                }
+                let unanswered = Order::Subscribe {
+                    request,
+                    flow: incoming.flow,
+                    answer: SubscribeAnswer::Reject { status: 503, min_expires: None },
+                };
+                let guard = leg::Guard::new(unanswered, self.commands.clone());
+                self.registering.insert(request, user);
+                self.tell(Event::Subscribe(SubscribeRequest::new(*incoming, guard)));
+            }
+            machine::Event::Subscription { subscription, news } => {
+                self.tell(Event::Subscription { subscription, news });
+            }
             machine::Event::Response { id, outcome } => {
                 if let Some(reply) = self.replies.remove(&id) {
                     let _ = reply.send(outcome);
@@ -449,6 +490,7 @@ impl Task {
             flow: incoming.flow,
             credentials: incoming.credentials,
             dialog: incoming.dialog,
+            replaces: incoming.replaces,
             guard: leg::Guard::new(Order::Leg(key, refusal), self.commands.clone()),
         };
         self.tell(Event::Incoming(event));
@@ -458,7 +500,9 @@ impl Task {
     fn tell(&mut self, event: Event) {
         match self.events.try_send(event) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(event @ Event::FlowClosed(_))) => self.backlog.push(event),
+            Err(mpsc::error::TrySendError::Full(event @ (Event::FlowClosed(_) | Event::Subscription { .. }))) => {
+                self.backlog.push(event);
+            }
             Err(failed) => {
                 metrics::counter!("sip_dropped_total", "why" => "behind").increment(1);
                 if let mpsc::error::TrySendError::Full(Event::Incoming(incoming)) = failed {

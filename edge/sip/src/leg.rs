@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use sip_proto::session::{LegCommand, LegEvent, LegKey, Reason, Request};
+use sip_proto::session::{LegCommand, LegEvent, LegKey, Reason, ReferKey, Replaces, Request};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -84,6 +84,32 @@ impl Leg {
         self.send(LegCommand::Reinvite { sdp });
     }
 
+    /// Offers `sdp` in an UPDATE, or in a re-INVITE if the peer does not take UPDATE; the outcome is as with `reinvite`.
+    pub fn update(&self, sdp: Bytes) {
+        self.send(LegCommand::Update { sdp });
+    }
+
+    /// Asks the peer to call `target`, in place of another call if `replaces` names one. The outcome is `Referred`,
+    /// then `Notify`.
+    pub fn refer(&self, target: impl Into<String>, replaces: Option<Replaces>) {
+        self.send(LegCommand::Refer { target: target.into(), replaces, referred_by: None });
+    }
+
+    /// Answers the peer's REFER 202, and tells it that the call is being tried.
+    pub fn accept_refer(&self, refer: ReferKey) {
+        self.send(LegCommand::AcceptRefer { refer });
+    }
+
+    /// Refuses the peer's REFER, for instance with 403.
+    pub fn refuse_refer(&self, refer: ReferKey, status: u16) {
+        self.send(LegCommand::RefuseRefer { refer, status });
+    }
+
+    /// Tells the peer how the call that it asked for fares: 180, 200, 486. A final status is the last news.
+    pub fn notify_refer(&self, refer: ReferKey, status: u16) {
+        self.send(LegCommand::NotifyRefer { refer, status });
+    }
+
     /// Answers the peer's offer.
     pub fn accept(&self, sdp: Bytes) {
         self.send(LegCommand::Accept { sdp });
@@ -121,6 +147,9 @@ pub struct Incoming {
     /// Absent if the source is trusted. The nonce is fresh, the password not yet checked.
     pub credentials: Option<Credentials>,
     pub dialog: DialogRecord,
+    /// The call whose place this one asks for. The leg that it names may be another account's: look before
+    /// [`Replaces::refusal`] says that it may be replaced.
+    pub replaces: Option<Replaces>,
     pub(crate) guard: Guard,
 }
 

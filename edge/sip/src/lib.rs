@@ -10,14 +10,21 @@ mod orders;
 mod register;
 mod resolver;
 mod sip;
+mod subscribe;
 mod transport;
 
 pub use sip_proto::{
     dialog::DialogRecord,
     digest::{self, Credentials},
-    endpoint::{Destination, Flow, HostKey, OutOfDialog, Realm, RequestFailed, Transport},
+    endpoint::{
+        Destination, Flow, HostKey, Notification, OutOfDialog, Realm, RequestFailed, SubscriptionKey, SubscriptionNews,
+        Transport,
+    },
     registration::{self, Binding, Bindings, Contact},
-    session::{EndedBy, Invite, LegEvent, LegEventKind, LegKey, Reason, Request, TrunkCredentials, TrustedSource},
+    session::{
+        EndedBy, Invite, LegEvent, LegEventKind, LegKey, Notify, Reason, Refer, ReferKey, Replaces, Request,
+        TrunkCredentials, TrustedSource, dtmf_of_info,
+    },
     timers::Timings,
 };
 
@@ -27,5 +34,6 @@ pub use self::{
     register::{Register, RegisterFailed, RegisterRequest, Registered},
     resolver::{Target, Unresolved},
     sip::{Event, Response, Sip},
+    subscribe::SubscribeRequest,
     transport::websocket::{Answer as HandshakeAnswer, Handshake, PATH as WEBSOCKET_PATH},
 };

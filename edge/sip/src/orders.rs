@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use sip_proto::{
-    endpoint::{RegisterAnswer, RequestKey},
+    endpoint::{Notification, RegisterAnswer, RequestKey, SubscribeAnswer, SubscriptionKey},
     message::Message,
     session::LegCommand,
 };
@@ -28,6 +28,15 @@ pub(crate) enum Order {
         request: RequestKey,
         flow: Flow,
         answer: RegisterAnswer,
+    },
+    Subscribe {
+        request: RequestKey,
+        flow: Flow,
+        answer: SubscribeAnswer,
+    },
+    Notify {
+        subscription: SubscriptionKey,
+        notification: Notification,
     },
     Request {
         request: Box<OutOfDialog>,

@@ -18,8 +18,9 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Config, Destination, DialogRecord, Flow, Incoming, Invite, Leg, LegKey, LegSink, OutOfDialog, Reason, Register,
-    RegisterFailed, RegisterRequest, Registered, RequestFailed, Transport, TrunkCredentials, TrustedSource,
+    Config, Destination, DialogRecord, Flow, Incoming, Invite, Leg, LegKey, LegSink, Notification, OutOfDialog, Reason,
+    Register, RegisterFailed, RegisterRequest, Registered, RequestFailed, SubscribeRequest, SubscriptionKey,
+    SubscriptionNews, Transport, TrunkCredentials, TrustedSource,
     connections::Local,
     endpoint,
     orders::{Commands, Order},
@@ -37,6 +38,12 @@ use crate::{
 pub enum Event {
     Incoming(Incoming),
     Register(RegisterRequest),
+    Subscribe(SubscribeRequest),
+    /// A subscription was refreshed, is about to end, or is gone.
+    Subscription {
+        subscription: SubscriptionKey,
+        news: SubscriptionNews,
+    },
     /// A connection closed: bindings over it are gone.
     FlowClosed(Flow),
 }
@@ -218,6 +225,12 @@ impl Sip {
             call_id,
             cseq: response.message.cseq().0,
         })
+    }
+
+    /// Tells a subscriber the state of what it watches. Of states that come faster than they are acknowledged only the
+    /// last one is told.
+    pub fn notify(&self, subscription: SubscriptionKey, notification: Notification) {
+        self.shared.commands.give(Order::Notify { subscription, notification });
     }
 
     /// Sends BYE for a dialog that a crash left behind.

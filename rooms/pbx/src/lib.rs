@@ -20,7 +20,7 @@ use changes::Changes;
 use domain::{cause::Cause, grid::Grid, limiter::Limiter};
 use driver::{
     auth::Guesses, call::COMPANY, directory::Directory, live::Live, recover, registrar::Registrar,
-    trunk_registrations::TrunkRegistrations,
+    subscriptions::Subscriptions, trunk_registrations::TrunkRegistrations,
 };
 use model::Boot;
 
@@ -49,6 +49,7 @@ pub struct Pbx {
     pub(crate) registrar: Registrar,
     pub(crate) trunk_registrations: TrunkRegistrations,
     pub(crate) live: Live,
+    pub(crate) subscriptions: Subscriptions,
     pub(crate) guesses: Arc<Guesses>,
     pub(crate) boot: Arc<Boot>,
     /// The moments at which calls write what is not urgent.
@@ -82,6 +83,7 @@ impl Pbx {
             registrar: Registrar::default(),
             trunk_registrations: TrunkRegistrations::default(),
             live: Live::default(),
+            subscriptions: Subscriptions::default(),
             guesses: Arc::new(Guesses::new(Limiter::new(REMEMBERED_LOGINS))),
             boot: Arc::new(boot),
             together: Grid::new(tokio::time::Instant::now().into_std(), COMPANY),
@@ -99,9 +101,13 @@ impl Pbx {
         Ok(pbx)
     }
 
-    /// Keeps house until the program ends: the directory, the heartbeat, what expires.
+    /// Keeps house until the program ends: the directory, the heartbeat, what expires, the lamps of phones.
     pub async fn run(&self) {
-        tokio::join!(driver::keep_house(self.clone()), driver::keep_alive::run(self.clone()));
+        tokio::join!(
+            driver::keep_house(self.clone()),
+            driver::keep_alive::run(self.clone()),
+            driver::subscriptions::watch(self.clone())
+        );
     }
 
     /// Registers the room's jobs.

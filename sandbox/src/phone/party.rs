@@ -156,6 +156,8 @@ impl Party {
     fn on_leg(&mut self, kind: LegEventKind) -> Option<Ending> {
         match kind {
             LegEventKind::Progress { .. } | LegEventKind::Info { .. } | LegEventKind::OfferRefused { .. } => {}
+            LegEventKind::Referred { .. } | LegEventKind::Notify { .. } | LegEventKind::Redirected { .. } => {}
+            LegEventKind::Refer { refer } => self.leg.refuse_refer(refer.refer, 603),
             LegEventKind::Answered { sdp, .. } | LegEventKind::Confirmed { sdp } => {
                 if let Some(answer) = sdp.filter(|sdp| !sdp.is_empty()) {
                     self.on_answer(&answer);

@@ -106,6 +106,8 @@ pub struct Sip {
     pub nat_keepalive_seconds: u64,
     pub options_ping_seconds: u64,
     pub stream_ping_seconds: u64,
+    pub session_expires_seconds: u32,
+    pub min_session_seconds: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -261,6 +263,10 @@ impl Config {
         ensure!(
             self.sip.min_expires_seconds <= self.sip.max_expires_seconds,
             "sip.min_expires_seconds is above the maximum"
+        );
+        ensure!(
+            self.sip.session_expires_seconds == 0 || self.sip.session_expires_seconds >= self.sip.min_session_seconds,
+            "sip.session_expires_seconds is below the minimum"
         );
         self.database_url()?;
         Ok(())

@@ -1,6 +1,7 @@
 //! SIPp as caller, callee and trunk: scenario in, counts out.
 
 pub mod scenario;
+pub mod script;
 
 use std::{
     net::SocketAddr,

@@ -23,7 +23,7 @@ const COPIED: &str = "[last_Via:]\n[last_From:]\n[last_To:];tag=[pid]SIPp[call_n
 const COPIED_IN_DIALOG: &str = "[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\nContact: \
                                 <sip:[local_ip]:[local_port];transport=[transport]>";
 
-const SDP: &str = "v=0\no=sipp 53655765 2353687637 IN IP[local_ip_type] [local_ip]\ns=-\n\
+pub(super) const SDP: &str = "v=0\no=sipp 53655765 2353687637 IN IP[local_ip_type] [local_ip]\ns=-\n\
                    c=IN IP[media_ip_type] [media_ip]\nt=0 0\nm=audio [media_port] RTP/AVP 8 0 101\n\
                    a=rtpmap:8 PCMA/8000\na=rtpmap:0 PCMU/8000\na=rtpmap:101 telephone-event/8000\n\
                    a=fmtp:101 0-16\na=ptime:20";

@@ -24,6 +24,12 @@ pub struct Config {
     pub user_agent: String,
     /// `host:port` in Via and Contact.
     pub hosts: Hosts,
+    /// Seconds that a session may live without a refresh, as far as we choose it (RFC 4028); not at all if absent.
+    pub session_expires: Option<u32>,
+    /// The shortest such time that is accepted from others; RFC 4028 wants 90 s, tests less.
+    pub min_session: u32,
+    /// Subscriptions at once; beyond it SUBSCRIBE is answered 503.
+    pub max_subscriptions: usize,
     /// Legs at once; beyond it INVITE is answered 503.
     pub max_legs: usize,
     /// Transactions at once; beyond it new requests are answered 503 without state.
@@ -40,12 +46,21 @@ impl Config {
             realm: Realm::RequestHost,
             user_agent: "zorio".to_owned(),
             hosts: Hosts::all(host),
+            session_expires: Some(SESSION_EXPIRES_SECS),
+            min_session: MIN_SESSION_SECS,
+            max_subscriptions: 50_000,
             max_legs: 50_000,
             max_transactions: 400_000,
         }
     }
 }
 
+/// The session timer that we wish for.
+pub const SESSION_EXPIRES_SECS: u32 = 1800;
+/// The shortest session timer (RFC 4028 §4).
+pub const MIN_SESSION_SECS: u32 = 90;
+/// A 422 that wants a longer session than this is not followed.
+pub const MAX_SESSION_SECS: u32 = 86_400;
 /// Seconds a nonce is good for; the next request gets `stale=true`.
 pub const NONCE_LIFE_SECS: u64 = 60;
 /// Nonces whose counters are remembered.
@@ -68,8 +83,15 @@ pub const MIN_CHALLENGED_BYTES: usize = 200;
 /// Times a glare (491) on our re-INVITE is tried again.
 pub const MAX_GLARE_RETRIES: u8 = 3;
 /// Methods we serve, as in Allow.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, SUBSCRIBE, NOTIFY, REGISTER";
+/// Extensions we have, as in Supported.
+pub const SUPPORTED: &str = "100rel, norefersub, replaces, timer";
+/// The same for an INVITE without an offer: a reliable response would bring one, which nobody waits for.
+pub const SUPPORTED_WITHOUT_OFFER: &str = "norefersub, replaces, timer";
+/// Event packages that may be subscribed to, as in Allow-Events.
+pub const EVENTS: &[&str] = &["dialog", "message-summary"];
+pub const ALLOW_EVENTS: &str = "dialog, message-summary";
 /// Option tags that may be required of us.
-pub const EXTENSIONS: &[&str] = &["path", "outbound"];
+pub const EXTENSIONS: &[&str] = &["path", "outbound", "100rel", "timer", "replaces", "norefersub"];
 /// Provisional responses of one leg that its owner hears of; the same one again is not told.
 pub const MAX_PROGRESS: u8 = 32;

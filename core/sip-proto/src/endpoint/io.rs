@@ -52,6 +52,15 @@ pub enum Command {
         id: u64,
         request: Box<OutOfDialog>,
     },
+    Subscribe {
+        request: RequestKey,
+        answer: SubscribeAnswer,
+    },
+    /// Tells a subscriber the state of what it watches.
+    Notify {
+        subscription: SubscriptionKey,
+        notification: Notification,
+    },
     /// Ends a dialog that a former process left behind.
     ByeOrphan {
         record: Box<DialogRecord>,
@@ -77,6 +86,11 @@ pub enum Output {
 pub enum Event {
     Incoming(Box<IncomingInvite>),
     Register(Box<IncomingRegister>),
+    Subscribe(Box<IncomingSubscribe>),
+    Subscription {
+        subscription: SubscriptionKey,
+        news: SubscriptionNews,
+    },
     Leg(LegEvent),
     /// The final response to an out-of-dialog request.
     Response {
@@ -142,4 +156,63 @@ pub struct OutOfDialog {
     pub headers: Vec<(String, String)>,
     pub body: Option<(String, Bytes)>,
     pub credentials: Option<TrunkCredentials>,
+}
+
+/// Names a subscription for as long as it lives: the key of the SUBSCRIBE that began it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriptionKey(pub u64);
+
+/// A SUBSCRIBE outside of a dialog, with credentials of a fresh nonce (RFC 6665).
+#[derive(Clone, Debug)]
+pub struct IncomingSubscribe {
+    pub request: RequestKey,
+    /// The subscription that an acceptance begins.
+    pub subscription: SubscriptionKey,
+    /// The event package, in lower case: one of those in Allow-Events.
+    pub event: String,
+    /// The user of the Request-URI: what is to be watched.
+    pub user: String,
+    /// The host of the Request-URI.
+    pub host: String,
+    pub from_user: String,
+    pub credentials: Option<Credentials>,
+    /// Seconds; 0 asks for the state once.
+    pub expires: Option<u32>,
+    /// Content types of Accept; none stands for the package's own.
+    pub accept: Vec<String>,
+    pub source: SocketAddr,
+    pub transport: Transport,
+    pub flow: Flow,
+    pub user_agent: Option<String>,
+}
+
+/// The answer to a SUBSCRIBE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubscribeAnswer {
+    /// 200; a NOTIFY has to follow at once. With 0 seconds it is the only one.
+    Accept { expires: u32 },
+    /// A failure; `min_expires` goes with 423.
+    Reject { status: u16, min_expires: Option<u32> },
+    /// 407 again: the login is wrong.
+    Challenge,
+}
+
+/// What became of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionNews {
+    /// The subscriber refreshed it: a NOTIFY with the full state has to follow.
+    Refreshed,
+    /// The subscriber ended it, or its time is over: one last NOTIFY has to follow.
+    Ending,
+    /// It is gone: the subscriber does not know it or cannot be reached.
+    Gone,
+}
+
+/// The state of what a subscriber watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    pub content_type: &'static str,
+    pub body: Bytes,
+    /// Ends the subscription with this reason (RFC 6665 §4.1.3), such as `noresource`.
+    pub ends: Option<&'static str>,
 }

@@ -13,6 +13,7 @@ pub(crate) mod ids;
 pub mod io;
 mod receive;
 mod register;
+mod subscribe;
 
 use std::{collections::HashMap, hash::BuildHasherDefault, time::Instant};
 
@@ -21,11 +22,15 @@ use slab::Slab;
 use self::{
     auth::Nonces,
     core::{Core, Ended, LegRequest, Moved, Ready, Slot, User},
+    subscribe::Subscriptions,
 };
 pub use self::{
     config::{Config, Realm},
     flow::{Destination, Flow, HostKey, Hosts, Transport},
-    io::{Command, Event, IncomingRegister, Input, OutOfDialog, Output, RegisterAnswer, RequestFailed, RequestKey},
+    io::{
+        Command, Event, IncomingRegister, IncomingSubscribe, Input, Notification, OutOfDialog, Output, RegisterAnswer,
+        RequestFailed, RequestKey, SubscribeAnswer, SubscriptionKey, SubscriptionNews,
+    },
 };
 use crate::{
     dialog::Dialog,
@@ -44,6 +49,7 @@ pub struct Endpoint {
     legs: Slab<Leg>,
     by_key: HashMap<u64, u32, BuildHasherDefault<Ready>>,
     next_incoming: u64,
+    subscriptions: Subscriptions,
     nonces: Nonces,
     /// New INVITE and REGISTER are turned away.
     overloaded: bool,
@@ -55,6 +61,7 @@ pub struct Endpoint {
 pub struct Load {
     pub legs: usize,
     pub transactions: usize,
+    pub subscriptions: usize,
     /// Deadlines, those nobody needs any more included.
     pub timers: usize,
 }
@@ -67,6 +74,7 @@ impl Endpoint {
             legs: Slab::new(),
             by_key: HashMap::default(),
             next_incoming: 0,
+            subscriptions: Subscriptions::default(),
             nonces: Nonces::default(),
             overloaded: false,
             started: now,
@@ -101,6 +109,9 @@ impl Endpoint {
                 Timer::Leg(index, generation) => {
                     self.with_leg(Slot { index, generation }, now, |leg, core| leg.on_timeout(core, now));
                 }
+                Timer::Subscription(index, generation) => {
+                    self.subscriptions.on_timer(&mut self.core, Slot { index, generation }, now);
+                }
             }
         }
     }
@@ -117,7 +128,12 @@ impl Endpoint {
 
     /// Returns how much the endpoint holds.
     pub fn load(&self) -> Load {
-        Load { legs: self.legs.len(), transactions: self.core.transactions(), timers: self.core.timers.len() }
+        Load {
+            legs: self.legs.len(),
+            transactions: self.core.transactions(),
+            subscriptions: self.subscriptions.len(),
+            timers: self.core.timers.len(),
+        }
     }
 
     fn command(&mut self, command: Command, now: Instant) {
@@ -143,6 +159,10 @@ impl Endpoint {
                 }
             }
             Command::Register { request, answer } => self.answer_register(request, answer, now),
+            Command::Subscribe { request, answer } => self.answer_subscribe(request, answer, now),
+            Command::Notify { subscription, notification } => {
+                self.subscriptions.notify(&mut self.core, subscription, notification, now);
+            }
             Command::Request { id, request } => {
                 if self.core.is_full() {
                     self.core.event(Event::Response { id, outcome: Err(RequestFailed::Overloaded) });
@@ -231,6 +251,7 @@ impl Endpoint {
                 let failed = if by == EndedBy::Timeout { RequestFailed::Timeout } else { RequestFailed::Transport };
                 self.core.event(Event::Response { id, outcome: Err(failed) });
             }
+            User::Subscription(slot) => self.subscriptions.on_notified(&mut self.core, slot, 408, now),
             User::Nobody => {}
         }
     }
@@ -244,6 +265,10 @@ impl Endpoint {
             }
             core::Heard::Retried { .. } => {}
             core::Heard::Moved(moved) => self.moved(moved, now),
+            core::Heard::Pass { user: User::Subscription(slot), .. } => {
+                let status = response.status().unwrap_or_default();
+                self.subscriptions.on_notified(&mut self.core, slot, status, now);
+            }
             core::Heard::Pass { user: User::Nobody, .. } => {}
             core::Heard::Pass { user: User::OutOfDialog(id), .. } => {
                 if response.status().is_some_and(|status| status >= 200) {
@@ -259,7 +284,14 @@ impl Endpoint {
                     self.core.end_by(client, now + self.core.config.timings.t1x64());
                 }
                 match what {
-                    LegRequest::Info => {}
+                    LegRequest::News => {}
+                    LegRequest::Refer => self.with_leg(slot, now, |leg, core| leg.on_refer_response(core, status)),
+                    LegRequest::Refresh => {
+                        self.with_leg(slot, now, |leg, core| leg.on_refresh_response(core, &response, now));
+                    }
+                    LegRequest::Update => {
+                        self.with_leg(slot, now, |leg, core| leg.on_offer_response(core, client, &response, now));
+                    }
                     _ if is_2xx && uac::on_late_answer(&mut self.core, client, &response, now) => {}
                     _ if is_2xx && gone => {
                         uac::abandon(&mut self.core, client, &response, what == LegRequest::Invite, now);
@@ -268,7 +300,7 @@ impl Endpoint {
                         self.with_leg(slot, now, |leg, core| leg.on_invite_response(core, client, &response, now));
                     }
                     LegRequest::Reinvite => {
-                        self.with_leg(slot, now, |leg, core| leg.on_reinvite_response(core, client, &response, now));
+                        self.with_leg(slot, now, |leg, core| leg.on_offer_response(core, client, &response, now));
                     }
                 }
             }

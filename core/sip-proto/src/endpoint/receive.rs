@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     Endpoint, Flow, Transport,
     auth::{self, Checked},
-    config::{ALLOW, EXTENSIONS, MIN_CHALLENGED_BYTES, RETRY_AFTER_SECS},
+    config::{ALLOW, ALLOW_EVENTS, EXTENSIONS, MIN_CHALLENGED_BYTES, RETRY_AFTER_SECS},
     core::{ServerUser, Slot, same_ip},
     io::Event,
 };
@@ -15,8 +15,9 @@ use crate::{
     digest::Credentials,
     message::{Capabilities, Message, Method, Name, ResponseBuilder, check, parse},
     session::{
-        LegKey,
+        LegKey, Replaces,
         leg::{Leg, State},
+        timer,
     },
 };
 
@@ -131,12 +132,45 @@ impl Endpoint {
         match found {
             Some(slot) if is_ack => self.with_leg(slot, now, |leg, core| leg.on_ack(core, &request, now)),
             Some(slot) if !self.core.is_full() => {
-                self.with_leg(slot, now, |leg, core| leg.on_request(core, flow, request, now));
+                // Only a REFER asks for another leg.
+                let meant = if *request.method() == Method::Refer { self.referred(&request) } else { None };
+                let find = |replaces: &mut Replaces| {
+                    if let Some((leg, answered)) = meant {
+                        replaces.found(leg, answered);
+                    }
+                };
+                self.with_leg(slot, now, |leg, core| leg.on_request(core, flow, request, find, now));
             }
             Some(_) => self.refuse(flow, &request, 503, size),
             None if is_ack => {}
+            None if *request.method() == Method::Subscribe => self.on_resubscribe(flow, request, size, now),
             None => self.refuse(flow, &request, 481, size),
         }
+    }
+
+    /// Returns the leg that a REFER's Replaces means, and whether it was answered.
+    fn referred(&self, request: &Message) -> Option<(LegKey, bool)> {
+        let to = request.address(Name::ReferTo)?;
+        let replaces = Replaces::of_uri_headers(to.uri().headers()?).ok()??;
+        self.replaced(&replaces)
+    }
+
+    /// Returns the leg that a Replaces means, and whether it was answered. A call that somebody else began and that was
+    /// not answered yet may not be replaced (RFC 3891 §3).
+    fn replaced(&self, replaces: &Replaces) -> Option<(LegKey, bool)> {
+        let token = self.core.ids.parse(&replaces.to_tag)?;
+        let leg = self.legs.get(token.slot as usize).filter(|leg| leg.random == token.random)?;
+        let answered = match leg.state {
+            State::Confirmed | State::Answered { bye: None } => true,
+            State::Calling | State::Proceeding => false,
+            _ => return None,
+        };
+        let known = if answered {
+            leg.dialog.remote_tag == replaces.from_tag
+        } else {
+            leg.early.iter().any(|early| early.tag == replaces.from_tag)
+        };
+        (known && leg.dialog.call_id == replaces.call_id).then_some((leg.key, answered))
     }
 
     fn on_new_request(&mut self, flow: Flow, request: Message, key: u64, size: usize, now: Instant) {
@@ -178,6 +212,11 @@ impl Endpoint {
                     (Sender::Login(login), Method::Invite) => self.on_invite(flow, &request, Some(*login), now),
                     (Sender::Trusted, Method::Register) => self.on_register(flow, request, None, size),
                     (Sender::Login(login), Method::Register) => self.on_register(flow, request, Some(*login), size),
+                    (Sender::Login(login), Method::Subscribe) => self.on_subscribe(flow, request, *login, size),
+                    // There is no messaging; but nobody learns that in another's name (S37).
+                    (Sender::Login(login), Method::Message) if !is_from(&request, login.username()) => {
+                        self.refuse(flow, &request, 403, size);
+                    }
                     (Sender::Trusted | Sender::Login(_), _) => self.refuse(flow, &request, 405, size),
                 }
             }
@@ -222,12 +261,27 @@ impl Endpoint {
         if self.legs.len() >= self.core.config.max_legs {
             return self.refuse(flow, request, 503, usize::MAX);
         }
+        if let Some(status) = timer::refusal(request, self.core.config.min_session) {
+            return self.refuse(flow, request, status, usize::MAX);
+        }
+        let mut replaces = None;
+        if request.header(Name::Replaces).is_some() {
+            // Two of them, or one beside an offer to be referred, mean nothing (RFC 3891 §3).
+            let read = request.header(Name::Replaces).and_then(Replaces::parse);
+            let Some(mut read) = read.filter(|_| request.headers(Name::Replaces).count() == 1) else {
+                return self.refuse(flow, request, 400, usize::MAX);
+            };
+            if let Some((leg, answered)) = self.replaced(&read) {
+                read.found(leg, answered);
+            }
+            replaces = Some(read);
+        }
         let slot = self.vacant_leg();
         self.next_incoming = self.next_incoming.wrapping_add(1);
         let key = LegKey(self.next_incoming.wrapping_mul(2).wrapping_add(1));
         let mut leg = Leg::incoming(&mut self.core, slot, key, flow, request);
         leg.respond(&mut self.core, 100, |response| response, now);
-        let announcement = leg.announcement(flow, request, credentials);
+        let announcement = leg.announcement(flow, request, credentials, replaces);
         self.insert_leg(leg);
         self.core.event(Event::Incoming(Box::new(announcement)));
     }
@@ -257,6 +311,8 @@ impl Endpoint {
         answer = match status {
             503 => answer.header(Name::RetryAfter, RETRY_AFTER_SECS),
             405 | 501 => answer.header(Name::Allow, ALLOW),
+            422 => answer.header(Name::MinSe, self.core.config.min_session),
+            489 => answer.header(Name::AllowEvents, ALLOW_EVENTS),
             _ => answer,
         };
         self.core.respond_statelessly(flow, request, &answer.wire(), bound(flow, size));
@@ -270,5 +326,10 @@ fn bound(flow: Flow, size: usize) -> usize {
 
 fn is_early(leg: &Leg, request: &Message) -> bool {
     leg.dialog.call_id == request.call_id()
-        && request.from_tag().is_some_and(|tag| leg.early.iter().any(|known| known == tag))
+        && request.from_tag().is_some_and(|tag| leg.early.iter().any(|known| known.tag == tag))
+}
+
+/// Returns whether From names the user who signed in.
+fn is_from(request: &Message, user: &str) -> bool {
+    request.from().is_some_and(|from| from.uri().user_decoded().is_some_and(|name| *name == *user.as_bytes()))
 }

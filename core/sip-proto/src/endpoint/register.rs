@@ -116,10 +116,10 @@ fn read_contact(contact: &NameAddr) -> Contact {
     }
 }
 
-fn key(slot: Slot) -> RequestKey {
+pub(super) fn key(slot: Slot) -> RequestKey {
     RequestKey((u64::from(slot.generation) << 32) | u64::from(slot.index))
 }
 
-fn slot(key: RequestKey) -> Slot {
+pub(super) fn slot(key: RequestKey) -> Slot {
     Slot { index: (key.0 & 0xffff_ffff) as u32, generation: (key.0 >> 32) as u32 }
 }

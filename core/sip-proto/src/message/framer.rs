@@ -98,7 +98,7 @@ impl Framer {
             match body_length(self.buffer.get(..end).unwrap_or_default()) {
                 Ok(length) => match end.checked_add(length).filter(|whole| *whole <= limits::MESSAGE) {
                     Some(whole) => self.wanted = Some(whole),
-                    None => return Some(Err(self.fail(end, Status::new(513, "Message Too Large")))),
+                    None => return Some(Err(self.fail(end, Status::new(413, "Request Entity Too Large")))),
                 },
                 Err(status) => return Some(Err(self.fail(end, status))),
             }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
+use super::{Notify, Refer, ReferKey, Replaces};
 use crate::{
     dialog::DialogRecord,
     endpoint::flow::{Destination, Flow, Transport},
@@ -109,17 +110,26 @@ pub struct LegEvent {
 pub enum LegEventKind {
     /// A provisional response from 101 to 199 on an outgoing leg.
     Progress { status: u16, sdp: Option<Bytes> },
-    /// The 2xx to our INVITE, or to our re-INVITE (then `sdp` is the answer to it). Already acknowledged.
+    /// The 2xx to our INVITE, or to our re-INVITE or UPDATE (then `sdp` is the answer to it). Already acknowledged.
     /// The dialog is large and rare: in a box, it does not make every event of a waiting channel large.
     Answered { sdp: Option<Bytes>, dialog: Box<DialogRecord> },
     /// The ACK to our 2xx; it carries the answer if our 2xx carried the offer.
     Confirmed { sdp: Option<Bytes> },
     /// A re-INVITE or UPDATE: answer with `accept` or `refuse`. An empty `sdp` asks us for the offer.
     Offer { sdp: Bytes },
-    /// Our re-INVITE was refused with `status` (408 if nobody answered); the call goes on as it was.
+    /// Our re-INVITE or UPDATE was refused with `status` (408 if nobody answered); the call goes on as it was.
     OfferRefused { status: u16 },
     /// An INFO request, already answered 200.
     Info { content_type: String, body: Bytes },
+    /// The peer asks us to call somebody (RFC 3515): answer with `accept_refer` or `refuse_refer`.
+    Refer { refer: Box<Refer> },
+    /// The response to our REFER.
+    Referred { status: u16 },
+    /// News of what our REFER asked for, already answered 200.
+    Notify { notify: Box<Notify> },
+    /// The callee names other places (3xx), three at most, the preferred first; `Ended` follows.
+    /// Who calls there must be allowed to.
+    Redirected { contacts: Box<[String]> },
     /// The leg is over; nothing follows. `status` is the final failure of an INVITE.
     Ended { status: Option<u16>, reason: Option<Reason>, by: EndedBy },
 }
@@ -213,6 +223,8 @@ pub struct IncomingInvite {
     /// Absent if and only if the source is trusted.
     pub credentials: Option<crate::digest::Credentials>,
     pub dialog: DialogRecord,
+    /// The call whose place this one asks for; see [`Replaces::refusal`].
+    pub replaces: Option<Replaces>,
 }
 
 /// What the owner of a leg asks for.
@@ -237,6 +249,29 @@ pub enum LegCommand {
     Challenge,
     Reinvite {
         sdp: Bytes,
+    },
+    /// Offers by UPDATE, or by re-INVITE if the peer does not know UPDATE.
+    Update {
+        sdp: Bytes,
+    },
+    /// Asks the peer to call somebody, in place of another call if `replaces` names one.
+    Refer {
+        target: String,
+        replaces: Option<Replaces>,
+        referred_by: Option<String>,
+    },
+    /// Answers the peer's REFER 202 and tells it that the call is tried.
+    AcceptRefer {
+        refer: ReferKey,
+    },
+    RefuseRefer {
+        refer: ReferKey,
+        status: u16,
+    },
+    /// Tells how the call that the peer asked for fares; a final status is the last news.
+    NotifyRefer {
+        refer: ReferKey,
+        status: u16,
     },
     /// Answers the peer's offer.
     Accept {
@@ -272,5 +307,60 @@ impl From<IpAddr> for TrustedSource {
 impl From<SocketAddr> for TrustedSource {
     fn from(address: SocketAddr) -> Self {
         Self { ip: address.ip(), port: Some(address.port()) }
+    }
+}
+
+/// Returns the key that an INFO request reports (`application/dtmf-relay`, `application/dtmf`) and for how many
+/// milliseconds it was pressed, if it says so.
+pub fn dtmf_of_info(content_type: &str, body: &[u8]) -> Option<(char, Option<u16>)> {
+    /// Longest body that is looked at, and most lines of it.
+    const LONGEST: usize = 256;
+    const LINES: usize = 8;
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    let text = String::from_utf8_lossy(body.get(..body.len().min(LONGEST))?);
+    let field = |name: &str| {
+        text.lines().take(LINES).find_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            key.trim().eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        })
+    };
+    let (key, millis) = if kind.eq_ignore_ascii_case("application/dtmf-relay") {
+        (field("signal")?, field("duration").and_then(|millis| millis.parse().ok()))
+    } else if kind.eq_ignore_ascii_case("application/dtmf") {
+        (field("signal").unwrap_or_else(|| text.trim().to_owned()), None)
+    } else {
+        return None;
+    };
+    // Some phones number the keys as telephone-events do: 10 is the star, 11 the pound sign.
+    let key = match key.as_str() {
+        "10" => '*',
+        "11" => '#',
+        "12" | "13" | "14" | "15" => ['A', 'B', 'C', 'D'].get(key.parse::<usize>().ok()?.checked_sub(12)?).copied()?,
+        single => single.chars().next().filter(|_| single.chars().count() == 1)?.to_ascii_uppercase(),
+    };
+    "0123456789*#ABCD".contains(key).then_some((key, millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_info_reports_a_key_however_phones_write_it() {
+        for (kind, body, key) in [
+            ("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n", Some(('5', Some(160)))),
+            ("application/dtmf-relay;x=y", "Signal= #\nDuration= 250", Some(('#', Some(250)))),
+            ("Application/DTMF-Relay", "signal=11", Some(('#', None))),
+            ("application/dtmf-relay", "Signal=d", Some(('D', None))),
+            ("application/dtmf", "7", Some(('7', None))),
+            ("application/dtmf", "Signal=*", Some(('*', None))),
+            ("application/dtmf-relay", "Signal=55", None),
+            ("application/dtmf-relay", "Signal=", None),
+            ("application/dtmf-relay", "Signal=\u{1b}[31m\nDuration=-1", None),
+            ("application/dtmf-relay", "Duration=160", None),
+            ("text/plain", "Signal=5", None),
+        ] {
+            assert_eq!(dtmf_of_info(kind, body.as_bytes()), key, "{kind}: {body:?}");
+        }
     }
 }

@@ -14,7 +14,10 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{EndedBy, LegCommand, LegEvent, LegEventKind, LegKey, Reason, TrunkCredentials};
+use super::{
+    EndedBy, LegCommand, LegEvent, LegEventKind, LegKey, Reason, TrunkCredentials, refer::Referral, reliable::Reliable,
+    timer::SessionTimer,
+};
 use crate::{
     dialog::Dialog,
     endpoint::{
@@ -58,10 +61,11 @@ pub(crate) struct Unacknowledged {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
     None,
-    /// Our re-INVITE waits for its response.
+    /// Our re-INVITE or UPDATE waits for its response.
     Ours {
         sdp: Bytes,
         tries: u8,
+        update: bool,
     },
     /// The peer's re-INVITE or UPDATE waits for our owner.
     Theirs {
@@ -74,7 +78,17 @@ pub(crate) enum Offer {
 pub(crate) struct Waiting {
     pub(crate) sdp: Bytes,
     pub(crate) tries: u8,
+    pub(crate) update: bool,
     pub(crate) at: Instant,
+}
+
+/// An early dialog of an outgoing leg.
+#[derive(Debug)]
+pub(crate) struct Early {
+    pub(crate) tag: String,
+    /// The last reliable response that was acknowledged, and how many were.
+    pub(crate) rseq: Option<u32>,
+    pub(crate) pracks: u8,
 }
 
 pub(crate) struct Leg {
@@ -87,8 +101,7 @@ pub(crate) struct Leg {
     pub(crate) dialog: Dialog,
     /// The last provisional response that was told: status and hash of its SDP; and how many were told.
     pub(crate) progress: (u16, u64, u8),
-    /// Tags of early dialogs.
-    pub(crate) early: Vec<String>,
+    pub(crate) early: Vec<Early>,
     /// Our INVITE that has no final response yet.
     pub(crate) client: Option<u32>,
     /// Whether the ACK of the first 2xx waits for the owner, and the INVITE whose ACK does.
@@ -100,6 +113,19 @@ pub(crate) struct Leg {
     pub(crate) unacknowledged: Option<Unacknowledged>,
     pub(crate) offer: Offer,
     pub(crate) waiting: Option<Waiting>,
+    /// The peer's INVITE came with an offer.
+    pub(crate) has_offered: bool,
+    /// Reliable provisional responses of ours.
+    pub(crate) reliable: Option<Box<Reliable>>,
+    /// The peer takes UPDATE.
+    pub(crate) peer_updates: bool,
+    /// When the session wants a sign of life.
+    pub(crate) session: Option<SessionTimer>,
+    /// Our last description, where a re-INVITE may have to repeat it.
+    pub(crate) last_sdp: Option<Bytes>,
+    /// The peer's REFER, and whether one of ours has news to come.
+    pub(crate) referral: Option<Box<Referral>>,
+    pub(crate) referring: bool,
     /// Timer C: the end of the patience with an INVITE that rings.
     pub(crate) patience: Option<Instant>,
     /// `Ended` was told.
@@ -126,6 +152,13 @@ impl Leg {
             unacknowledged: None,
             offer: Offer::None,
             waiting: None,
+            has_offered: false,
+            reliable: None,
+            peer_updates: false,
+            session: None,
+            last_sdp: None,
+            referral: None,
+            referring: false,
             patience: None,
             told: false,
             armed: None,
@@ -153,7 +186,14 @@ impl Leg {
             LegCommand::Acknowledge => self.acknowledge(core),
             LegCommand::Reject { status, reason } => self.reject(core, status, reason, now),
             LegCommand::Challenge => self.reject(core, 403, None, now),
-            LegCommand::Reinvite { sdp } => self.reinvite(core, sdp, 0, now),
+            LegCommand::Reinvite { sdp } => self.offer(core, sdp, 0, false, now),
+            LegCommand::Update { sdp } => self.offer(core, sdp, 0, true, now),
+            LegCommand::Refer { target, replaces, referred_by } => {
+                self.refer(core, &target, replaces.as_ref(), referred_by.as_deref(), now);
+            }
+            LegCommand::AcceptRefer { refer } => self.accept_refer(core, refer, now),
+            LegCommand::RefuseRefer { refer, status } => self.refuse_refer(core, refer, status, now),
+            LegCommand::NotifyRefer { refer, status } => self.notify_refer(core, refer, status, now),
             LegCommand::Accept { sdp } => self.accept_offer(core, sdp, now),
             LegCommand::Refuse { status } => self.refuse_offer(core, status, now),
             LegCommand::Info { content_type, body } => self.send_info(core, &content_type, &body, now),
@@ -208,7 +248,7 @@ impl Leg {
         }
         let token = core.client_token();
         let request = self.dialog.request(core, &Method::Info, token).body(content_type, body).wire();
-        let user = User::Leg(self.slot, LegRequest::Info);
+        let user = User::Leg(self.slot, LegRequest::News);
         self.start(core, token, Method::Info, request, user, now);
     }
 
@@ -256,12 +296,13 @@ impl Leg {
                 self.tell_end(core, Some(status), None, by);
             }
             // RFC 3261 §12.2.1.2: no answer within a dialog ends it.
-            LegRequest::Reinvite => {
+            LegRequest::Reinvite | LegRequest::Update | LegRequest::Refresh => {
                 self.bye(core, None, now);
                 self.state = State::Over;
                 self.tell_end(core, None, None, by);
             }
-            LegRequest::Info => {}
+            LegRequest::Refer => self.on_refer_response(core, status),
+            LegRequest::News => {}
         }
     }
 
@@ -269,7 +310,9 @@ impl Leg {
     fn next_timeout(&self) -> Option<Instant> {
         let answer = self.unacknowledged.as_ref().map(|answer| answer.again.min(answer.end));
         let waiting = self.waiting.as_ref().map(|waiting| waiting.at);
-        [answer, waiting, self.patience].into_iter().flatten().min()
+        let reliable = self.reliable.as_ref().and_then(|reliable| reliable.next_timeout());
+        let session = self.session.as_ref().map(SessionTimer::next);
+        [answer, waiting, reliable, session, self.patience].into_iter().flatten().min()
     }
 
     /// Sets the timer for the earliest deadline.
@@ -285,6 +328,9 @@ impl Leg {
     /// Answers what the peer still waits for when the leg is over.
     pub(crate) fn close(&mut self, core: &mut Core, now: Instant) {
         self.respond(core, 487, |response| response, now);
+        if let Some(referral) = self.referral.take() {
+            self.refuse_refer_of(core, &referral, now);
+        }
         if let Offer::Theirs { server } = self.offer {
             core.respond(server, 487, &self.dialog.local_tag, |response| response, now);
         }
@@ -299,8 +345,10 @@ impl Leg {
             self.hangup(core, None, now);
         }
         if let Some(waiting) = self.waiting.take_if(|waiting| waiting.at <= now) {
-            self.reinvite(core, waiting.sdp, waiting.tries, now);
+            self.offer(core, waiting.sdp, waiting.tries, waiting.update, now);
         }
+        self.on_reliable_timeout(core, now);
+        self.on_session_timeout(core, now);
         let t2 = core.config.timings.t2;
         if let Some(answer) = &mut self.unacknowledged {
             if answer.end <= now {

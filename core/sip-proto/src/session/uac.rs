@@ -5,11 +5,13 @@ use std::{sync::Arc, time::Instant};
 use super::{
     EndedBy, Invite, LegEventKind, LegKey,
     leg::{Leg, State, bye, reason_of, sdp_of},
+    refer::redirected_to,
+    timer::SessionTimer,
 };
 use crate::{
     dialog::{Dialog, Routes},
     endpoint::{
-        config::{ALLOW, MAX_FORKS, MAX_FORWARDS, MAX_PROGRESS},
+        config::{ALLOW, MAX_FORKS, MAX_FORWARDS, MAX_PROGRESS, SUPPORTED, SUPPORTED_WITHOUT_OFFER},
         core::{Core, LegRequest, Outgoing, Slot, User},
         ids::Token,
     },
@@ -35,7 +37,7 @@ impl Leg {
             local_cseq: u32::try_from(core.ids.below(10_000)).unwrap_or_default(),
             remote_cseq: None,
             target: invite.target_uri,
-            routes: Routes::default(),
+            routes: Routes::new(invite.path),
             to,
         };
         let mut leg = Self::new(key, slot, random, State::Calling, dialog);
@@ -44,17 +46,22 @@ impl Leg {
         let token = core.client_token();
         let hops = invite.max_forwards.min(MAX_FORWARDS);
         leg.dialog.local_cseq += 1;
-        let mut request = core
-            .begin(&Method::Invite, &leg.dialog.target, token, to, hops)
+        let mut request = core.begin(&Method::Invite, &leg.dialog.target, token, to, hops);
+        for route in leg.dialog.routes.list() {
+            request = request.header(Name::Route, route);
+        }
+        let supported = if invite.sdp.is_some() { SUPPORTED } else { SUPPORTED_WITHOUT_OFFER };
+        request = request
             .header(Name::From, &leg.dialog.local)
             .header(Name::To, &leg.dialog.remote)
             .header(Name::CallId, &leg.dialog.call_id)
             .header(Name::CSeq, format_args!("{} INVITE", leg.dialog.local_cseq))
             .header(Name::Contact, core.contact(to))
             .header(Name::Allow, ALLOW)
+            .header(Name::Supported, supported)
             .header(Name::UserAgent, &core.config.user_agent);
-        for hop in &invite.path {
-            request = request.header(Name::Route, hop);
+        if let Some(seconds) = core.config.session_expires {
+            request = request.header(Name::SessionExpires, seconds);
         }
         for (name, value) in &invite.headers {
             if may_be_set(name) {
@@ -64,6 +71,7 @@ impl Leg {
         if let Some(sdp) = &invite.sdp {
             request = request.body("application/sdp", sdp);
         }
+        leg.last_sdp = invite.sdp;
         let user = User::Leg(slot, LegRequest::Invite);
         let client = leg.start(core, token, Method::Invite, request.wire(), user, now);
         core.try_also(client, invite.also, now);
@@ -78,6 +86,12 @@ impl Leg {
             100..=199 => self.on_progress(core, status, response, now),
             200..=299 => self.on_answer(core, client, response, now),
             _ => {
+                if (300..400).contains(&status) && self.client == Some(client) {
+                    let contacts = redirected_to(response);
+                    if !contacts.is_empty() {
+                        self.tell(core, LegEventKind::Redirected { contacts });
+                    }
+                }
                 let by = if matches!(self.state, State::Cancelling { .. }) { EndedBy::Us } else { EndedBy::Peer };
                 self.state = State::Over;
                 self.tell_end(core, Some(status), reason_of(response), by);
@@ -104,11 +118,8 @@ impl Leg {
         if status == 100 {
             return;
         }
-        if let Some(tag) = response.to_tag()
-            && self.early.len() < MAX_FORKS
-            && !self.early.iter().any(|known| known == tag)
-        {
-            self.early.push(tag.to_owned());
+        if !self.on_early_dialog(core, response, now) {
+            return;
         }
         let sdp = sdp_of(response);
         let hash = sdp.as_ref().map_or(0, |sdp| core.ids.hash(&[sdp]));
@@ -136,6 +147,11 @@ impl Leg {
         self.patience = None;
         self.client = None;
         self.dialog.confirm(response);
+        self.note_allow(response);
+        self.session = SessionTimer::agreed(response, core.config.min_session, now);
+        if let Some(sdp) = self.last_sdp.take() {
+            self.keep_sdp(&sdp);
+        }
         let holds = self.hold_ack && matches!(self.state, State::Calling | State::Proceeding);
         acknowledge(core, client, &self.dialog, response, holds);
         self.held_ack = holds.then_some(client);

@@ -7,12 +7,14 @@ use bytes::Bytes;
 use super::{
     EndedBy, IncomingInvite, LegEventKind, LegKey, Reason, Request,
     leg::{Leg, State, reason_of, sdp_of},
+    replaces::Replaces,
+    timer::{self, SessionTimer},
 };
 use crate::{
     dialog::{Dialog, text},
     digest::Credentials,
     endpoint::{
-        config::{ALLOW, EXTENSIONS, MAX_CUSTOM_HEADER_BYTES, MAX_CUSTOM_HEADERS},
+        config::{ALLOW, EXTENSIONS, MAX_CUSTOM_HEADER_BYTES, MAX_CUSTOM_HEADERS, SUPPORTED},
         core::{Core, ServerUser, Slot},
         flow::{Destination, Flow},
         ids::Token,
@@ -28,6 +30,8 @@ impl Leg {
         let local_tag = core.ids.print(Token { random, slot: slot.index });
         let dialog = Dialog::incoming(request, local_tag, Destination::from(flow));
         let mut leg = Self::new(key, slot, random, State::Ringing, dialog);
+        leg.has_offered = sdp_of(request).is_some();
+        leg.note_allow(request);
         leg.server = Some(core.serve(flow, request.clone(), ServerUser::Leg(slot)));
         leg
     }
@@ -38,6 +42,7 @@ impl Leg {
         flow: Flow,
         request: &Message,
         credentials: Option<Credentials>,
+        replaces: Option<Replaces>,
     ) -> IncomingInvite {
         IncomingInvite {
             leg: self.key,
@@ -48,6 +53,7 @@ impl Leg {
             flow,
             credentials,
             dialog: self.dialog.record(),
+            replaces,
         }
     }
 
@@ -71,6 +77,9 @@ impl Leg {
         if self.state != State::Ringing || !(101..200).contains(&status) {
             return;
         }
+        if self.ring_reliably(core, status, sdp.as_ref(), now) {
+            return;
+        }
         let contact = core.contact(self.dialog.to);
         self.respond(
             core,
@@ -85,8 +94,16 @@ impl Leg {
         let (State::Ringing, Some(server)) = (&self.state, self.server) else {
             return;
         };
-        let to = core.server_slot(server).map(|slot| slot.reply_to());
-        let cseq = self.dialog.remote_cseq.unwrap_or_default();
+        let Some(sdp) = self.after_prack(sdp) else {
+            return;
+        };
+        let Some((to, request)) = core.server_slot(server).map(|slot| (slot.reply_to(), slot.request.clone())) else {
+            return;
+        };
+        let cseq = request.as_ref().map(|request| request.cseq().0).unwrap_or_default();
+        let granted = request.and_then(|request| timer::grant(&request, core.config.session_expires));
+        self.session = SessionTimer::granted(granted, now);
+        self.keep_sdp(&sdp);
         let (contact, agent) = (core.contact(self.dialog.to), core.agent());
         let sent = self.respond(
             core,
@@ -96,12 +113,13 @@ impl Leg {
                     .record_routes()
                     .header(Name::Contact, contact)
                     .header(Name::Allow, ALLOW)
+                    .header(Name::Supported, SUPPORTED)
                     .header(Name::Server, agent);
-                with_sdp(response, Some(sdp))
+                with_sdp(timer::write(response, granted), Some(sdp))
             },
             now,
         );
-        if let (Some(bytes), Some(to)) = (sent, to) {
+        if let Some(bytes) = sent {
             self.state = State::Answered { bye: None };
             self.await_ack(core, cseq, bytes, to, now);
         }
@@ -164,7 +182,15 @@ impl Leg {
     }
 
     /// Takes a request inside of the dialog. Its source and tags were checked.
-    pub(crate) fn on_request(&mut self, core: &mut Core, flow: Flow, request: Message, now: Instant) {
+    /// `find` knows the leg that the Replaces of a REFER means.
+    pub(crate) fn on_request(
+        &mut self,
+        core: &mut Core,
+        flow: Flow,
+        request: Message,
+        find: impl FnOnce(&mut Replaces),
+        now: Instant,
+    ) {
         let method = request.method().clone();
         let server = core.serve(flow, request.clone(), ServerUser::Nobody);
         let tag = Arc::clone(&self.dialog.local_tag);
@@ -179,7 +205,7 @@ impl Leg {
             core.respond(server, 420, &tag, |r| r.header(Name::Unsupported, unknown.join(", ")), now);
             return;
         }
-        if matches!(method, Method::Invite | Method::Update)
+        if matches!(method, Method::Invite | Method::Update | Method::Prack)
             && let Err(rejection) = check_content(&request, &["application/sdp"])
         {
             let status = rejection.status;
@@ -209,9 +235,10 @@ impl Leg {
             Method::Options => {
                 core.respond(server, 200, &tag, |r| r.header(Name::Allow, ALLOW), now);
             }
-            Method::Prack => {
-                core.respond(server, 481, &tag, |r| r, now);
-            }
+            Method::Prack => self.on_prack(core, server, &request, now),
+            Method::Refer => self.on_refer(core, server, &request, find, now),
+            Method::Notify => self.on_notify(core, server, &request, now),
+            Method::Subscribe => self.on_subscribe(core, server, &request, now),
             other => {
                 let status = if matches!(other, Method::Other(_)) { 501 } else { 405 };
                 core.respond(server, status, &tag, |r| r.header(Name::Allow, ALLOW), now);
@@ -241,7 +268,7 @@ pub(crate) fn user_of(address: Option<&NameAddr>) -> String {
     address.map(|address| user_of_uri(address.uri())).unwrap_or_default()
 }
 
-fn user_of_uri(uri: &Uri) -> String {
+pub(crate) fn user_of_uri(uri: &Uri) -> String {
     uri.user_decoded().map(|user| shown(&String::from_utf8_lossy(&user))).unwrap_or_default()
 }
 
@@ -267,6 +294,10 @@ fn describe(request: &Message) -> Request {
     }
 }
 
+fn starts_with(name: &[u8], start: &[u8]) -> bool {
+    name.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
+}
+
 /// Returns the headers that carry identity or belong to applications; a bounded number of them.
 fn custom_headers(request: &Message) -> Vec<(String, String)> {
     let wanted = |name: Name, written: &[u8]| match name {
@@ -279,7 +310,9 @@ fn custom_headers(request: &Message) -> Vec<(String, String)> {
         | Name::Identity
         | Name::AlertInfo
         | Name::Reason => true,
-        Name::Other => written.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"x-")),
+        // Ours mean something to us alone; nobody outside gives them.
+        Name::Other if starts_with(written, b"x-zorio-") => false,
+        Name::Other => starts_with(written, b"x-"),
         _ => false,
     };
     request

@@ -47,6 +47,10 @@ pub(crate) fn receive(pbx: &Pbx, incoming: sip::Incoming) {
             Login::Limited => return incoming.reject(403, None),
         }
     };
+    if incoming.replaces.is_some() {
+        // No call takes another's place yet.
+        return incoming.reject(481, None);
+    }
     let Some(account) = pbx.directory.account(tenant) else { return incoming.reject(404, None) };
     let planned = match &caller {
         Caller::Extension(line) => from_extension(pbx, tenant, &account, line, &incoming),

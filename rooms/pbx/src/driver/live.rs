@@ -183,6 +183,8 @@ struct Entry {
 struct Tables {
     calls: HashMap<CallId, Entry>,
     seats: HashMap<Seat, u32>,
+    /// Grows with every change that others can see.
+    version: u64,
     closed: bool,
 }
 
@@ -227,17 +229,32 @@ impl Live {
         }
         let (commands, heard) = mpsc::channel(WAITING_COMMANDS);
         tables.calls.insert(view.call, Entry { tenant, commands, view });
+        tables.version += 1;
         Some(heard)
     }
 
     pub(crate) fn update(&self, call: CallId, change: impl FnOnce(&mut View)) {
-        if let Some(entry) = self.lock().calls.get_mut(&call) {
+        let mut tables = self.lock();
+        if let Some(entry) = tables.calls.get_mut(&call) {
             change(&mut entry.view);
+            tables.version += 1;
         }
     }
 
     pub(crate) fn leave(&self, call: CallId) {
-        self.lock().calls.remove(&call);
+        let mut tables = self.lock();
+        tables.calls.remove(&call);
+        tables.version += 1;
+    }
+
+    /// Returns a number that is another one after every change that others can see.
+    pub(crate) fn version(&self) -> u64 {
+        self.lock().version
+    }
+
+    /// Shows the account's calls one by one, without a copy of them.
+    pub(crate) fn look(&self, tenant: TenantId, mut at: impl FnMut(&View)) {
+        self.lock().calls.values().filter(|entry| entry.tenant == tenant).for_each(|entry| at(&entry.view));
     }
 
     /// Returns a call of that account.

@@ -11,6 +11,7 @@ pub(crate) mod recordings;
 pub(crate) mod recover;
 pub(crate) mod registrar;
 pub(crate) mod resolve;
+pub(crate) mod subscriptions;
 pub(crate) mod trunk_registrations;
 
 use std::{sync::Arc, time::Duration};
@@ -44,6 +45,8 @@ pub(crate) async fn listen(pbx: Pbx, mut events: mpsc::Receiver<sip::Event>) {
                     drop(place);
                 });
             }
+            sip::Event::Subscribe(request) => subscriptions::subscribe(&pbx, request),
+            sip::Event::Subscription { subscription, news } => subscriptions::follow(&pbx, subscription, news),
             sip::Event::FlowClosed(flow) => {
                 pbx.trunk_registrations.flow_closed(flow);
                 pbx.tracker.spawn(registrar::flow_closed(pbx.clone(), flow));
@@ -122,6 +125,7 @@ async fn look_around(pbx: &Pbx, seen: &mut Option<i64>, swept: &mut Option<Times
         tx.commit().await?;
     }
     metrics::gauge!("pbx_live_calls").set(count(pbx.live.count()));
+    metrics::gauge!("pbx_subscriptions").set(count(pbx.subscriptions.count()));
     metrics::gauge!("pbx_registered_extensions").set(count(pbx.registrar.count()));
     Ok(())
 }

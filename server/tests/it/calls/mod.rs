@@ -4,7 +4,9 @@ mod audio;
 mod click_to_call;
 mod hold;
 mod outcomes;
+mod sessions;
 mod sipp;
+mod subscriptions;
 mod transfer;
 
 use testkit::World;

@@ -6,12 +6,12 @@ use super::{Core, User};
 use crate::{
     endpoint::{
         auth,
-        config::{MAX_CHALLENGES, MAX_FORWARDS},
+        config::{MAX_CHALLENGES, MAX_FORWARDS, MAX_SESSION_SECS},
         flow::{Destination, Flow},
         ids::Token,
     },
     message::{Message, Method, Name, RequestBuilder, Wire},
-    session::TrunkCredentials,
+    session::{TrunkCredentials, timer},
     timers::Timer,
     transaction::{Client, Kind, client},
 };
@@ -247,11 +247,16 @@ impl Core {
         {
             slot.kept = None;
         }
+        let retried = match status {
+            401 | 407 => self.retry_with_credentials(index, flow, response, kept.as_ref(), now),
+            422 => self.retry_with_longer_session(index, response, kept.as_ref(), now),
+            _ => None,
+        };
         let heard = if status == 503
             && let Some(moved) = self.try_elsewhere(index, kept.as_ref(), now)
         {
             Heard::Moved(moved)
-        } else if let Some((client, cseq)) = self.retry_with_credentials(index, flow, response, kept.as_ref(), now) {
+        } else if let Some((client, cseq)) = retried {
             Heard::Retried { user, client, cseq }
         } else {
             Heard::Pass { client: index, user }
@@ -290,25 +295,61 @@ impl Core {
         request: Option<&Wire>,
         now: Instant,
     ) -> Option<(u32, u32)> {
-        let status = response.status()?;
         let slot = self.clients.get(usize::try_from(index).ok()?)?;
         let challenges = slot.challenges;
         let credentials = slot.credentials.clone()?;
-        let (to, user, method, also) = (slot.to, slot.user, slot.method.clone(), slot.also.clone());
-        if !matches!(status, 401 | 407) || challenges >= MAX_CHALLENGES || flow.peer != to.addr {
+        let to = slot.to;
+        if challenges >= MAX_CHALLENGES || flow.peer != to.addr {
             return None;
         }
         let request = request?.message();
         let nonce_seed = self.ids.random64();
         let (name, answer) = auth::answer(&request, response, &credentials, challenges, nonce_seed)?;
+        let (client, cseq) = self.send_anew(index, &request, &[(name, answer)], now)?;
+        self.client(client)?.challenges = challenges + 1;
+        Some((client, cseq))
+    }
+
+    /// Asks for a longer session, as the 422 wants it (RFC 4028 §7.3).
+    fn retry_with_longer_session(
+        &mut self,
+        index: u32,
+        response: &Message,
+        request: Option<&Wire>,
+        now: Instant,
+    ) -> Option<(u32, u32)> {
+        let least = timer::min_se(response).filter(|least| *least <= MAX_SESSION_SECS)?;
+        let request = request?.message();
+        // Once: what says Min-SE was asked for more before.
+        if request.header(Name::SessionExpires).is_none() || request.header(Name::MinSe).is_some() {
+            return None;
+        }
+        let seconds = self.config.session_expires.unwrap_or_default().max(least).to_string();
+        self.send_anew(index, &request, &[(Name::SessionExpires, seconds), (Name::MinSe, least.to_string())], now)
+    }
+
+    /// Sends a request again as a new one, with some header fields in the place of what was there.
+    fn send_anew(
+        &mut self,
+        index: u32,
+        request: &Message,
+        changed: &[(Name, String)],
+        now: Instant,
+    ) -> Option<(u32, u32)> {
+        let slot = self.clients.get(usize::try_from(index).ok()?)?;
+        let (to, user, method, also) = (slot.to, slot.user, slot.method.clone(), slot.also.clone());
+        let (credentials, challenges) = (slot.credentials.clone(), slot.challenges);
         let cseq = request.cseq().0.checked_add(1)?;
         let token = self.client_token();
-        let again = self.again(&request, &method, token, to, &[Name::CSeq, name])?;
-        let again = again.header(Name::CSeq, format_args!("{cseq} {method}")).header(name, answer);
-        let message = with_body(again, &request).wire();
-        let outgoing = Outgoing { token, method, message, to, user, credentials: Some(credentials) };
-        let client = self.start(outgoing, now);
-        self.client(client)?.challenges = challenges + 1;
+        let without: Vec<Name> = changed.iter().map(|(name, _)| *name).chain([Name::CSeq]).collect();
+        let mut again = self.again(request, &method, token, to, &without)?;
+        again = again.header(Name::CSeq, format_args!("{cseq} {method}"));
+        for (name, value) in changed {
+            again = again.header(*name, value);
+        }
+        let message = with_body(again, request).wire();
+        let client = self.start(Outgoing { token, method, message, to, user, credentials }, now);
+        self.client(client)?.challenges = challenges;
         self.try_also(client, also, now);
         Some((client, cseq))
     }

@@ -38,6 +38,8 @@ pub(crate) struct Slot {
 pub(crate) enum User {
     Leg(Slot, LegRequest),
     OutOfDialog(u64),
+    /// A NOTIFY of a subscription.
+    Subscription(Slot),
     /// The response matters only to the transaction: BYE, CANCEL.
     Nobody,
 }
@@ -47,7 +49,13 @@ pub(crate) enum User {
 pub(crate) enum LegRequest {
     Invite,
     Reinvite,
-    Info,
+    /// An UPDATE with an offer.
+    Update,
+    /// An UPDATE without one: a sign of life.
+    Refresh,
+    Refer,
+    /// INFO, NOTIFY and PRACK: whatever is answered, nothing follows from it.
+    News,
 }
 
 /// Who answers a request.
@@ -55,6 +63,7 @@ pub(crate) enum LegRequest {
 pub(crate) enum ServerUser {
     Leg(Slot),
     Register,
+    Subscribe,
     Nobody,
 }
 

@@ -34,6 +34,12 @@ impl Driver {
                 }
             }
             LegEventKind::Offer { sdp } => self.on_offer(no, &sdp).await,
+            LegEventKind::Refer { refer } => {
+                if let Some(sip) = self.leg_mut(no).and_then(|leg| leg.sip.as_ref()) {
+                    sip.refuse_refer(refer.refer, 403);
+                }
+            }
+            LegEventKind::Referred { .. } | LegEventKind::Notify { .. } | LegEventKind::Redirected { .. } => {}
             LegEventKind::Info { content_type, body } => self.on_info(no, &content_type, &body),
             LegEventKind::Ended { status, reason, by } => {
                 let cause = cause_of(status, reason.as_ref(), by);

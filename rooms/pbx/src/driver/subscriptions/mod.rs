@@ -1,0 +1,166 @@
+//! What desk phones watch: the lamps of other extensions (RFC 4235) and their own voicemail (RFC 3842).
+//!
+//! A subscription lives in the SIP edge, with its time and its NOTIFYs; here is what it is about and what it is told.
+//! Nothing of it is stored: a phone that hears 481 after a restart subscribes anew.
+
+mod bodies;
+mod table;
+
+use std::{collections::HashMap, time::Duration};
+
+use bytes::Bytes;
+use domain::TenantId;
+use sip::{Notification, SubscribeRequest, SubscriptionKey, SubscriptionNews};
+use tokio::time::{MissedTickBehavior, interval};
+
+use self::{
+    bodies::Lamp,
+    table::{Package, Watch},
+};
+pub(crate) use self::{bodies::Messages, table::Subscriptions};
+use super::auth::{self, Login};
+use crate::Pbx;
+
+/// How often lamps are compared with the calls that are up: what changes is told within a second.
+const LOOK: Duration = Duration::from_millis(200);
+/// Seconds that a subscription lives: for whom has no wish, at least, and at most.
+const DEFAULT_SECS: u32 = 3600;
+const LEAST_SECS: u32 = 60;
+const MOST_SECS: u32 = 3600;
+
+/// Answers a SUBSCRIBE and tells the first state.
+pub(crate) fn subscribe(pbx: &Pbx, request: SubscribeRequest) {
+    let login = auth::login(pbx, request.credentials.as_ref(), "SUBSCRIBE", &request.host, request.source.ip());
+    let (tenant, line) = match login {
+        Login::Proven { tenant, line } => (tenant, line),
+        Login::Wrong => return request.challenge(),
+        Login::Limited => return request.reject(403),
+    };
+    let own = line.extension.number.clone();
+    let Some(package) = Package::of(&request.event) else { return request.reject(489) };
+    let known = match package {
+        Package::Dialog => pbx.directory.line(tenant, &request.user).is_some(),
+        // Everybody's messages are his own business.
+        Package::MessageSummary => request.user == own,
+    };
+    if !known {
+        return request.reject(if package == Package::Dialog { 404 } else { 403 });
+    }
+    if !accepts(&request.accept, package.content_type()) {
+        return request.reject(406);
+    }
+    let expires = request.expires.unwrap_or(DEFAULT_SECS).min(MOST_SECS);
+    if (1..LEAST_SECS).contains(&expires) {
+        return request.too_brief(LEAST_SECS);
+    }
+    let key = request.subscription;
+    let watch = Watch::new(tenant, own.clone(), package, request.user.clone(), request.host.clone());
+    if !pbx.subscriptions.add(key, watch) {
+        return request.reject(403);
+    }
+    request.accept(expires);
+    let (pbx, tracker) = (pbx.clone(), pbx.tracker.clone());
+    let first = async move {
+        if package == Package::MessageSummary {
+            recount(&pbx, tenant, &own).await;
+        }
+        tell(&pbx, key);
+        if expires == 0 {
+            pbx.subscriptions.remove(key);
+        }
+    };
+    tracker.spawn(first);
+}
+
+/// Follows what became of a subscription.
+pub(crate) fn follow(pbx: &Pbx, key: SubscriptionKey, news: SubscriptionNews) {
+    match news {
+        SubscriptionNews::Refreshed => tell(pbx, key),
+        SubscriptionNews::Ending => {
+            tell(pbx, key);
+            pbx.subscriptions.remove(key);
+        }
+        SubscriptionNews::Gone => pbx.subscriptions.remove(key),
+    }
+}
+
+/// Tells the phones of an extension that its messages are others now.
+pub(crate) async fn messages_changed(pbx: &Pbx, tenant: TenantId, extension: &str) {
+    for key in pbx.subscriptions.of_mailbox(tenant, extension) {
+        recount(pbx, tenant, extension).await;
+        tell(pbx, key);
+    }
+}
+
+/// Compares the lamps with the calls that are up until the program ends.
+pub(crate) async fn watch(pbx: Pbx) {
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut seen = pbx.live.version();
+    loop {
+        look.tick().await;
+        let version = pbx.live.version();
+        if version == seen || !pbx.subscriptions.has_lamps() {
+            // Who subscribes later is told the state then.
+            seen = version;
+            continue;
+        }
+        seen = version;
+        let mut known: HashMap<(TenantId, String), Vec<Lamp>> = HashMap::new();
+        for (key, tenant, extension) in pbx.subscriptions.lamps() {
+            let shown =
+                known.entry((tenant, extension)).or_insert_with_key(|(tenant, number)| lamps(&pbx, *tenant, number));
+            if pbx.subscriptions.is_news(key, shown) {
+                say(&pbx, key, shown);
+            }
+        }
+    }
+}
+
+fn lamps(pbx: &Pbx, tenant: TenantId, extension: &str) -> Vec<Lamp> {
+    let mut lamps = Vec::new();
+    pbx.live.look(tenant, |view| lamps.extend(Lamp::of(view, extension)));
+    lamps.truncate(MOST_LAMPS);
+    lamps
+}
+
+/// Calls of one extension that its lamp shows.
+const MOST_LAMPS: usize = 8;
+
+/// Tells a subscription the state of now.
+fn tell(pbx: &Pbx, key: SubscriptionKey) {
+    let Some((tenant, package, resource)) = pbx.subscriptions.about(key) else { return };
+    match package {
+        Package::Dialog => {
+            let shown = lamps(pbx, tenant, &resource);
+            let _ = pbx.subscriptions.is_news(key, &shown);
+            say(pbx, key, &shown);
+        }
+        Package::MessageSummary => {
+            let Some(body) = pbx.subscriptions.message_summary(key) else { return };
+            notify(pbx, key, package, body);
+        }
+    }
+}
+
+fn say(pbx: &Pbx, key: SubscriptionKey, lamps: &[Lamp]) {
+    if let Some(body) = pbx.subscriptions.dialog_info(key, lamps) {
+        notify(pbx, key, Package::Dialog, body);
+    }
+}
+
+fn notify(pbx: &Pbx, key: SubscriptionKey, package: Package, body: String) {
+    let notification = Notification { content_type: package.content_type(), body: Bytes::from(body), ends: None };
+    pbx.sip.notify(key, notification);
+}
+
+/// Reads how many messages a mailbox has.
+async fn recount(_pbx: &Pbx, _tenant: TenantId, _extension: &str) {}
+
+fn accepts(accept: &[String], content_type: &str) -> bool {
+    let fits = |range: &String| {
+        let range = range.split(';').next().unwrap_or_default().trim();
+        range == "*/*" || range.eq_ignore_ascii_case("application/*") || range.eq_ignore_ascii_case(content_type)
+    };
+    accept.iter().all(|range| range.trim().is_empty()) || accept.iter().any(fits)
+}
