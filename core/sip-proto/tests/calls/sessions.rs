@@ -135,7 +135,7 @@ fn a_phone_without_update_is_refreshed_by_a_reinvite_that_says_the_same() {
     net.inject(at("10.0.0.9:5060"), callee, answer(&again, "200 OK\r\nSession-Expires: 100;refresher=uac", "nine"));
     net.pass(10);
     assert!(matches!(net.leg_events(callee, leg)[..], [LegEventKind::Answered { .. }]));
-    net.pass(49_900);
+    net.pass(50_000);
     assert_eq!(net.raw[&at("10.0.0.9:5060")].back().unwrap().method(), &Method::Invite);
 }
 
