@@ -107,7 +107,7 @@ fn a_phone_subscribes_and_is_told() {
     assert_eq!((told.method(), told.raw_request_uri().unwrap()), (&Method::Notify, &b"sip:100@10.0.0.9:5060"[..]));
     assert_eq!(
         (header(&told, Name::Event), header(&told, Name::SubscriptionState)),
-        ("Dialog;id=7".into(), "active;expires=299".into())
+        ("Dialog;id=7".into(), "active;expires=300".into())
     );
     assert_eq!((told.content_type(), &told.body()[..]), (Some("application/dialog-info+xml"), &b"state"[..]));
     assert_eq!((told.to_tag(), told.call_id()), (Some("nine"), "one"));
