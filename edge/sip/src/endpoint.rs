@@ -16,9 +16,7 @@ use std::{
 
 use domain::grid::Grid;
 use sip_proto::{
-    endpoint::{
-        self as machine, Command, Endpoint, Hosts, Input, Output, RegisterAnswer, RequestKey, SubscribeAnswer,
-    },
+    endpoint::{self as machine, Command, Endpoint, Hosts, Input, Output, RegisterAnswer, RequestKey, SubscribeAnswer},
     message::{Message, Wire},
     session::{IncomingInvite, LegCommand},
 };
