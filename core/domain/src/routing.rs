@@ -3,6 +3,12 @@
 //! The only way to a trunk leg is an [`OutboundAuthorization`], and [`authorize_outbound`] is the only place that makes one:
 //! whatever sets up the call, a phone, the API or a campaign, passes the same rules.
 
+mod destination;
+mod features;
+
+pub use destination::{Destination, Setting};
+pub use features::FeatureCodes;
+
 use crate::{
     TenantId,
     cause::Cause,
@@ -27,16 +33,6 @@ pub struct Route {
     pub trunk: TrunkId,
     /// Among routes of one length of prefix, the lowest goes first.
     pub priority: i64,
-}
-
-/// Where a call goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// Ring the registered phones of this extension.
-    Extension(String),
-    /// Dial out; the trunks in the order in which to try them.
-    Outbound(Vec<TrunkId>),
-    Reject(Cause),
 }
 
 /// Decides where `dialled` leads: own extensions first, then the routes, the longest prefix winning.
