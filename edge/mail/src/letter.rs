@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use domain::Timestamp;
 use lettre::{
     Address, Message,
-    message::{Mailbox, MultiPart, SinglePart},
+    message::{Attachment as Part, Mailbox, MultiPart, SinglePart, header::ContentType},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -18,6 +18,8 @@ const RECIPIENTS: usize = 20;
 const SUBJECT: usize = 200;
 /// Bytes of a body, of each form.
 const BODY: usize = 64 * 1024;
+/// Bytes of all that is attached.
+const ATTACHED: usize = 8 * 1024 * 1024;
 
 /// What is to be sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,26 @@ pub struct Letter {
     pub text: String,
     /// The same for programs that show HTML. The caller escapes what it puts in.
     pub html: Option<String>,
+    /// At most 8 MiB in all. Only a letter that a job of its own hands over ([`crate::Mail::attempt`]) carries any: what
+    /// waits in the database does not.
+    #[serde(skip)]
+    pub attachments: Vec<Attachment>,
+}
+
+/// A file that a letter brings along.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// Without folders.
+    pub name: String,
+    /// Such as `audio/wav`.
+    pub content_type: String,
+    pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Attachment({}, {} bytes)", self.name, self.bytes.len())
+    }
 }
 
 /// Returns whether it is one address, such as `someone@example.com`, and nothing else.
@@ -51,6 +73,9 @@ impl Letter {
         if self.text.len() > BODY || self.html.as_ref().is_some_and(|html| html.len() > BODY) {
             return Err(Error::Letter("a letter has at most 64 KiB"));
         }
+        if self.attachments.iter().map(|file| file.bytes.len()).sum::<usize>() > ATTACHED {
+            return Err(Error::Letter("a letter brings along at most 8 MiB"));
+        }
         Ok(())
     }
 
@@ -71,9 +96,23 @@ impl Letter {
             let address = to.parse::<Address>().map_err(|_| Error::Letter("a recipient is no address"))?;
             builder = builder.to(Mailbox::new(None, address));
         }
-        let message = match &self.html {
-            Some(html) => builder.multipart(MultiPart::alternative_plain_html(self.text.clone(), html.clone())),
-            None => builder.singlepart(SinglePart::plain(self.text.clone())),
+        let message = match (&self.html, self.attachments.is_empty()) {
+            (Some(html), true) => builder.multipart(MultiPart::alternative_plain_html(self.text.clone(), html.clone())),
+            (None, true) => builder.singlepart(SinglePart::plain(self.text.clone())),
+            (html, false) => {
+                let mixed = MultiPart::mixed();
+                let mut parts = match html {
+                    Some(html) => mixed.multipart(MultiPart::alternative_plain_html(self.text.clone(), html.clone())),
+                    None => mixed.singlepart(SinglePart::plain(self.text.clone())),
+                };
+                for file in &self.attachments {
+                    let kind = ContentType::parse(&file.content_type)
+                        .map_err(|_| Error::Letter("an attachment has no known kind"))?;
+                    let name = one_line(&file.name);
+                    parts = parts.singlepart(Part::new(name).body(file.bytes.clone(), kind));
+                }
+                builder.multipart(parts)
+            }
         };
         message.map_err(|_| Error::Letter("the letter cannot be written down"))
     }

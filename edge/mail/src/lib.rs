@@ -16,7 +16,7 @@ use store::{Db, Secrets, Tx, jobs::Worker};
 pub use crate::{
     config::{Config, Password, Security},
     error::Error,
-    letter::{Letter, is_address},
+    letter::{Attachment, Letter, is_address},
 };
 
 /// The way to the relay. Clones share it.
@@ -79,6 +79,9 @@ impl Mail {
             return Err(Error::NotConfigured);
         }
         letter.check()?;
+        if !letter.attachments.is_empty() {
+            return Err(Error::Letter("a letter that waits brings nothing along"));
+        }
         jobs::add(tx, &self.secrets, letter).await
     }
 

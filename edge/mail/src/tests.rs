@@ -18,6 +18,7 @@ fn letter() -> Letter {
         subject: "Mã xác nhận".to_owned(),
         text: "Chào Lan,\n.\nhttps://pbx.example.com/invite/abc\n".to_owned(),
         html: None,
+        attachments: Vec::new(),
     }
 }
 

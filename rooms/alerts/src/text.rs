@@ -59,6 +59,7 @@ pub(crate) fn letter(language: Language, incident: &Incident, phase: Phase, to: 
         subject: format!("[{mark}] {headline}"),
         text: format!("{headline}.\n{state} {at}.\n{advice}\n{account}: {}\n{}\n", place.account, place.url),
         html: None,
+        attachments: Vec::new(),
     }
 }
 

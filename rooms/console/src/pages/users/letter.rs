@@ -44,6 +44,7 @@ fn letter(to: &str, link: &Link, url: &str) -> Letter {
         subject: words::fill(say("subject"), &[&link.tenant_name]),
         text: words::fill(say("text"), &[&link.username, &link.tenant_name, &url]),
         html: None,
+        attachments: Vec::new(),
     }
 }
 
