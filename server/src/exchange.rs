@@ -38,6 +38,7 @@ pub async fn open(
         sip: sip.clone(),
         sip_events,
         media,
+        mail: rooms.mail.clone(),
         config: room_settings(config, public_url),
     };
     Ok(Exchange { pbx: Pbx::open(deps).await?, sip })
@@ -103,6 +104,12 @@ fn room_settings(config: &Config, public_url: &str) -> pbx::Config {
         public_url: public_url.to_owned(),
         realm: config.sip.realm.clone(),
         recordings_dir: config.recordings_dir(),
+        voicemail_dir: config.data_dir.join("voicemail"),
+        voicemail_longest: Duration::from_secs(config.voicemail.longest_seconds),
+        voicemail_silence: Duration::from_secs(config.voicemail.silence_seconds),
+        voicemail_retention: (config.voicemail.retention_days > 0)
+            .then(|| Duration::from_secs(config.voicemail.retention_days * 86_400)),
+        prompts_dir: config.data_dir.join("prompts"),
         recording_layout: match config.recordings.layout {
             Layout::TwoChannel => media::Layout::TwoChannel,
             Layout::Mix => media::Layout::Mix,

@@ -18,6 +18,8 @@ pub(crate) enum Changed {
     Trunks(TenantId),
     /// Routes or caller IDs.
     Routes(TenantId),
+    /// Menus, groups, prompts, mailboxes, or what an extension wants done with its calls.
+    Places(TenantId),
 }
 
 /// Sends every [`Changed`] to whoever listens in this process, and knows how far that listener is. Cheap to

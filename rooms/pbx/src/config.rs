@@ -14,6 +14,16 @@ pub struct Config {
     pub realm: String,
     pub recordings_dir: PathBuf,
     pub recording_layout: media::Layout,
+    /// Where messages and greetings lie.
+    pub voicemail_dir: PathBuf,
+    /// The longest message.
+    pub voicemail_longest: Duration,
+    /// Silence that ends a message.
+    pub voicemail_silence: Duration,
+    /// How long messages are kept; none means until somebody deletes them.
+    pub voicemail_retention: Option<Duration>,
+    /// Where the sound of prompts lies.
+    pub prompts_dir: PathBuf,
     /// How long the phones of a click-to-call's own extension ring.
     pub agent_ring_time: Duration,
     /// How long the called side rings.
@@ -39,6 +49,11 @@ impl Default for Config {
             realm: "zorio".to_owned(),
             recordings_dir: PathBuf::from("recordings"),
             recording_layout: media::Layout::TwoChannel,
+            voicemail_dir: PathBuf::from("voicemail"),
+            voicemail_longest: Duration::from_secs(300),
+            voicemail_silence: Duration::from_secs(5),
+            voicemail_retention: Some(Duration::from_secs(90 * 86_400)),
+            prompts_dir: PathBuf::from("prompts"),
             agent_ring_time: Duration::from_secs(30),
             ring_time: RING_TIME,
             longest_call: Some(Duration::from_secs(4 * 3600)),

@@ -12,14 +12,14 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use api::play_recording;
+pub use api::{play_recording, send_sound};
 pub use config::Config;
 pub use error::{Error, Result};
 
 use changes::Changes;
 use domain::{cause::Cause, grid::Grid, limiter::Limiter};
 use driver::{
-    auth::Guesses, call::COMPANY, directory::Directory, live::Live, recover, registrar::Registrar,
+    apps::Apps, auth::Guesses, call::COMPANY, directory::Directory, live::Live, recover, registrar::Registrar,
     subscriptions::Subscriptions, trunk_registrations::TrunkRegistrations,
 };
 use model::Boot;
@@ -32,6 +32,7 @@ pub struct Deps {
     pub sip: sip::Sip,
     pub sip_events: tokio::sync::mpsc::Receiver<sip::Event>,
     pub media: media::Media,
+    pub mail: mail::Mail,
     pub config: Config,
 }
 
@@ -45,11 +46,13 @@ pub struct Pbx {
     pub(crate) config: Arc<Config>,
     pub(crate) sip: sip::Sip,
     pub(crate) media: media::Media,
+    pub(crate) mail: mail::Mail,
     pub(crate) directory: Directory,
     pub(crate) registrar: Registrar,
     pub(crate) trunk_registrations: TrunkRegistrations,
     pub(crate) live: Live,
     pub(crate) subscriptions: Subscriptions,
+    pub(crate) apps: Apps,
     pub(crate) guesses: Arc<Guesses>,
     pub(crate) boot: Arc<Boot>,
     /// The moments at which calls write what is not urgent.
@@ -79,11 +82,13 @@ impl Pbx {
             config: Arc::new(deps.config),
             sip: deps.sip,
             media: deps.media,
+            mail: deps.mail,
             directory: Directory::default(),
             registrar: Registrar::default(),
             trunk_registrations: TrunkRegistrations::default(),
             live: Live::default(),
             subscriptions: Subscriptions::default(),
+            apps: Apps::default(),
             guesses: Arc::new(Guesses::new(Limiter::new(REMEMBERED_LOGINS))),
             boot: Arc::new(boot),
             together: Grid::new(tokio::time::Instant::now().into_std(), COMPANY),
@@ -97,6 +102,8 @@ impl Pbx {
         driver::announce(&pbx);
         recover::close_left_over(&pbx).await?;
         driver::trunk_registrations::follow(&pbx).await?;
+        pbx.apps.mailboxes.load(&pbx).await?;
+        driver::voicemail::recover(&pbx).await?;
         pbx.tracker.spawn(driver::listen(pbx.clone(), deps.sip_events));
         Ok(pbx)
     }
@@ -112,7 +119,8 @@ impl Pbx {
 
     /// Registers the room's jobs.
     pub fn jobs(&self, worker: ::store::jobs::Worker) -> ::store::jobs::Worker {
-        driver::recordings::job(self, worker)
+        let worker = driver::recordings::job(self, worker);
+        driver::voicemail_files::job(self, driver::voicemail_notice::job(self, worker))
     }
 
     /// Refuses new calls, lets those that are up go on for `patience`, then ends them and waits for their records.

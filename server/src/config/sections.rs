@@ -33,6 +33,7 @@ pub struct Config {
     pub calls: Calls,
     pub media: Media,
     pub recordings: Recordings,
+    pub voicemail: Voicemail,
     pub webhooks: Webhooks,
     pub console: Console,
     pub mail: Mail,
@@ -134,6 +135,14 @@ pub struct Recordings {
     #[serde(deserialize_with = "optional")]
     pub dir: Option<PathBuf>,
     pub layout: Layout,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Voicemail {
+    pub longest_seconds: u64,
+    pub silence_seconds: u64,
+    pub retention_days: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -12,7 +12,7 @@ mod trunks;
 use serde::{Deserialize, Deserializer};
 use web::{Fields, OpenApiRouter, Page, Rule};
 
-pub use recordings::play as play_recording;
+pub use recordings::{play as play_recording, send_sound};
 
 use crate::Pbx;
 

@@ -69,6 +69,11 @@ async fn fetch_recording(
 /// 403 for a wrong signature, 410 once the URL has expired, 404 if the recording is gone.
 pub async fn play(pbx: &Pbx, uuid: CallId, expires: &str, signature: &str, headers: &HeaderMap) -> Result<Response> {
     let sound = ops::open(&pbx.recordings(), uuid, expires, signature).await?;
+    send_sound(sound, headers).await
+}
+
+/// Answers with a WAV file, or the range of it that `headers` ask for.
+pub async fn send_sound(sound: Sound, headers: &HeaderMap) -> Result<Response> {
     let range = wanted_range(headers, sound.bytes);
     Ok(send(sound, range).await.map_err(Refused::Recording)?)
 }

@@ -39,7 +39,8 @@ async fn house() -> House {
     };
     let bus = bus::Bus::new((*db).clone());
     let secrets = db.secrets.clone();
-    let pbx = Pbx::open(Deps { db: (*db).clone(), bus, secrets, sip, sip_events, media, config }).await.unwrap();
+    let mail = mail::Mail::open((*db).clone(), secrets.clone(), &mail::Config::default()).unwrap();
+    let pbx = Pbx::open(Deps { db: (*db).clone(), bus, secrets, sip, sip_events, media, mail, config }).await.unwrap();
     let (router, document) = pbx.routes().split_for_parts();
     House { db, pbx, router, document: serde_json::to_value(document).unwrap() }
 }

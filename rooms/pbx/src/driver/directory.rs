@@ -8,9 +8,15 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
-use domain::{TenantId, ids::TrunkId, number::Region, routing};
+use domain::{
+    TenantId,
+    ids::TrunkId,
+    number::Region,
+    routing::{self, Destination, FeatureCodes},
+};
 use store::{Db, Secrets};
 
+use super::places::{self, Places};
 use crate::{
     model::{Extension, ExtensionStatus, Ha1Pair, Route, RouteKind, Trunk, TrunkStatus},
     ops, store as rows,
@@ -52,6 +58,7 @@ pub(crate) struct Account {
     dids: HashMap<String, Vec<Did>>,
     pub(crate) caller_ids: HashSet<String>,
     region: Option<Region>,
+    pub(crate) places: Places,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +83,27 @@ impl Account {
         let found = self.dids.get(number).or_else(|| self.dids.get(&e164?))?;
         let fits = |wanted: Option<TrunkId>| found.iter().find(|did| did.trunk == wanted);
         fits(Some(trunk)).or_else(|| fits(None)).map(|did| did.extension.as_str())
+    }
+
+    /// Returns what a number is inside of the account: an active extension, else what menus and groups are dialled by.
+    pub(crate) fn own(&self, dialled: &str) -> Option<Destination> {
+        let extension = self.active(dialled).map(|_| Destination::Extension(dialled.to_owned()));
+        extension.or_else(|| self.places.number(dialled).cloned())
+    }
+
+    /// Returns where a number leads that a phone of the account dials.
+    pub(crate) fn way(&self, dialled: &str) -> Destination {
+        if let Some(own) = self.own(dialled).or_else(|| FeatureCodes::default().read(dialled)) {
+            return own;
+        }
+        let plan = routing::Plan { region: self.region(), extension: false, routes: &self.routes };
+        routing::plan(dialled, &plan)
+    }
+
+    /// Returns the places of parked calls.
+    pub(crate) fn slots(&self) -> std::ops::RangeInclusive<u16> {
+        let codes = FeatureCodes::default();
+        codes.first_slot..=codes.last_slot
     }
 
     /// Returns the active trunks among `ids`, in that order.
@@ -202,6 +230,11 @@ async fn read(db: &Db, secrets: &Secrets) -> Result<Tables, store::Error> {
         }
         let password = ops::trunks::open_password(secrets, &trunk);
         account.trunks.insert(trunk.id, Arc::new(TrunkLine { trunk, password }));
+    }
+    for (tenant, places) in places::read(&mut tx).await? {
+        if let Some(account) = accounts.get_mut(&tenant) {
+            account.places = places;
+        }
     }
     for route in rows::routes::any_tenant_all(&mut tx).await? {
         if let Some(account) = accounts.get_mut(&route.tenant) {

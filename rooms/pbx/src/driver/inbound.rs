@@ -117,12 +117,7 @@ fn from_extension(
 
 /// Returns where a number leads that an extension of the account dials.
 pub(crate) fn destination(account: &Account, dialled: &str) -> Destination {
-    let offer = routing::Plan {
-        region: account.region(),
-        extension: account.active(dialled).is_some(),
-        routes: &account.routes,
-    };
-    routing::plan(dialled, &offer)
+    account.way(dialled)
 }
 
 /// A trunk reaches only the numbers that are mapped to extensions, never another trunk (no transit).

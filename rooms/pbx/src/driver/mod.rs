@@ -1,18 +1,26 @@
 //! The loops that turn the room's machines: SIP events in, calls out, and housekeeping.
 
+pub(crate) mod apps;
 pub(crate) mod auth;
 pub(crate) mod call;
 pub(crate) mod directory;
+pub(crate) mod groups;
 pub(crate) mod inbound;
 pub(crate) mod keep_alive;
 pub(crate) mod live;
 pub(crate) mod outbound;
+pub(crate) mod parking;
+pub(crate) mod places;
+pub(crate) mod prompts;
 pub(crate) mod recordings;
 pub(crate) mod recover;
 pub(crate) mod registrar;
 pub(crate) mod resolve;
 pub(crate) mod subscriptions;
 pub(crate) mod trunk_registrations;
+pub(crate) mod voicemail;
+pub(crate) mod voicemail_files;
+pub(crate) mod voicemail_notice;
 
 use std::{sync::Arc, time::Duration};
 
@@ -123,6 +131,7 @@ async fn look_around(pbx: &Pbx, seen: &mut Option<i64>, swept: &mut Option<Times
         let mut tx = pbx.db.begin_any_tenant().await?;
         rows::registrations::any_tenant_delete_expired(&mut tx, now).await?;
         tx.commit().await?;
+        voicemail::sweep(pbx).await?;
     }
     metrics::gauge!("pbx_live_calls").set(count(pbx.live.count()));
     metrics::gauge!("pbx_subscriptions").set(count(pbx.subscriptions.count()));

@@ -1,18 +1,30 @@
-//! What becomes of a caller next: phones or trunks that ring.
+//! What becomes of a caller next: phones that ring, an app, a queue, another call.
 //!
-//! Asked when a call starts, and again whenever a step came to nothing. Reads memory only.
+//! Asked when a call starts, and again whenever a step came to nothing or an app is left. Reads memory only.
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{CallId, TenantId, call::Order, cause::Cause, ids::TrunkId, routing::Destination};
+use domain::{
+    CallId, TenantId,
+    app::{Announce, App, Conference, Echo, Menu, Next, PARKED_FOR, Park, Prompt, VoicemailMain},
+    call::Order,
+    cause::Cause,
+    ids::TrunkId,
+    routing::{Destination, Setting},
+};
 
 use super::{
     directory::{Account, Line},
-    inbound,
+    groups, inbound,
     live::Taken,
     outbound::Target,
+    parking::Place,
+    voicemail,
 };
-use crate::{Pbx, model::Direction};
+use crate::{
+    Pbx,
+    model::{Direction, Forwarding, forwarding::TO_VOICEMAIL},
+};
 
 /// How often a call may be handed on without a caller's own doing; then it goes in circles.
 pub(crate) const MOST_HOPS: u8 = 5;
@@ -38,11 +50,16 @@ pub(crate) struct Caller {
 pub(crate) struct Resolved {
     pub(crate) step: Found,
     pub(crate) targets: Vec<Target>,
+    /// Counted as long as they are held. Those of phones that lost the race may go when one has answered:
+    /// [`Taken::extension`].
     pub(crate) seats: Vec<Taken>,
     /// The extension that the call is filed under, if it leads to one.
     pub(crate) extension: Option<String>,
     pub(crate) record: bool,
     pub(crate) otherwise: Otherwise,
+    pub(crate) queue: Option<String>,
+    /// A parked call's place, held until it leaves the app.
+    pub(crate) place: Option<Place>,
     /// The number that a trunk is shown in place of the caller's: of a call that is forwarded outside.
     pub(crate) shown: Option<String>,
     /// Headers for the INVITE to the targets.
@@ -53,7 +70,17 @@ pub(crate) struct Resolved {
 
 /// The step itself.
 pub(crate) enum Found {
-    Ring { order: Order, time: Duration },
+    Ring {
+        order: Order,
+        time: Duration,
+    },
+    App(App),
+    /// The queue of that name.
+    Queue(String),
+    /// Answers that call in place of the phones that ring.
+    Pickup(CallId),
+    /// Takes the caller of that call out of the parking place.
+    Retrieve(CallId),
 }
 
 /// Where a caller goes whom the step could not help.
@@ -73,6 +100,11 @@ impl Otherwise {
             _ => self.offline.as_ref(),
         }
     }
+
+    /// The same for whatever happens.
+    pub(super) fn always(onward: Option<Onward>) -> Self {
+        Self { busy: onward.clone(), no_answer: onward.clone(), offline: onward }
+    }
 }
 
 /// A further destination, and whose wish it is.
@@ -83,6 +115,13 @@ pub(crate) struct Onward {
     pub(crate) by: Option<Arc<Line>>,
     /// The number that it forwards to.
     pub(crate) dialled: String,
+}
+
+impl Onward {
+    /// Returns a further destination that is nobody's wish but the account's.
+    pub(crate) const fn of(to: Destination) -> Self {
+        Self { to, by: None, dialled: String::new() }
+    }
 }
 
 /// Takes a caller on after a step came to nothing.
@@ -104,8 +143,11 @@ pub(crate) fn onward(
     }
     let mut resolved = resolve(pbx, tenant, account, &caller, onward.to.clone(), hops + 1)?;
     if let Some(by) = onward.by.as_ref().filter(|_| resolved.targets.iter().any(|target| target.trunk().is_some())) {
-        // A carrier takes numbers of the account only.
+        // A carrier takes numbers of the account only; who really called and who forwards stands beside (RFC 5806).
         resolved.shown.get_or_insert_with(|| inbound::shown_number(account, by));
+        let diverted =
+            format!("<sip:{}@{}>;reason=unknown;counter={}", by.extension.number, pbx.config.realm, hops + 1);
+        resolved.headers.push(("Diversion".to_owned(), diverted));
     }
     Ok(resolved)
 }
@@ -126,25 +168,56 @@ pub(crate) fn resolve(
         tracing::info!(call.uuid = %caller.call, "a call that was handed on too often is ended");
         return Err(Cause::ExchangeRoutingError);
     }
+    let places = &account.places;
     match destination {
-        Destination::Extension(number) => {
-            let line = account.active(&number).ok_or(Cause::UnallocatedNumber)?;
-            let (targets, seat) = inbound::phones(pbx, tenant, line)?;
-            Ok(Resolved {
-                targets,
-                seats: vec![seat],
-                record: inbound::records(line.extension.recording_mode, Direction::Inbound),
-                extension: Some(number),
-                ..Resolved::step(Found::Ring { order: Order::AllAtOnce, time: pbx.config.ring_time }, hops)
-            })
-        }
+        Destination::Extension(number) => extension(pbx, tenant, account, caller, &number, hops),
         Destination::Outbound(trunks) => outside(pbx, tenant, account, caller, &trunks, hops),
+        Destination::RingGroup(id) => {
+            let group = places.groups.get(&id).ok_or(Cause::UnallocatedNumber)?;
+            groups::ring(pbx, tenant, account, caller, group, hops)
+        }
+        Destination::Queue(name) => {
+            Ok(Resolved { queue: Some(name.clone()), ..Resolved::step(Found::Queue(name), hops) })
+        }
+        Destination::Menu(id) => {
+            let menu = places.menus.get(&id).ok_or(Cause::UnallocatedNumber)?;
+            Ok(Resolved::app(App::Menu(Menu::new(super::apps::menu(menu))), hops))
+        }
+        Destination::Voicemail(number) => {
+            let line = account.active(&number).ok_or(Cause::UnallocatedNumber)?;
+            let app = voicemail::leave(pbx, tenant, account, line).ok_or(Cause::NoUserResponse)?;
+            Ok(Resolved { extension: Some(number), ..Resolved::app(App::Voicemail(app), hops) })
+        }
+        Destination::VoicemailMain => {
+            let own = caller.extension.as_deref().and_then(|number| account.active(number));
+            let own = own.filter(|line| line.extension.voicemail_enabled).map(|line| line.extension.number.clone());
+            Ok(Resolved::app(App::VoicemailMain(VoicemailMain::new(own)), hops))
+        }
+        Destination::Announcement(id) => {
+            let bye = Next::Hangup(Cause::NormalClearing);
+            Ok(Resolved::app(App::Announce(Announce::new(vec![Prompt::Stored(id)], bye)), hops))
+        }
+        Destination::Conference(room) => Ok(Resolved::app(App::Conference(Conference::new(room)), hops)),
+        Destination::Echo => Ok(Resolved::app(App::Echo(Echo::default()), hops)),
+        Destination::Park => park(pbx, tenant, account, caller, hops),
+        Destination::Retrieve(slot) => {
+            // Whoever waits there is of this account: places are looked up inside of it.
+            own_phone(caller)?;
+            let call = pbx.apps.lot.find(tenant, slot).ok_or(Cause::UnallocatedNumber)?;
+            Ok(Resolved::step(Found::Retrieve(call), hops))
+        }
+        Destination::Pickup(extension) => {
+            let own = own_phone(caller)?;
+            let rung = groups::ringing(pbx, tenant, account, own, extension.as_deref()).ok_or(Cause::NoUserResponse)?;
+            Ok(Resolved::step(Found::Pickup(rung), hops))
+        }
+        Destination::Setting(setting) => change(pbx, tenant, caller, setting, hops),
         Destination::Reject(cause) => Err(cause),
     }
 }
 
 impl Resolved {
-    fn step(step: Found, hops: u8) -> Self {
+    pub(super) fn step(step: Found, hops: u8) -> Self {
         Self {
             step,
             targets: Vec::new(),
@@ -152,10 +225,86 @@ impl Resolved {
             extension: None,
             record: false,
             otherwise: Otherwise::default(),
+            queue: None,
+            place: None,
             shown: None,
             headers: Vec::new(),
             hops,
         }
+    }
+
+    fn app(app: App, hops: u8) -> Self {
+        Self::step(Found::App(app), hops)
+    }
+}
+
+/// Returns the extension that calls, for what only a phone of the account may do.
+fn own_phone(caller: &Caller) -> Result<&str, Cause> {
+    caller.extension.as_deref().ok_or(Cause::BearerCapabilityNotAuth)
+}
+
+fn extension(
+    pbx: &Pbx,
+    tenant: TenantId,
+    account: &Account,
+    caller: &Caller,
+    number: &str,
+    hops: u8,
+) -> Result<Resolved, Cause> {
+    let line = account.active(number).ok_or(Cause::UnallocatedNumber)?;
+    let wish = account.places.wish(number);
+    let go = |to: Option<Onward>, cause: Cause| match to {
+        Some(to) => {
+            // The call stays on file under the extension that was called first.
+            let resolved = onward(pbx, tenant, account, caller, &to, hops)?;
+            Ok(Resolved { extension: resolved.extension.or_else(|| Some(number.to_owned())), ..resolved })
+        }
+        None => Err(cause),
+    };
+    // Whoever is forwarded to calls back: the one who forwards is reached (a secretary reaches the manager).
+    let is_target = wish.always.as_deref().is_some_and(|to| caller.extension.as_deref() == Some(to));
+    if let Some(to) = wish.always.as_deref().filter(|_| !is_target) {
+        return go(forward(account, line, to), Cause::NoRouteDestination);
+    }
+    let otherwise = wishes(account, line, &wish);
+    if wish.do_not_disturb {
+        return go(otherwise.busy, Cause::UserBusy);
+    }
+    let (targets, seat) = match inbound::phones(pbx, tenant, line) {
+        Ok(reached) => reached,
+        Err(cause) => return go(otherwise.after(cause).cloned(), cause),
+    };
+    let time = wish.ring_seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+    Ok(Resolved {
+        targets,
+        seats: vec![seat],
+        extension: Some(number.to_owned()),
+        record: inbound::records(line.extension.recording_mode, Direction::Inbound),
+        otherwise,
+        ..Resolved::step(Found::Ring { order: Order::AllAtOnce, time: time.unwrap_or(pbx.config.ring_time) }, hops)
+    })
+}
+
+/// Returns where calls of an extension go when nobody takes them: as it wishes, else its mailbox.
+fn wishes(account: &Account, line: &Arc<Line>, wish: &Forwarding) -> Otherwise {
+    let mailbox = || {
+        let number = line.extension.number.clone();
+        line.extension.voicemail_enabled.then(|| Onward::of(Destination::Voicemail(number)))
+    };
+    let of = |to: &Option<String>| to.as_deref().and_then(|to| forward(account, line, to)).or_else(mailbox);
+    Otherwise { busy: of(&wish.busy), no_answer: of(&wish.no_answer), offline: of(&wish.offline) }
+}
+
+/// Returns where an extension's calls go that it forwards to `to`: its mailbox, or a number as it would dial it.
+fn forward(account: &Account, line: &Arc<Line>, to: &str) -> Option<Onward> {
+    if to == TO_VOICEMAIL {
+        return Some(Onward::of(Destination::Voicemail(line.extension.number.clone())));
+    }
+    match account.way(to) {
+        // Feature codes act for whoever dials them, and nobody does.
+        Destination::Setting(_) | Destination::Pickup(_) | Destination::Retrieve(_) | Destination::Park => None,
+        Destination::Reject(_) => None,
+        destination => Some(Onward { to: destination, by: Some(Arc::clone(line)), dialled: to.to_owned() }),
     }
 }
 
@@ -177,4 +326,28 @@ fn outside(
         record: inbound::records(line.extension.recording_mode, Direction::Outbound),
         ..Resolved::step(Found::Ring { order: Order::OneByOne, time: pbx.config.ring_time }, hops)
     })
+}
+
+fn park(pbx: &Pbx, tenant: TenantId, account: &Account, caller: &Caller, hops: u8) -> Result<Resolved, Cause> {
+    let parker = caller.acting.as_ref().map(|line| line.extension.number.clone());
+    // A stranger cannot park: there has to be somebody who comes back for the call.
+    let parker = parker.ok_or(Cause::BearerCapabilityNotAuth)?;
+    let place = pbx.apps.lot.take(tenant, caller.call, account.slots()).ok_or(Cause::ResourceUnavailable)?;
+    // Who parks by calling in hears the place; who is parked by a transfer does not care for it.
+    let is_told = caller.extension.as_ref() == Some(&parker);
+    let app = App::Park(Park::new(place.slot(), is_told, Some(parker), PARKED_FOR));
+    Ok(Resolved { place: Some(place), ..Resolved::app(app, hops) })
+}
+
+/// Does what a feature code says, and tells so.
+fn change(pbx: &Pbx, tenant: TenantId, caller: &Caller, setting: Setting, hops: u8) -> Result<Resolved, Cause> {
+    let number = own_phone(caller)?.to_owned();
+    let word = match &setting {
+        Setting::DoNotDisturb(true) | Setting::Forward(Some(_)) => "switched-on",
+        Setting::DoNotDisturb(false) | Setting::Forward(None) => "switched-off",
+        Setting::TimeCondition(_) => return Err(Cause::FacilityRejected),
+    };
+    pbx.tracker.spawn(super::apps::change(pbx.clone(), tenant, number, setting));
+    let said = vec![Prompt::Silence(300), Prompt::Word(word)];
+    Ok(Resolved::app(App::Announce(Announce::new(said, Next::Hangup(Cause::NormalClearing))), hops))
 }

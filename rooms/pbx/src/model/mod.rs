@@ -4,10 +4,15 @@ pub mod call;
 pub mod caller_id;
 pub mod cdr;
 pub mod extension;
+pub mod forwarding;
+pub mod menus;
+pub mod prompts;
 pub mod registration;
+pub mod ring_groups;
 pub mod route;
 pub mod trunk;
 pub mod trunk_registration;
+pub mod voicemail;
 
 pub use domain::call::EndedBy as HangupBy;
 
@@ -15,10 +20,15 @@ pub use call::{Boot, CallState, Direction, LiveCall, SourceType};
 pub use caller_id::{CallerId, CallerIdStatus};
 pub use cdr::{Cdr, CdrBody, CdrDetail, RecordingInfo, RecordingState};
 pub use extension::{Credentials, Extension, ExtensionStatus, Ha1Pair, RecordingMode};
+pub use forwarding::Forwarding;
+pub use menus::{KeyAction, MenuRow};
+pub use prompts::StoredPrompt;
 pub use registration::Binding;
+pub use ring_groups::{RingGroup, RingStrategy};
 pub use route::{Route, RouteKind};
 pub use trunk::{Trunk, TrunkAuth, TrunkStatus, TrunkTransport};
 pub use trunk_registration::{RegistrationState, TrunkRegistration};
+pub use voicemail::{Mailbox, Message, MessageState, Waiting};
 
 /// Declares an enum whose variants are stored and sent under fixed names.
 ///

@@ -8,6 +8,7 @@ use web::{Fields, Listing, Page, Rule, Text};
 use super::{Desk, Done, may_manage, may_read, refuse, taken};
 use crate::{
     changes::Changed,
+    driver::voicemail_files,
     error::{Error, Result},
     model::{Binding, Extension, ExtensionStatus, Ha1Pair, RecordingMode},
     store as rows,
@@ -183,6 +184,8 @@ pub async fn delete(desk: &Desk, who: &Principal, number: &str, force: bool) -> 
     }
     rows::registrations::delete(&mut tx, tenant, number).await?;
     rows::routes::delete_to_extension(&mut tx, tenant, number).await?;
+    rows::ring_groups::delete_member(&mut tx, tenant, number).await?;
+    voicemail_files::forget(&mut tx, tenant, number).await?;
     rows::extensions::delete(&mut tx, tenant, number).await?;
     desk.commit(tx, who, done("extension.delete", &extension)).await
 }

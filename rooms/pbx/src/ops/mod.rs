@@ -5,12 +5,18 @@ pub mod calls;
 pub mod cdr;
 pub mod extensions;
 pub mod figures;
+pub mod forwarding;
+pub mod menus;
 pub mod phones;
+pub mod places;
+pub mod prompts;
 pub mod recordings;
+pub mod ring_groups;
 pub mod ring_test;
 pub mod routes;
 pub mod trunk_registrations;
 pub mod trunks;
+pub mod voicemail;
 pub mod waveform;
 
 use domain::{

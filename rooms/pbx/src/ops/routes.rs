@@ -155,6 +155,7 @@ pub fn way(pbx: &Pbx, who: &Principal, dialled: &str) -> Result<Way> {
                 })
                 .collect(),
         ),
+        _ => Leads::Nowhere(Cause::FacilityRejected),
     };
     Ok(Way { e164: region.e164(dialled), is_emergency: region.is_emergency(dialled), leads })
 }

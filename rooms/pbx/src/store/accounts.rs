@@ -1,6 +1,6 @@
 //! What calls need to know of the accounts themselves.
 
-use domain::{TenantId, number::Region};
+use domain::{TenantId, app::Language, number::Region};
 use serde::Deserialize;
 use store::{FromRow, Tx, sql};
 
@@ -21,6 +21,22 @@ pub(crate) async fn any_tenant_all(tx: &mut Tx) -> Result<Vec<Tenant>> {
 pub(crate) async fn domain(tx: &mut Tx, tenant: TenantId) -> Result<Option<String>> {
     let found = sql("select host from tenant where id = $1").bind(tenant).first::<(Option<String>,)>(tx).await?;
     Ok(found.and_then(|(host,)| host).map(|host| host.to_ascii_lowercase()))
+}
+
+/// Returns what language the callers of every account are spoken to in: the account's, else the region's.
+pub(crate) async fn any_tenant_languages(tx: &mut Tx) -> Result<Vec<(TenantId, Language)>> {
+    let found = sql("select id, region, settings from tenant").all::<(TenantId, String, String)>(tx).await?;
+    let language = |region: &str, settings: &str| {
+        let chosen = serde_json::from_str::<Voice>(settings).ok().and_then(|own| own.language);
+        let usual = if region.eq_ignore_ascii_case("VN") { Language::Vi } else { Language::En };
+        chosen.and_then(|code| Language::parse(&code)).unwrap_or(usual)
+    };
+    Ok(found.into_iter().map(|(id, region, settings)| (id, language(&region, &settings))).collect())
+}
+
+#[derive(Deserialize)]
+struct Voice {
+    language: Option<String>,
 }
 
 /// Returns the active caller IDs of every account.

@@ -7,11 +7,16 @@ pub(crate) mod cdr;
 pub(crate) mod changes;
 pub(crate) mod extensions;
 pub(crate) mod figures;
+pub(crate) mod forwarding;
+pub(crate) mod menus;
+pub(crate) mod prompts;
 pub(crate) mod recordings;
 pub(crate) mod registrations;
+pub(crate) mod ring_groups;
 pub(crate) mod routes;
 pub(crate) mod trunk_registrations;
 pub(crate) mod trunks;
+pub(crate) mod voicemail;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -138,6 +138,7 @@ impl Setup {
 fn step_of(resolved: &Resolved) -> Step {
     match resolved.step {
         Found::Ring { order, time } => Step::Ring(Ring { targets: resolved.targets.len(), order, time }),
+        Found::App(_) | Found::Queue(_) | Found::Pickup(_) | Found::Retrieve(_) => Step::App,
     }
 }
 

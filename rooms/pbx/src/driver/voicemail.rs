@@ -1,0 +1,386 @@
+//! Mailboxes at work: deposits, the PIN, what waits, what a crash cut off, and what has become too old.
+//!
+//! A message has a row before its first sample is on disk, and becomes one when its caller is done; a run that finds
+//! rows of an earlier one that are still being recorded completes them by what is in the file.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use ::store::{Error, Tx};
+use audio::wav::HEADER;
+use domain::{
+    Principal, TenantId, Timestamp,
+    app::{Card, Opened, Prompt, Voicemail, VoicemailPlan},
+};
+use serde_json::json;
+use subtle::ConstantTimeEq as _;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use super::{
+    apps::{Take, pin_mac},
+    directory::{Account, Line},
+    resolve::Caller,
+};
+use crate::{
+    Pbx,
+    changes::Changed,
+    model::{Mailbox, Message, MessageState, Waiting, voicemail::MOST_MESSAGES},
+    store as rows,
+};
+
+/// Wrong PINs after which a mailbox is locked, and for how long.
+const GUESSES: i64 = 5;
+const LOCKED_FOR: Duration = Duration::from_secs(15 * 60);
+/// A run that was silent for so long is dead.
+const SILENT: Duration = Duration::from_secs(30);
+/// What is shorter is no message.
+const SHORTEST_MS: i64 = 1_000;
+/// Messages that are deleted for their age in one go.
+const SWEPT: i64 = 500;
+/// News of mailboxes that may wait for a listener.
+const BACKLOG: usize = 256;
+/// Bytes of a second of 16-bit sound at 8 kHz.
+const BYTES_PER_SECOND: i64 = 16_000;
+
+/// How many messages wait in each mailbox, in memory, and word of changes. A cheap clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Mailboxes(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    waiting: Mutex<HashMap<(TenantId, String), Waiting>>,
+    changed: broadcast::Sender<(TenantId, String)>,
+}
+
+impl Default for Mailboxes {
+    fn default() -> Self {
+        Self(Arc::new(Inner { waiting: Mutex::default(), changed: broadcast::channel(BACKLOG).0 }))
+    }
+}
+
+impl Mailboxes {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(TenantId, String), Waiting>> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns how many messages wait in the mailbox of an extension.
+    pub(crate) fn waiting(&self, tenant: TenantId, extension: &str) -> Waiting {
+        self.lock().get(&(tenant, extension.to_owned())).copied().unwrap_or_default()
+    }
+
+    /// Tells of every mailbox whose messages changed from now on; who lags behind asks for all again.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<(TenantId, String)> {
+        self.0.changed.subscribe()
+    }
+
+    fn set(&self, tenant: TenantId, extension: &str, waiting: Waiting) {
+        let key = (tenant, extension.to_owned());
+        let known = self.lock().insert(key.clone(), waiting);
+        if known != Some(waiting) {
+            // Nobody has to listen.
+            let _ = self.0.changed.send(key);
+        }
+    }
+
+    /// Reads how many messages wait everywhere.
+    pub(crate) async fn load(&self, pbx: &Pbx) -> Result<(), Error> {
+        let mut tx = pbx.db.read_any_tenant().await?;
+        let mut all: HashMap<(TenantId, String), Vec<(MessageState, i64)>> = HashMap::new();
+        for (tenant, extension, state, count) in rows::voicemail::any_tenant_counts(&mut tx).await? {
+            all.entry((tenant, extension)).or_default().push((state, count));
+        }
+        *self.lock() = all.into_iter().map(|(key, counts)| (key, tally(&counts))).collect();
+        Ok(())
+    }
+}
+
+fn tally(counts: &[(MessageState, i64)]) -> Waiting {
+    let of = |wanted| counts.iter().find(|(state, _)| *state == wanted).map_or(0, |(_, count)| *count);
+    let number = |count: i64| u32::try_from(count).unwrap_or(0);
+    Waiting { new: number(of(MessageState::New)), old: number(of(MessageState::Old)) }
+}
+
+/// Counts a mailbox anew once the transaction, which changes it, commits.
+pub(crate) async fn recount(
+    mailboxes: &Mailboxes,
+    tx: &mut Tx,
+    tenant: TenantId,
+    extension: &str,
+) -> Result<(), Error> {
+    let counts = rows::voicemail::counts(tx, tenant, extension).await?;
+    let (mailboxes, extension) = (mailboxes.clone(), extension.to_owned());
+    tx.after_commit(move || mailboxes.set(tenant, &extension, tally(&counts)));
+    Ok(())
+}
+
+/// Returns the app that takes a message for an extension; nothing if its voicemail is off.
+pub(super) fn leave(pbx: &Pbx, tenant: TenantId, account: &Account, line: &Line) -> Option<Voicemail> {
+    if !line.extension.voicemail_enabled {
+        return None;
+    }
+    let extension = line.extension.number.clone();
+    let mailbox = account.places.mailbox(tenant, &extension);
+    let waiting = pbx.apps.mailboxes.waiting(tenant, &extension);
+    Some(Voicemail::new(VoicemailPlan {
+        greeting: mailbox.greeting_path.map(|_| Prompt::Greeting(extension.clone())).into_iter().collect(),
+        extension,
+        has_room: i64::from(waiting.new) + i64::from(waiting.old) < MOST_MESSAGES,
+        longest: pbx.config.voicemail_longest,
+        silence: pbx.config.voicemail_silence,
+        review: mailbox.review,
+    }))
+}
+
+/// Opens a mailbox for who calls; `own` says that it is that of the calling extension.
+pub(super) async fn open(
+    pbx: &Pbx,
+    tenant: TenantId,
+    extension: &str,
+    pin: Option<&str>,
+    own: bool,
+) -> Result<Opened, Error> {
+    let line =
+        pbx.directory.line(tenant, extension).filter(|line| line.is_active() && line.extension.voicemail_enabled);
+    if line.is_none() {
+        // A mailbox that does not exist answers like one whose PIN is wrong.
+        return Ok(if pin.is_some() { Opened::WrongPin } else { Opened::PinWanted });
+    }
+    let mut tx = pbx.db.begin(tenant).await?;
+    let known = rows::voicemail::mailbox(&mut tx, tenant, extension).await?;
+    let mut mailbox = known.unwrap_or_else(|| Mailbox::usual(tenant, extension.to_owned()));
+    let now = tx.now();
+    if mailbox.locked_until.is_some_and(|until| now < until) {
+        return Ok(Opened::Refused);
+    }
+    match (&mailbox.pin_mac, pin) {
+        // Without a PIN a mailbox opens from its own phone alone.
+        (None, None) if own => {}
+        (_, None) => return Ok(Opened::PinWanted),
+        (Some(mac), Some(pin)) if bool::from(mac.ct_eq(&pin_mac(&pbx.secrets, tenant, extension, pin))) => {
+            if mailbox.pin_failures > 0 || mailbox.locked_until.is_some() {
+                (mailbox.pin_failures, mailbox.locked_until) = (0, None);
+                rows::voicemail::put_mailbox(&mut tx, tenant, &mailbox).await?;
+            }
+        }
+        (_, Some(_)) => {
+            mailbox.pin_failures += 1;
+            let is_locked = mailbox.pin_failures >= GUESSES;
+            if is_locked {
+                (mailbox.pin_failures, mailbox.locked_until) = (0, Some(now.after(LOCKED_FOR)));
+                let who = Principal::system(tenant);
+                let target = format!("voicemail:{extension}");
+                ::store::audit(&mut tx, &who, "voicemail.locked", &target, json!({ "guesses": GUESSES })).await?;
+                tracing::warn!(tenant.id = %tenant, extension, "a mailbox is locked after too many wrong PINs");
+            }
+            rows::voicemail::put_mailbox(&mut tx, tenant, &mailbox).await?;
+            tx.commit().await?;
+            return Ok(if is_locked { Opened::Refused } else { Opened::WrongPin });
+        }
+    }
+    let slice = rows::Slice { offset: 0, limit: MOST_MESSAGES };
+    let (mut messages, _) = rows::voicemail::list(&mut tx, tenant, extension, slice).await?;
+    tx.commit().await?;
+    messages.sort_by_key(|message| (message.state != MessageState::New, message.created_at, message.id));
+    let card = |message: Message| Card {
+        id: message.id,
+        is_new: message.state == MessageState::New,
+        caller: message.caller_number,
+    };
+    Ok(Opened::Messages(messages.into_iter().map(card).collect()))
+}
+
+/// Gives a mailbox another PIN.
+pub(super) async fn set_pin(pbx: &Pbx, tenant: TenantId, extension: &str, pin: &str) -> Result<(), Error> {
+    let mut tx = pbx.db.begin(tenant).await?;
+    let known = rows::voicemail::mailbox(&mut tx, tenant, extension).await?;
+    let mut mailbox = known.unwrap_or_else(|| Mailbox::usual(tenant, extension.to_owned()));
+    mailbox.pin_mac = Some(pin_mac(&pbx.secrets, tenant, extension, pin));
+    rows::voicemail::put_mailbox(&mut tx, tenant, &mailbox).await?;
+    note(pbx, &mut tx, tenant, extension, "voicemail.pin").await?;
+    tx.commit().await
+}
+
+/// The audit row and the marker of a change that an owner made by telephone.
+async fn note(pbx: &Pbx, tx: &mut Tx, tenant: TenantId, extension: &str, action: &'static str) -> Result<(), Error> {
+    let target = format!("voicemail:{extension}");
+    ::store::audit(tx, &Principal::system(tenant), action, &target, json!({ "by": "telephone" })).await?;
+    rows::any_tenant_bump_change_version(tx).await?;
+    let changes = pbx.changes.clone();
+    tx.after_commit(move || changes.send(Changed::Places(tenant)));
+    Ok(())
+}
+
+/// Notes that a message begins, and makes its folder.
+pub(super) async fn begin_message(
+    pbx: &Pbx,
+    tenant: TenantId,
+    caller: &Caller,
+    extension: &str,
+) -> Result<Take, Error> {
+    let path = fresh_path(pbx, tenant).await?;
+    let mut tx = pbx.db.begin(tenant).await?;
+    let message = Message {
+        id: 0,
+        tenant,
+        extension: extension.to_owned(),
+        call: caller.call,
+        caller_number: caller.number.clone(),
+        caller_name: caller.name.clone(),
+        state: MessageState::Recording,
+        path: path.clone(),
+        size_bytes: 0,
+        duration_ms: 0,
+        created_at: tx.now(),
+    };
+    let id = rows::voicemail::insert(&mut tx, tenant, &message, &pbx.boot).await?;
+    tx.commit().await?;
+    Ok(Take { message: Some(id), path })
+}
+
+pub(super) async fn begin_greeting(pbx: &Pbx, tenant: TenantId, _extension: &str) -> Result<Take, Error> {
+    Ok(Take { message: None, path: fresh_path(pbx, tenant).await? })
+}
+
+/// Returns a path that nothing has, in a folder that exists.
+async fn fresh_path(pbx: &Pbx, tenant: TenantId) -> Result<String, Error> {
+    let folder = tenant.to_string();
+    let whole = pbx.config.voicemail_dir.join(&folder);
+    tokio::fs::create_dir_all(&whole)
+        .await
+        .map_err(|error| Error::File { path: whole.display().to_string(), reason: error.to_string() })?;
+    Ok(format!("{folder}/{}.wav", Uuid::now_v7()))
+}
+
+/// Makes a recording a message, and sends word of it.
+pub(super) async fn complete_message(
+    pbx: &Pbx,
+    tenant: TenantId,
+    extension: &str,
+    take: &Take,
+    millis: u64,
+) -> Result<(), Error> {
+    let Some(id) = take.message else { return Ok(()) };
+    let (bytes, on_disk) = measure(&take.file(pbx)).await;
+    let millis = if on_disk > 0 { on_disk } else { i64::try_from(millis).unwrap_or(0) };
+    let mut tx = pbx.db.begin(tenant).await?;
+    if rows::voicemail::complete(&mut tx, tenant, id, bytes, millis).await? {
+        recount(&pbx.apps.mailboxes, &mut tx, tenant, extension).await?;
+        super::voicemail_notice::add(&mut tx, tenant, extension, id).await?;
+    }
+    tx.commit().await
+}
+
+pub(super) async fn complete_greeting(
+    pbx: &Pbx,
+    tenant: TenantId,
+    extension: &str,
+    take: &Take,
+    millis: u64,
+) -> Result<(), Error> {
+    let mut tx = pbx.db.begin(tenant).await?;
+    let known = rows::voicemail::mailbox(&mut tx, tenant, extension).await?;
+    let mut mailbox = known.unwrap_or_else(|| Mailbox::usual(tenant, extension.to_owned()));
+    let before = mailbox.greeting_path.replace(take.path.clone());
+    mailbox.greeting_ms = i64::try_from(millis).ok();
+    rows::voicemail::put_mailbox(&mut tx, tenant, &mailbox).await?;
+    note(pbx, &mut tx, tenant, extension, "voicemail.greeting").await?;
+    tx.commit().await?;
+    if let Some(before) = before {
+        remove(pbx, &before).await;
+    }
+    Ok(())
+}
+
+/// Forgets a recording that is worth nothing.
+pub(super) async fn discard(pbx: &Pbx, tenant: TenantId, take: &Take) -> Result<(), Error> {
+    if let Some(id) = take.message {
+        let mut tx = pbx.db.begin(tenant).await?;
+        rows::voicemail::delete(&mut tx, tenant, id).await?;
+        tx.commit().await?;
+    }
+    remove(pbx, &take.path).await;
+    Ok(())
+}
+
+pub(super) async fn heard(pbx: &Pbx, tenant: TenantId, extension: &str, message: i64) -> Result<(), Error> {
+    let mut tx = pbx.db.begin(tenant).await?;
+    rows::voicemail::set_state(&mut tx, tenant, message, MessageState::Old).await?;
+    recount(&pbx.apps.mailboxes, &mut tx, tenant, extension).await?;
+    tx.commit().await
+}
+
+pub(super) async fn delete(pbx: &Pbx, tenant: TenantId, extension: &str, message: i64) -> Result<(), Error> {
+    let mut tx = pbx.db.begin(tenant).await?;
+    let found = rows::voicemail::find(&mut tx, tenant, message).await?;
+    let Some(found) = found.filter(|found| found.extension == extension) else { return Ok(()) };
+    rows::voicemail::delete(&mut tx, tenant, message).await?;
+    recount(&pbx.apps.mailboxes, &mut tx, tenant, extension).await?;
+    tx.commit().await?;
+    remove(pbx, &found.path).await;
+    Ok(())
+}
+
+/// Returns where the sound of a message lies.
+pub(super) async fn message_path(pbx: &Pbx, tenant: TenantId, message: i64) -> Option<String> {
+    let mut tx = pbx.db.read(tenant).await.ok()?;
+    rows::voicemail::find(&mut tx, tenant, message).await.ok()?.map(|message| message.path)
+}
+
+/// Deletes a file of ours. One that is gone already is no fault; one that stays is found by its row's absence.
+pub(crate) async fn remove(pbx: &Pbx, path: &str) {
+    match tokio::fs::remove_file(pbx.config.voicemail_dir.join(path)).await {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => tracing::warn!(%error, path, "a file of voicemail cannot be deleted"),
+    }
+}
+
+/// Returns the bytes and milliseconds of a recording of one channel.
+async fn measure(file: &Path) -> (i64, i64) {
+    let bytes = tokio::fs::metadata(file).await.map_or(0, |meta| i64::try_from(meta.len()).unwrap_or(i64::MAX));
+    let sound = (bytes - i64::try_from(HEADER).unwrap_or(0)).max(0);
+    (bytes, sound.saturating_mul(1_000) / BYTES_PER_SECOND)
+}
+
+/// Completes or forgets what an earlier run was recording when it was cut off. Returns how many messages were saved.
+pub(crate) async fn recover(pbx: &Pbx) -> Result<usize, Error> {
+    let silent = Timestamp(pbx.db.now().millis() - i64::try_from(SILENT.as_millis()).unwrap_or(i64::MAX));
+    let left = {
+        let mut tx = pbx.db.read_any_tenant().await?;
+        rows::voicemail::any_tenant_cut_off(&mut tx, &pbx.boot, silent).await?
+    };
+    let mut saved = 0;
+    for message in left {
+        let take = Take { message: Some(message.id), path: message.path.clone() };
+        let (_, millis) = measure(&take.file(pbx)).await;
+        if millis >= SHORTEST_MS {
+            let length = u64::try_from(millis).unwrap_or(0);
+            complete_message(pbx, message.tenant, &message.extension, &take, length).await?;
+            saved += 1;
+        } else {
+            discard(pbx, message.tenant, &take).await?;
+        }
+    }
+    Ok(saved)
+}
+
+/// Deletes messages that are older than they may be.
+pub(crate) async fn sweep(pbx: &Pbx) -> Result<(), Error> {
+    let Some(retention) = pbx.config.voicemail_retention else { return Ok(()) };
+    let before = Timestamp(pbx.db.now().millis() - i64::try_from(retention.as_millis()).unwrap_or(i64::MAX));
+    for state in [MessageState::New, MessageState::Old] {
+        let old = {
+            let mut tx = pbx.db.read_any_tenant().await?;
+            rows::voicemail::any_tenant_older(&mut tx, state, before, SWEPT).await?
+        };
+        for message in old {
+            delete(pbx, message.tenant, &message.extension, message.id).await?;
+        }
+    }
+    Ok(())
+}

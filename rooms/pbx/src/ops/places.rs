@@ -1,0 +1,84 @@
+//! What menus and groups have in common: names, numbers, and what they may lead to.
+
+use domain::{TenantId, number, routing::Destination};
+use store::Tx;
+use web::{Fields, Rule};
+
+use crate::{
+    error::{Error, Result},
+    store as rows,
+};
+
+/// Longest name in characters.
+pub(super) const LONGEST_NAME: usize = 100;
+
+/// A destination as a form names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    pub kind: String,
+    pub target: String,
+}
+
+/// Checks that a destination exists, and returns it.
+pub(super) async fn destination(
+    tx: &mut Tx,
+    tenant: TenantId,
+    field: &str,
+    named: &Named,
+    fields: &mut Fields,
+) -> Result<Option<Destination>> {
+    let Some(destination) = Destination::read(named.kind.trim(), named.target.trim()) else {
+        fields.add(field, Rule::Selected);
+        return Ok(None);
+    };
+    let exists = exists(tx, tenant, &destination).await?;
+    fields.check(field, exists, Rule::Selected);
+    Ok(exists.then_some(destination))
+}
+
+async fn exists(tx: &mut Tx, tenant: TenantId, destination: &Destination) -> Result<bool> {
+    Ok(match destination {
+        Destination::Extension(number) | Destination::Voicemail(number) => {
+            rows::extensions::find(tx, tenant, number).await?.is_some()
+        }
+        Destination::RingGroup(id) => rows::ring_groups::all(tx, tenant).await?.iter().any(|group| group.id == *id),
+        Destination::Menu(id) => rows::menus::all(tx, tenant).await?.iter().any(|menu| menu.id == *id),
+        Destination::Announcement(id) => rows::prompts::find(tx, tenant, *id).await?.is_some(),
+        // A queue that is not there says so to its caller; it may be made after the menu that leads to it.
+        _ => true,
+    })
+}
+
+/// Checks the number that phones dial: nothing else of the account may have it.
+pub(super) async fn number(
+    tx: &mut Tx,
+    tenant: TenantId,
+    given: Option<String>,
+    but: &Destination,
+    fields: &mut Fields,
+) -> Result<Option<String>> {
+    let given = given.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let Some(wanted) = given else { return Ok(None) };
+    fields.check("number", number::is_extension(&wanted), Rule::Format);
+    let mut taken = rows::extensions::find(tx, tenant, &wanted).await?.is_some();
+    let same = |other: &Option<String>| other.as_ref() == Some(&wanted);
+    let menus = rows::menus::all(tx, tenant).await?;
+    taken |= menus.iter().any(|menu| same(&menu.number) && *but != Destination::Menu(menu.id));
+    let groups = rows::ring_groups::all(tx, tenant).await?;
+    taken |= groups.iter().any(|group| same(&group.number) && *but != Destination::RingGroup(group.id));
+    fields.check("number", !taken, Rule::Taken);
+    Ok(Some(wanted))
+}
+
+/// Refuses to delete what others lead to.
+pub(super) async fn refuse_if_used(
+    tx: &mut Tx,
+    tenant: TenantId,
+    what: &'static str,
+    destination: &Destination,
+) -> Result<()> {
+    match rows::menus::leading_to(tx, tenant, destination).await? {
+        0 => Ok(()),
+        count => Err(Error::InUse { what, count }),
+    }
+}
