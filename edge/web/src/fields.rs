@@ -102,6 +102,11 @@ impl Fields {
         if self.is_empty() { Ok(()) } else { Err(self.into()) }
     }
 
+    /// Returns every bad field with its rule, to be added to others under another name.
+    pub fn into_rules(self) -> impl Iterator<Item = (String, Rule)> {
+        self.list.into_iter()
+    }
+
     /// Returns the names of the bad fields, in the order found.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.list.iter().map(|(name, _)| name.as_str())

@@ -16,7 +16,7 @@ use serde::{
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
-use crate::{Error, Fields, Rule, deprecation::Watched};
+use crate::{Error, Fields, Rule, csv, deprecation::Watched};
 
 /// Most bytes of a JSON body.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -101,13 +101,14 @@ fn check_type(headers: &HeaderMap) -> Result<(), Error> {
     if json && utf8 && plain { Ok(()) } else { Err(Error::unsupported_media_type()) }
 }
 
-/// Reads a whole body: 413 beyond [`BODY_LIMIT`], 408 if it comes too slowly.
+/// Reads a whole body: 413 beyond [`BODY_LIMIT`] or, of a sheet, [`csv::LIMIT`]; 408 if it comes too slowly.
 pub async fn read_body(headers: &HeaderMap, body: HttpBody) -> Result<Bytes, Error> {
+    let limit = if csv::is_sheet(headers) { csv::LIMIT } else { BODY_LIMIT };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > BODY_LIMIT as u64) {
+    if announced.is_some_and(|length| length > limit as u64) {
         return Err(Error::body_too_large());
     }
-    match tokio::time::timeout(BODY_WAIT, Limited::new(body, BODY_LIMIT).collect()).await {
+    match tokio::time::timeout(BODY_WAIT, Limited::new(body, limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Error::body_too_large()),
         Ok(Err(_)) => Err(Error::bad_request()),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod caller;
+pub mod csv;
 mod deprecation;
 mod error;
 mod fields;

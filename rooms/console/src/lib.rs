@@ -4,7 +4,6 @@ mod answer;
 mod asked;
 mod assets;
 mod csrf;
-mod csv;
 mod door;
 mod form;
 mod gate;

@@ -3,8 +3,9 @@
 use accounts::{AuditFilter, AuditLine};
 use askama::Template;
 use axum::{Router, extract::State, routing::get};
+use web::csv;
 
-use crate::{Answer, Console, Failure, asked::Asked, csv, nav::Needs, pager::Pager, view::View};
+use crate::{Answer, Console, Failure, asked::Asked, nav::Needs, pager::Pager, view::View};
 
 pub(crate) fn routes() -> Router<Console> {
     Router::new().route("/audit", get(list)).route("/audit.csv", get(export))
@@ -36,7 +37,7 @@ async fn export(State(console): State<Console>, view: View, asked: Asked) -> Ans
     let lines = futures_util::stream::try_unfold(Some(None), move |place| {
         let (console, who, filter) = (console.clone(), who.clone(), filter.clone());
         async move {
-            let Some(before) = place else { return Ok(None) };
+            let Some(before) = place else { return Ok::<_, Failure>(None) };
             let lines = console.accounts.audit_export(&who, &filter, before).await.map_err(Failure::from)?;
             let mut text = String::new();
             for line in &lines {
@@ -51,7 +52,7 @@ async fn export(State(console): State<Console>, view: View, asked: Asked) -> Ans
         }
     });
     let head = ["at", "actor_kind", "actor", "address", "action", "target", "detail", "request_id"];
-    Ok(csv::download("audit.csv", &head, lines))
+    Ok(csv::file("audit.csv", csv::Readers::People, &head, lines))
 }
 
 fn filter(view: &View, asked: &Asked) -> AuditFilter {

@@ -11,9 +11,9 @@ use pbx::{
         trunks,
     },
 };
-use web::{Fields, Listing, Page as Slice};
+use web::{Fields, Listing, Page as Slice, csv};
 
-use crate::{Answer, Console, Failure, asked::Asked, csv, pager::Pager, view::View};
+use crate::{Answer, Console, Failure, asked::Asked, pager::Pager, view::View};
 
 /// Fewest characters of an extension; what is shorter is still being typed.
 const SHORTEST_EXTENSION: usize = 3;
@@ -106,7 +106,7 @@ pub(super) async fn export(State(console): State<Console>, view: View, asked: As
     let lines = stream::try_unfold((records, view), async |(mut records, view)| {
         let batch = records.next().await.map_err(Failure::from)?;
         if batch.is_empty() {
-            return Ok(None);
+            return Ok::<_, Failure>(None);
         }
         let mut text = String::new();
         for call in &batch {
@@ -114,7 +114,7 @@ pub(super) async fn export(State(console): State<Console>, view: View, asked: As
         }
         Ok(Some((text, (records, view))))
     });
-    Ok(csv::download("calls.csv", &COLUMNS, lines))
+    Ok(csv::file("calls.csv", csv::Readers::People, &COLUMNS, lines))
 }
 
 const COLUMNS: [&str; 21] = [

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use futures_util::{StreamExt as _, stream};
 use pbx::ops::extensions::{self, Fill, NewExtension};
-use web::Fields;
+use web::{Fields, csv};
 
 use super::list::may_manage;
 use crate::{Answer, Console, Failure, form::Form, view::View};
@@ -113,7 +113,7 @@ pub(super) async fn import(State(console): State<Console>, view: View, mut form:
                     false => messages.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" "),
                 };
                 let (password, name) = (line.password.unwrap_or_default(), line.name.unwrap_or_default());
-                crate::csv::line(&mut rest, [line.number.as_str(), &password, &name]);
+                csv::plain_line(&mut rest, [line.number.as_str(), &password, &name]);
                 refused.push(Refused { line: line.line, number: line.number, why });
             }
         }
@@ -122,43 +122,21 @@ pub(super) async fn import(State(console): State<Console>, view: View, mut form:
     view.page(&Imported { v: &view, made, refused, form })
 }
 
-/// Reads the lines of a CSV file (RFC 4180): commas, semicolons or tabs between three columns, a line of names on top
-/// if there is one.
+/// Reads three columns, with a line of names on top if there is one.
 fn lines(text: &str) -> Vec<Line> {
-    let text = text.trim_start_matches('\u{feff}');
-    let separator = [';', '\t'].into_iter().find(|mark| text.lines().next().is_some_and(|line| line.contains(*mark)));
-    let separator = separator.unwrap_or(',');
     let mut found = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let mut cells = cells(line, separator).into_iter();
+    for record in csv::records(text) {
+        let mut cells = record.cells.into_iter();
         let number = cells.next().unwrap_or_default();
-        let is_head = index == 0 && number.chars().any(char::is_alphabetic);
+        let is_head = record.line == 1 && number.chars().any(char::is_alphabetic);
         if number.is_empty() || is_head {
             continue;
         }
         let mut cell = || cells.next().filter(|cell| !cell.is_empty());
         let (password, name) = (cell(), cell());
-        found.push(Line { line: index + 1, number, password, name });
+        found.push(Line { line: record.line, number, password, name });
     }
     found
-}
-
-fn cells(line: &str, separator: char) -> Vec<String> {
-    let mut cells = vec![String::new()];
-    let (mut quoted, mut rest) = (false, line.chars().peekable());
-    while let Some(c) = rest.next() {
-        let cell = cells.last_mut().expect("there is always one");
-        match c {
-            '"' if quoted && rest.peek() == Some(&'"') => {
-                rest.next();
-                cell.push('"');
-            }
-            '"' => quoted = !quoted,
-            c if c == separator && !quoted => cells.push(String::new()),
-            c => cell.push(c),
-        }
-    }
-    cells.into_iter().map(|cell| cell.trim().to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -15,9 +15,9 @@ use pbx::{
     },
 };
 use tokio::sync::watch;
-use web::Page as Slice;
+use web::{Page as Slice, csv};
 
-use crate::{Answer, Console, Failure, asked::Asked, csv, live, pager::Pager, view::View};
+use crate::{Answer, Console, Failure, asked::Asked, live, pager::Pager, view::View};
 
 /// Between two looks at the phones of an account that somebody watches.
 const LOOK: Duration = Duration::from_secs(2);
@@ -129,7 +129,7 @@ pub(super) async fn export(State(console): State<Console>, view: View, asked: As
             Ok(Some((text, page + 1)))
         }
     });
-    Ok(csv::download("extensions.csv", &COLUMNS, lines))
+    Ok(csv::file("extensions.csv", csv::Readers::People, &COLUMNS, lines))
 }
 
 const COLUMNS: [&str; 8] = [
