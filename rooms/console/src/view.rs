@@ -338,6 +338,10 @@ impl View {
         show::percent(self.0.language, share.plain())
     }
 
+    pub(crate) fn decimal(&self, value: impl Plain<f64>) -> String {
+        show::decimal(self.0.language, value.plain())
+    }
+
     pub(crate) fn duration(&self, millis: impl Plain<i64>) -> String {
         show::duration(millis.plain())
     }

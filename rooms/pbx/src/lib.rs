@@ -113,7 +113,8 @@ impl Pbx {
         tokio::join!(
             driver::keep_house(self.clone()),
             driver::keep_alive::run(self.clone()),
-            driver::subscriptions::watch(self.clone())
+            driver::subscriptions::watch(self.clone()),
+            driver::retention::keep(self.clone())
         );
     }
 

@@ -60,6 +60,7 @@ pub(crate) struct Chosen {
     limits: ChosenLimits,
     pub(crate) language: Option<String>,
     pub(crate) cdr_max_days: Option<i64>,
+    pub(crate) cdr_keep_days: Option<i64>,
     pub(crate) session_idle_minutes: Option<i64>,
     pub(crate) session_hours: Option<i64>,
 }

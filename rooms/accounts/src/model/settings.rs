@@ -19,6 +19,8 @@ pub struct AccountSettings {
     pub language: Option<Language>,
     /// Longest period of a query of call records, in days.
     pub cdr_max_days: i64,
+    /// Days for which call records and their recordings are kept; 0 for ever.
+    pub cdr_keep_days: i64,
     /// Minutes without a request after which a session ends.
     pub session_idle_minutes: i64,
     /// Hours after which a session ends however busy it is.
@@ -35,6 +37,7 @@ pub struct ChangeSettings {
     /// The empty text for the browser's.
     pub language: Option<String>,
     pub cdr_max_days: Option<i64>,
+    pub cdr_keep_days: Option<i64>,
     pub session_idle_minutes: Option<i64>,
     pub session_hours: Option<i64>,
 }

@@ -45,6 +45,7 @@ impl Accounts {
         let known = language.is_none_or(|tag| tag.is_empty() || Language::parse(tag).is_some());
         fields.check("language", known, Rule::Selected);
         fields.number("cdr_max_days", change.cdr_max_days, 1, 366);
+        fields.number("cdr_keep_days", change.cdr_keep_days, 0, 3_650);
         fields.number("session_idle_minutes", change.session_idle_minutes, 5, 720);
         fields.number("session_hours", change.session_hours, 1, 168);
         if !fields.is_empty() {
@@ -58,6 +59,7 @@ impl Accounts {
         let mut settings: Map<String, Value> = serde_json::from_str(&before.settings).unwrap_or_default();
         let numbers = [
             ("cdr_max_days", change.cdr_max_days),
+            ("cdr_keep_days", change.cdr_keep_days),
             ("session_idle_minutes", change.session_idle_minutes),
             ("session_hours", change.session_hours),
         ];
@@ -104,6 +106,7 @@ impl AccountSettings {
             region: account.region.clone(),
             language: chosen.language.as_deref().and_then(Language::parse),
             cdr_max_days: positive(chosen.cdr_max_days, CDR_MAX_DAYS),
+            cdr_keep_days: positive(chosen.cdr_keep_days, 0),
             session_idle_minutes: positive(chosen.session_idle_minutes, SESSION_IDLE_MINUTES),
             session_hours: positive(chosen.session_hours, SESSION_HOURS),
             created_at: account.created_at,
@@ -118,6 +121,7 @@ fn shown(settings: &AccountSettings) -> Map<String, Value> {
         "region": settings.region,
         "language": settings.language.map(Language::as_str),
         "cdr_max_days": settings.cdr_max_days,
+        "cdr_keep_days": settings.cdr_keep_days,
         "session_idle_minutes": settings.session_idle_minutes,
         "session_hours": settings.session_hours,
     });

@@ -53,12 +53,22 @@ async fn one_answer_names_every_bad_setting() {
         region: Some("VNM".to_owned()),
         language: Some("fr".to_owned()),
         cdr_max_days: Some(0),
+        cdr_keep_days: Some(-1),
         session_idle_minutes: Some(4),
         session_hours: Some(169),
     };
     let Err(Error::Invalid(fields)) = rig.accounts.change_settings(&rig.host, change).await else { panic!() };
     let names: Vec<_> = fields.names().collect();
-    let all = ["name", "timezone", "region", "language", "cdr_max_days", "session_idle_minutes", "session_hours"];
+    let all = [
+        "name",
+        "timezone",
+        "region",
+        "language",
+        "cdr_max_days",
+        "cdr_keep_days",
+        "session_idle_minutes",
+        "session_hours",
+    ];
     assert_eq!(names, all);
     let other = NewAccount { name: "Other".to_owned(), ..NewAccount::default() };
     rig.accounts.create_account(&other).await.unwrap();

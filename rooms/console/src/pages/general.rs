@@ -28,6 +28,7 @@ async fn show(State(console): State<Console>, view: View) -> Answer {
         .with("region", &account.region)
         .with("language", account.language.map_or("", |language| if language == Language::Vi { "vi" } else { "en" }))
         .with("cdr_max_days", account.cdr_max_days)
+        .with("cdr_keep_days", account.cdr_keep_days)
         .with("session_idle_minutes", account.session_idle_minutes)
         .with("session_hours", account.session_hours);
     draw(&view, &account, &form)
@@ -48,6 +49,7 @@ async fn change(State(console): State<Console>, view: View, mut form: Form) -> A
         region: Some(form.text("region").to_owned()),
         language: Some(form.text("language").to_owned()),
         cdr_max_days: form.number(&view, "cdr_max_days"),
+        cdr_keep_days: form.number(&view, "cdr_keep_days"),
         session_idle_minutes: form.number(&view, "session_idle_minutes"),
         session_hours: form.number(&view, "session_hours"),
     };

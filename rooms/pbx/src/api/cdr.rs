@@ -2,17 +2,20 @@
 #![expect(unused_qualifications, reason = "utoipa's macro writes them around the types of queries")]
 
 use axum::{
-    body::Body,
     extract::State,
     response::{IntoResponse, Response},
 };
 use domain::CallId;
 use futures_util::stream;
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use web::{Caller, Data, ErrorBody, Fields, Listing, OpenApiRouter, Path, Query, Result, Rule, routes};
+use web::{
+    Caller, Data, ErrorBody, Fields, Listing, OpenApiRouter, Path, Query, Result, Rule,
+    csv::{self, Readers},
+    routes,
+};
 
 use super::page;
 use crate::{
@@ -55,7 +58,7 @@ struct ListParams {
 
 /// Lists call records, the newest first. Without `view_all_cdr` or `view_team_cdr` only those of the own extension.
 #[utoipa::path(get, path = "/api/pbx/cdr", tag = "pbx", params(ListParams), responses(
-    (status = 200, body = Listing<CdrBody>),
+    (status = 200, content((Listing<CdrBody> = "application/json"), (String = "text/csv"))),
     (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
 async fn list_cdr(State(pbx): State<Pbx>, Caller(who): Caller, Query(params): Query<ListParams>) -> Result<Response> {
     let mut fields = Fields::new();
@@ -93,32 +96,18 @@ async fn redirect_to_recording(
 
 /// Answers with records as they are read, so that a month of them needs no more memory than a page.
 fn csv_file(records: Stream) -> Response {
-    let lines = stream::try_unfold((records, true), async |(mut records, first)| {
-        let batch = records.next().await.map_err(std::io::Error::other)?;
-        if batch.is_empty() && !first {
-            return Ok::<_, std::io::Error>(None);
+    let lines = stream::try_unfold(records, async |mut records| {
+        let batch = records.next().await?;
+        if batch.is_empty() {
+            return Ok::<_, crate::Error>(None);
         }
-        let bodies: Vec<CdrBody> = batch.into_iter().map(CdrBody::from).collect();
-        Ok(Some((csv_lines(&bodies, first)?, (records, false))))
+        let mut text = String::new();
+        for cdr in batch {
+            csv::line(&mut text, columns(&cdr.into()).iter().map(String::as_str));
+        }
+        Ok(Some((text, records)))
     });
-    let mut response = Body::from_stream(lines).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"cdr.csv\""));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-/// Writes records as lines; `head` puts the names of the columns before them.
-fn csv_lines(records: &[CdrBody], head: bool) -> std::io::Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    if head {
-        writer.write_record(COLUMNS)?;
-    }
-    for record in records {
-        writer.write_record(columns(record).map(|text| harmless(&text)))?;
-    }
-    writer.into_inner().map_err(|error| std::io::Error::other(error.to_string()))
+    csv::file("cdr.csv", Readers::Programs, &COLUMNS, lines)
 }
 
 const COLUMNS: [&str; 28] = [
@@ -185,31 +174,4 @@ fn columns(record: &CdrBody) -> [String; COLUMNS.len()] {
         record.tags.join(";"),
         record.mos.map(|mos| mos.to_string()).unwrap_or_default(),
     ]
-}
-
-/// Keeps spreadsheets from running a cell that a caller wrote; a number with a plus stays what it is.
-fn harmless(text: &str) -> String {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_that_a_caller_wrote_is_no_formula() {
-        for (text, cell) in [
-            ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
-            ("+84987654321", "+84987654321"),
-            ("+1+1", "'+1+1"),
-            ("@sum", "'@sum"),
-            ("-1", "'-1"),
-            ("1001", "1001"),
-            ("", ""),
-        ] {
-            assert_eq!(harmless(text), cell);
-        }
-    }
 }

@@ -17,6 +17,7 @@ pub(crate) mod recover;
 pub(crate) mod registrar;
 pub(crate) mod resolve;
 pub(crate) mod subscriptions;
+pub(crate) mod retention;
 pub(crate) mod trunk_registrations;
 pub(crate) mod voicemail;
 pub(crate) mod voicemail_files;

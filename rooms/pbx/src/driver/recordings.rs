@@ -38,6 +38,13 @@ struct Payload {
     uuid: CallId,
 }
 
+/// What the media thread said at the end of a call.
+pub(crate) struct Heard {
+    pub(crate) mos: Option<f64>,
+    /// The legs as JSON, with their figures.
+    pub(crate) legs: String,
+}
+
 /// Attaches the recording to the record and publishes `pbx.cdr.created`. Does nothing if that was done before,
 /// so that the driver, the job and a restart may all try.
 pub(crate) async fn finish(
@@ -45,7 +52,7 @@ pub(crate) async fn finish(
     tenant: TenantId,
     call: CallId,
     found: Option<media::Recorded>,
-    mos: Option<f64>,
+    heard: Option<Heard>,
 ) -> Result<(), ::store::Error> {
     let mut tx = pbx.db.begin(tenant).await?;
     let Some(found_record) = store::cdr::find(&mut tx, tenant, call).await? else { return Ok(()) };
@@ -62,7 +69,8 @@ pub(crate) async fn finish(
         },
         None => look(pbx, &cdr.recording).await,
     };
-    if !store::recordings::finish(&mut tx, tenant, call, &info, mos).await? {
+    let (mos, legs) = heard.map_or((None, None), |heard| (heard.mos, Some(heard.legs)));
+    if !store::recordings::finish(&mut tx, tenant, call, &info, mos, legs.as_deref()).await? {
         return Ok(());
     }
     let Some(attached) = store::cdr::find(&mut tx, tenant, call).await? else { return Ok(()) };

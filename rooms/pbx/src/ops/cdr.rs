@@ -26,6 +26,9 @@ use crate::{
 const STREAM_BATCH: i64 = 500;
 /// Shortest and longest text that `extension` matches.
 const EXTENSION_LENGTH: std::ops::RangeInclusive<usize> = 3..=20;
+/// Most tags of a record, and the longest in characters.
+const MOST_TAGS: usize = 20;
+const LONGEST_TAG: usize = 50;
 /// Longest text that `phone` matches.
 const LONGEST_PHONE: usize = 50;
 
@@ -53,6 +56,19 @@ pub async fn list(pbx: &Pbx, who: &Principal, wanted: Wanted, page: Page, fields
     let filter = filter(who, wanted, &account, tx.now(), fields)?;
     let slice = rows::Slice { offset: page.offset(), limit: page.limit() };
     let (cdrs, total) = rows::cdr::list(&mut tx, tenant, &filter, slice).await?;
+    Ok(Listing::new(page, cdrs, total))
+}
+
+/// Returns one page of the records with any of the numbers on either side that the caller may see, the newest first.
+/// Numbers beyond the twentieth are not looked at.
+pub async fn of_numbers(pbx: &Pbx, who: &Principal, numbers: &[String], page: Page) -> Result<Listing<Cdr>> {
+    let tenant = may_read(who)?;
+    let mut tx = pbx.db.read(tenant).await?;
+    let region = rows::accounts::settings(&mut tx, tenant).await?.region;
+    let numbers = numbers.iter().take(rows::cdr_numbers::MOST_NUMBERS);
+    let keys: Vec<String> = numbers.map(|number| phone_key(number, region)).collect();
+    let slice = rows::Slice { offset: page.offset(), limit: page.limit() };
+    let (cdrs, total) = rows::cdr_numbers::list(&mut tx, tenant, &keys, &scope(who), slice).await?;
     Ok(Listing::new(page, cdrs, total))
 }
 
@@ -101,6 +117,30 @@ impl Stream {
 /// Returns a record that the caller may see.
 pub async fn show(pbx: &Pbx, who: &Principal, uuid: CallId) -> Result<Cdr> {
     find(&pbx.db, who, uuid).await
+}
+
+/// Puts tags on a record that the caller may see; they replace those that it has. Users of the role `read_only` may not.
+///
+/// # Errors
+/// `Invalid` names `tags`: 20 at most, each of 1-50 characters without commas and semicolons.
+pub async fn tag(pbx: &Pbx, who: &Principal, uuid: CallId, tags: &[String]) -> Result<()> {
+    who.may(Permission::PbxApiAccess, Access::Write)?;
+    let tenant = who.tenant;
+    find(&pbx.db, who, uuid).await?;
+    let mut fields = Fields::new();
+    fields.check("tags", tags.len() <= MOST_TAGS, Rule::Length(0, MOST_TAGS));
+    let plain = |tag: &String| {
+        (1..=LONGEST_TAG).contains(&tag.chars().count()) && !tag.contains(|c: char| c.is_control() || ",;".contains(c))
+    };
+    fields.check("tags", tags.iter().all(plain), Rule::Format);
+    refuse(fields)?;
+    let mut tx = pbx.db.begin(tenant).await?;
+    if !rows::cdr::set_tags(&mut tx, tenant, uuid, tags).await? {
+        return Err(Error::NotFound("call"));
+    }
+    let detail = serde_json::json!({ "tags": tags });
+    store::audit(&mut tx, who, "call.tag", &format!("call:{uuid}"), detail).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Finds a record that the caller may see. One that exists and may not be seen is not found.

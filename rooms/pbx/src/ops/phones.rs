@@ -26,6 +26,7 @@ pub struct Registrar {
     /// Ports of the transports that are open.
     pub udp: Option<u16>,
     pub tcp: Option<u16>,
+    pub tls: Option<u16>,
 }
 
 /// Returns where the account's phones sign in.
@@ -37,6 +38,7 @@ pub async fn registrar(pbx: &Pbx, who: &Principal) -> Result<Registrar> {
         domain: rows::accounts::domain(&mut tx, tenant).await?,
         udp: port(pbx.sip.local_udp()),
         tcp: port(pbx.sip.local_tcp()),
+        tls: None,
     })
 }
 

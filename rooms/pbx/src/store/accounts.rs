@@ -67,6 +67,14 @@ impl Default for AccountSettings {
 #[derive(Deserialize)]
 struct Own {
     cdr_max_days: Option<i64>,
+    cdr_keep_days: Option<i64>,
+}
+
+/// Returns for how many days each account keeps its records; `None` for ever.
+pub(crate) async fn any_tenant_keep_days(tx: &mut Tx) -> Result<Vec<(TenantId, Option<i64>)>> {
+    let rows = sql("select id, settings from tenant order by id").all::<(TenantId, String)>(tx).await?;
+    let days = |settings: &str| serde_json::from_str::<Own>(settings).ok()?.cdr_keep_days.filter(|days| *days > 0);
+    Ok(rows.into_iter().map(|(tenant, settings)| (tenant, days(&settings))).collect())
 }
 
 /// Returns the account's settings, the defaults where it has none.

@@ -12,7 +12,11 @@ use domain::{
 };
 use store::{FromRow, Query, Row, Tx, sql};
 
-use super::{Result, Slice, unreadable};
+use super::{
+    Result, Slice,
+    cdr_hours::{self, Hours},
+    unreadable,
+};
 use crate::model::{Cdr, Direction, RecordingInfo, cdr::phone_key};
 
 /// Which records a list shows.
@@ -144,6 +148,9 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: TenantId, cdr: &Cdr, region: Reg
     .bind(&cdr.legs)
     .run(tx)
     .await?;
+    if rows > 0 {
+        cdr_hours::add(tx, tenant, cdr).await?;
+    }
     Ok(rows > 0)
 }
 
@@ -312,9 +319,7 @@ pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, filter: &Filter, slice: 
         return Ok((Vec::new(), 0));
     }
     let (page, count) = match filter.driver() {
-        Driver::Period => {
-            (by_period!(rows, "order by start_time desc, uuid desc limit $13 offset $14"), by_period!(count, ""))
-        }
+        Driver::Period => return list_by_hours(tx, tenant, filter, slice).await,
         Driver::Extension => {
             (by_extension!(rows, "order by start_time desc, uuid desc limit $13 offset $14"), by_extension!(count, ""))
         }
@@ -325,6 +330,51 @@ pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, filter: &Filter, slice: 
     let rows = filter.bound(tenant, page).bind(slice.limit).bind(slice.offset).all(tx).await?;
     let (total,) = filter.bound(tenant, count).one::<(i64,)>(tx).await?;
     Ok((rows, total))
+}
+
+/// Lists a period by its hours: the total is their sum, and a far page begins at the hour that it lies in instead of
+/// passing over everything before it.
+async fn list_by_hours(tx: &mut Tx, tenant: TenantId, filter: &Filter, slice: Slice) -> Result<(Vec<Cdr>, i64)> {
+    let Some(hours) = Hours::within(filter.from, filter.until) else {
+        let total = count_period(tx, tenant, filter, filter.from, filter.until).await?;
+        return Ok((page_of_period(tx, tenant, filter, slice).await?, total));
+    };
+    // What lies after the last whole hour is newest, and what lies before the first is oldest.
+    let newest = count_period(tx, tenant, filter, hours.end(), filter.until).await?;
+    let oldest = count_period(tx, tenant, filter, filter.from, hours.start()).await?;
+    let whole = cdr_hours::list(tx, tenant, filter, hours).await?;
+    let total = newest + oldest + whole.iter().map(|hour| hour.calls).sum::<i64>();
+    let (mut until, mut offset) = (filter.until, slice.offset);
+    if offset >= newest {
+        (until, offset) = (hours.end(), offset - newest);
+        for hour in whole {
+            if offset < hour.calls {
+                break;
+            }
+            (until, offset) = (hour.start(), offset - hour.calls);
+        }
+    }
+    let within = Filter { until, ..filter.clone() };
+    Ok((page_of_period(tx, tenant, &within, Slice { offset, limit: slice.limit }).await?, total))
+}
+
+async fn page_of_period(tx: &mut Tx, tenant: TenantId, filter: &Filter, slice: Slice) -> Result<Vec<Cdr>> {
+    let page = by_period!(rows, "order by start_time desc, uuid desc limit $13 offset $14");
+    filter.bound(tenant, page).bind(slice.limit).bind(slice.offset).all(tx).await
+}
+
+async fn count_period(
+    tx: &mut Tx,
+    tenant: TenantId,
+    filter: &Filter,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<i64> {
+    if from >= until {
+        return Ok(0);
+    }
+    let part = Filter { from, until, ..filter.clone() };
+    part.bound(tenant, by_period!(count, "")).one::<(i64,)>(tx).await.map(|(count,)| count)
 }
 
 /// Returns up to `limit` records, the newest first, that stand after `last` in that order.
@@ -368,4 +418,43 @@ pub(crate) async fn mark_downloaded(tx: &mut Tx, tenant: TenantId, uuid: CallId)
     .run(tx)
     .await?;
     Ok(rows > 0)
+}
+
+/// Sets the tags of a record. Returns whether it is there.
+pub(crate) async fn set_tags(tx: &mut Tx, tenant: TenantId, uuid: CallId, tags: &[String]) -> Result<bool> {
+    let rows = sql("update cdr set tags = $3 where tenant_id = $1 and uuid = $2")
+        .bind(tenant)
+        .bind(uuid)
+        .bind(serde_json::to_string(tags).expect("texts always serialise"))
+        .run(tx)
+        .await?;
+    Ok(rows > 0)
+}
+
+/// Returns up to `limit` of an account's oldest records that began before a time, each with its recording's file.
+pub(crate) async fn oldest(
+    tx: &mut Tx,
+    tenant: TenantId,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<(i64, String, Option<String>)>> {
+    sql("select day, uuid, recording_path from cdr
+         where tenant_id = $1 and start_time < $2
+         order by start_time, uuid limit $3")
+    .bind(tenant)
+    .bind(before)
+    .bind(limit)
+    .all(tx)
+    .await
+}
+
+/// Deletes an account's records that began before a time, the oldest first; returns how many.
+pub(crate) async fn forget(tx: &mut Tx, tenant: TenantId, before: Timestamp, limit: i64) -> Result<u64> {
+    sql("delete from cdr where tenant_id = $1 and (uuid, day) in (
+            select uuid, day from cdr where tenant_id = $1 and start_time < $2 order by start_time, uuid limit $3)")
+    .bind(tenant)
+    .bind(before)
+    .bind(limit)
+    .run(tx)
+    .await
 }

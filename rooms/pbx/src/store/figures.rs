@@ -3,7 +3,10 @@
 use domain::{TenantId, Timestamp};
 use store::{Tx, sql};
 
-use super::Result;
+use super::{
+    Result,
+    cdr_hours::{self, Hours},
+};
 
 /// Returns how many calls began in each hour from `from` on and before `until`, and how many of them were answered:
 /// hours counted from 0, those without a call left out.
@@ -13,6 +16,11 @@ pub(crate) async fn hours(
     from: Timestamp,
     until: Timestamp,
 ) -> Result<Vec<(i64, i64, i64)>> {
+    // Where days begin at a full hour of UTC, the sums of the hours are there already.
+    if let Some(whole) = Hours::within(from, until).filter(|whole| whole.start() == from && whole.end() == until) {
+        let hours = cdr_hours::all(tx, tenant, whole).await?;
+        return Ok(hours.into_iter().map(|hour| (hour.after(from), hour.calls, hour.answered)).collect());
+    }
     sql("select (start_time - $2) / 3600000 as hour, count(*) as calls, count(answer_time) as answered
          from cdr
          where tenant_id = $1 and start_time >= $2 and start_time < $3

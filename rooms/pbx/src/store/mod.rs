@@ -3,7 +3,11 @@
 pub(crate) mod accounts;
 pub(crate) mod caller_ids;
 pub(crate) mod calls;
+// Its statements are put together by macros that its neighbours use too.
+#[macro_use]
 pub(crate) mod cdr;
+pub(crate) mod cdr_hours;
+pub(crate) mod cdr_numbers;
 pub(crate) mod changes;
 pub(crate) mod extensions;
 pub(crate) mod figures;

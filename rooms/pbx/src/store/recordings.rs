@@ -13,10 +13,11 @@ pub(crate) async fn finish(
     uuid: CallId,
     recording: &RecordingInfo,
     mos: Option<f64>,
+    legs: Option<&str>,
 ) -> Result<bool> {
     let rows = sql("update cdr
          set recording_state = $3, recording_path = $4, recording_duration = $5, recording_size_bytes = $6,
-             mos = coalesce($7, mos)
+             mos = coalesce($7, mos), legs = coalesce($8, legs)
          where tenant_id = $1 and uuid = $2 and recording_state = 'pending'")
     .bind(tenant)
     .bind(uuid)
@@ -25,6 +26,7 @@ pub(crate) async fn finish(
     .bind(recording.duration_ms)
     .bind(recording.size_bytes)
     .bind(mos)
+    .bind(legs)
     .run(tx)
     .await?;
     Ok(rows > 0)

@@ -358,7 +358,7 @@ async fn a_record_comes_back_as_it_was_stored() {
     assert!(cdr::mark_downloaded(&mut tx, TENANT, uuid).await.unwrap());
     assert!(!cdr::mark_downloaded(&mut tx, TENANT, uuid).await.unwrap());
     let info = RecordingInfo { state: RecordingState::Available, ..RecordingInfo::NONE };
-    assert!(!recordings::finish(&mut tx, TENANT, uuid, &info, None).await.unwrap(), "it was not pending");
+    assert!(!recordings::finish(&mut tx, TENANT, uuid, &info, None, None).await.unwrap(), "it was not pending");
 }
 
 #[tokio::test]

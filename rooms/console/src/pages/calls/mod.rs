@@ -20,6 +20,7 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/calls/history", get(history::list))
         .route("/calls/history.csv", get(history::export))
         .route("/calls/{uuid}", get(show::page))
+        .route("/calls/{uuid}/tags", post(show::tag))
         .route("/calls/{uuid}/waveform", get(player::waveform))
         .route("/calls/{uuid}/recording.wav", get(player::sound))
         .layer(Extension(live::Ticks::default()))

@@ -6,13 +6,16 @@ use contacts::Contact;
 use domain::Timestamp;
 use pbx::{
     model::Cdr,
-    ops::figures::{self, LiveCall},
+    ops::{
+        cdr,
+        figures::{self, LiveCall},
+    },
 };
 use serde::Deserialize;
 use webhooks::{Delivery, DeliveryStatus, Filter};
 
 use super::{call_of, history::tone, player};
-use crate::{Answer, Console, Failure, nav::Needs, show, view::View};
+use crate::{Answer, Console, Failure, form::Form, nav::Needs, show, view::View};
 
 /// Deliveries that are shown; a call has a few events, and each goes to every webhook.
 const MOST_DELIVERIES: i64 = 200;
@@ -26,6 +29,8 @@ const WIDTH: i64 = 1000;
 struct Page<'a> {
     v: &'a View,
     call: &'a Cdr,
+    form: &'a Form,
+    may_tag: bool,
     legs: Vec<Leg>,
     sound: Option<String>,
     caller: Party,
@@ -77,24 +82,61 @@ struct Leg {
     hangup_cause: Option<String>,
     sip_status: Option<u16>,
     codec: Option<String>,
+    rtp: Option<Rtp>,
+}
+
+/// What a leg's media was like.
+#[derive(Deserialize)]
+struct Rtp {
+    received: u64,
+    loss_percent: f64,
+    jitter_ms: f64,
+    mos: Option<f64>,
 }
 
 pub(super) async fn page(State(console): State<Console>, view: View, Path(uuid): Path<String>) -> Answer {
-    let (who, uuid) = (view.who()?, call_of(&uuid)?);
+    draw(&console, &view, &uuid, &Form::default()).await
+}
+
+/// Draws the page, with the tags as they were sent if they could not be accepted.
+async fn draw(console: &Console, view: &View, uuid: &str, form: &Form) -> Answer {
+    let (who, uuid) = (view.who()?, call_of(uuid)?);
     if let Some(call) = figures::live(&console.pbx, who)?.into_iter().find(|call| call.uuid == uuid) {
-        return view.page(&Up { v: &view, call: &call });
+        return view.page(&Up { v: view, call: &call });
     }
-    let (call, sound) = player::record(&console, &view, uuid).await?;
+    let (call, sound) = player::record(console, view, uuid).await?;
+    let tags = Form::default().with("tags", call.tags.join(", "));
     let page = Page {
-        v: &view,
+        v: view,
+        form: if form.is_wrong() { form } else { &tags },
+        may_tag: view.may_write(),
         legs: serde_json::from_str(&call.legs).unwrap_or_default(),
         sound,
-        caller: Party::of(&console, &view, &call.caller_number).await?,
-        called: Party::of(&console, &view, &call.destination_number).await?,
-        deliveries: deliveries(&console, &view, &call).await?,
+        caller: Party::of(console, view, &call.caller_number).await?,
+        called: Party::of(console, view, &call.destination_number).await?,
+        deliveries: deliveries(console, view, &call).await?,
         call: &call,
     };
-    view.page(&page)
+    if form.is_wrong() { view.again(&page) } else { view.page(&page) }
+}
+
+/// Puts tags on the record: words with commas between them.
+pub(super) async fn tag(
+    State(console): State<Console>,
+    view: View,
+    Path(uuid): Path<String>,
+    mut form: Form,
+) -> Answer {
+    let (who, call) = (view.who()?, call_of(&uuid)?);
+    let tags: Vec<String> =
+        form.text("tags").split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect();
+    match cdr::tag(&console.pbx, who, call, &tags).await {
+        Ok(()) => view.go_with(&format!("/calls/{uuid}"), "calls.tagged"),
+        Err(error) => {
+            form = form.refused(&view, error)?;
+            draw(&console, &view, &uuid, &form).await
+        }
+    }
 }
 
 async fn deliveries(console: &Console, view: &View, call: &Cdr) -> Result<Option<Vec<Row>>, Failure> {

@@ -5,7 +5,11 @@ use std::{path::PathBuf, time::Duration};
 use domain::{Timestamp, call::Ending, cause::Cause};
 use tokio::time::{Instant, timeout};
 
-use super::{COMMIT_RETRY, Driver, MEDIA_FINISH, facts, facts::Fact, leg::show};
+use super::{
+    COMMIT_RETRY, Driver, MEDIA_FINISH, facts,
+    facts::Fact,
+    leg::{show, show_heard},
+};
 use crate::{
     driver::recordings,
     model::{Cdr, RecordingInfo, RecordingState},
@@ -45,6 +49,7 @@ impl Driver {
             // Without a recording the figures come at once, and the record is complete from the start.
             if let Ok(Ok(finished)) = timeout(MEDIA_FINISH, finished).await {
                 cdr.mos = mos(&finished);
+                cdr.legs = show_heard(&self.legs, &finished.legs);
             }
             self.write_end(cdr).await;
             return;
@@ -54,9 +59,11 @@ impl Driver {
         let (pbx, tenant, call) = (self.pbx.clone(), self.setup.tenant, self.setup.call);
         self.write_end(cdr).await;
         let finished = timeout(MEDIA_FINISH, finished).await.ok().and_then(Result::ok);
-        let mos = finished.as_ref().and_then(mos);
+        let heard = finished
+            .as_ref()
+            .map(|finished| recordings::Heard { mos: mos(finished), legs: show_heard(&self.legs, &finished.legs) });
         let found = finished.and_then(|finished| finished.recording);
-        if let Err(error) = recordings::finish(&pbx, tenant, call, found, mos).await {
+        if let Err(error) = recordings::finish(&pbx, tenant, call, found, heard).await {
             // The job that was committed with the record tries again.
             tracing::warn!(%error, call.uuid = %call, "the recording is finished later");
         }

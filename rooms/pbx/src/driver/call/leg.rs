@@ -72,6 +72,48 @@ struct Shown<'a> {
     hangup_cause: Option<&'static str>,
     sip_status: Option<u16>,
     codec: Option<&'static str>,
+    /// What its media was like; null while the call is up.
+    rtp: Option<Quality>,
+}
+
+/// What a leg heard and, as far as its far end says so by RTCP, what that heard of us.
+#[derive(Serialize)]
+struct Quality {
+    received: u64,
+    sent: u64,
+    lost: u64,
+    /// Of the packets that should have come.
+    loss_percent: f64,
+    jitter_ms: f64,
+    remote_lost: u64,
+    remote_jitter_ms: f64,
+    /// Packets that were not let in.
+    dropped: u64,
+    /// Estimated; null if nothing was heard.
+    mos: Option<f64>,
+}
+
+impl Quality {
+    fn of(stats: &media::LegStats) -> Self {
+        let expected = stats.received + stats.lost;
+        let share = if expected == 0 { 0.0 } else { stats.lost as f64 * 100.0 / expected as f64 };
+        Self {
+            received: stats.received,
+            sent: stats.sent,
+            lost: stats.lost,
+            loss_percent: rounded(share),
+            jitter_ms: rounded(f64::from(stats.jitter_ms)),
+            remote_lost: stats.remote_lost,
+            remote_jitter_ms: rounded(f64::from(stats.remote_jitter_ms)),
+            dropped: stats.dropped.total(),
+            mos: (stats.received > 0).then(|| rounded(f64::from(stats.mos))),
+        }
+    }
+}
+
+/// Returns hundredths: more digits would only look exact.
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
 }
 
 impl Leg {
@@ -112,6 +154,11 @@ pub(crate) fn remote(agreed: &sdp::Agreed, signalled_from: IpAddr) -> media::Rem
 
 /// Returns the legs as JSON.
 pub(crate) fn show(legs: &[Leg]) -> String {
+    show_heard(legs, &[])
+}
+
+/// Returns the legs as JSON, with what their media was like.
+pub(crate) fn show_heard(legs: &[Leg], heard: &[media::LegStats]) -> String {
     let shown: Vec<Shown<'_>> = legs
         .iter()
         .map(|leg| Shown {
@@ -129,6 +176,7 @@ pub(crate) fn show(legs: &[Leg]) -> String {
                 sdp::Codec::Pcmu => "PCMU",
                 sdp::Codec::Pcma => "PCMA",
             }),
+            rtp: leg.media.and_then(|leg| heard.iter().find(|stats| stats.leg == leg)).map(Quality::of),
         })
         .collect();
     serde_json::to_string(&shown).expect("strings and numbers always serialise")
