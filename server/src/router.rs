@@ -49,7 +49,7 @@ pub fn documented(rooms: &Rooms, pbx: &Pbx) -> OpenApiRouter {
     OpenApiRouter::new()
         .merge(rooms.accounts.routes())
         .merge(pbx.routes())
-        .merge(rooms.contacts.routes())
+        .merge(rooms.contacts.routes(pbx))
         .merge(rooms.webhooks.routes())
 }
 

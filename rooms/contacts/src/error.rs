@@ -10,6 +10,9 @@ pub enum Error {
     Denied,
     #[error("there is no such contact")]
     NotFound,
+    /// What should be CSV is something else.
+    #[error("the file is no CSV text in UTF-8")]
+    NotText,
     #[error("{0}")]
     Invalid(Fields),
     #[error(transparent)]
@@ -21,6 +24,7 @@ impl From<Error> for web::Error {
         match error {
             Error::Denied => Self::forbidden(),
             Error::NotFound => Self::not_found(),
+            Error::NotText => Self::unsupported_media_type(),
             Error::Invalid(fields) => fields.into(),
             Error::Store(error) => error.into(),
         }

@@ -6,10 +6,11 @@ mod ops;
 mod store;
 
 use ::store::Db;
+use pbx::Pbx;
 use web::OpenApiRouter;
 
 pub use error::Error;
-pub use ops::{Contact, NewContact};
+pub use ops::{COLUMNS, Changes, Contact, Duplicates, Imported, NewContact};
 
 /// The people an account knows. Clones share one state.
 #[derive(Clone)]
@@ -22,7 +23,8 @@ impl Contacts {
         Self { db }
     }
 
-    pub fn routes(&self) -> OpenApiRouter {
-        api::routes(self.clone())
+    /// Returns the room's routes; `pbx` knows the calls of its people.
+    pub fn routes(&self, pbx: &Pbx) -> OpenApiRouter {
+        api::routes(self.clone(), pbx.clone())
     }
 }

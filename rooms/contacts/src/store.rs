@@ -1,6 +1,6 @@
 //! Every SQL statement of the room.
 
-use domain::TenantId;
+use domain::{TenantId, Timestamp};
 use store::{Bind, Error, FromRow, Query, Tx, containing, insert_many, sql};
 
 #[derive(FromRow)]
@@ -8,6 +8,8 @@ pub(crate) struct ContactRow {
     pub(crate) id: i64,
     pub(crate) full_name: String,
     pub(crate) customer_id: Option<i64>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
 }
 
 /// Returns where the account's numbers belong: two letters.
@@ -17,7 +19,7 @@ pub(crate) async fn region(tx: &mut Tx, tenant: TenantId) -> Result<String, Erro
 
 /// Finds the newest contact with that number (E.164 without the plus).
 pub(crate) async fn contact_by_number(tx: &mut Tx, tenant: TenantId, e164: &str) -> Result<Option<ContactRow>, Error> {
-    sql("select c.id, c.full_name, c.customer_id from contact_phone p join contact c on c.id = p.contact_id \
+    sql("select c.id, c.full_name, c.customer_id, c.created_at, c.updated_at from contact_phone p join contact c on c.id = p.contact_id \
          where p.tenant_id = $1 and p.e164 = $2 and c.tenant_id = $1 order by p.contact_id desc limit 1")
     .bind(tenant)
     .bind(e164)
@@ -98,7 +100,10 @@ pub(crate) async fn list(
     limit: i64,
     offset: i64,
 ) -> Result<Vec<ContactRow>, Error> {
-    let query = matching!("select c.id, c.full_name, c.customer_id", "order by c.id desc limit $4 offset $5");
+    let query = matching!(
+        "select c.id, c.full_name, c.customer_id, c.created_at, c.updated_at",
+        "order by c.id desc limit $4 offset $5"
+    );
     filter.bound(tenant, query).bind(limit).bind(offset).all(tx).await
 }
 
@@ -118,7 +123,7 @@ pub(crate) async fn phones_of_list(
 }
 
 pub(crate) async fn find(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<Option<ContactRow>, Error> {
-    sql("select id, full_name, customer_id from contact where tenant_id = $1 and id = $2")
+    sql("select id, full_name, customer_id, created_at, updated_at from contact where tenant_id = $1 and id = $2")
         .bind(tenant)
         .bind(id)
         .first(tx)

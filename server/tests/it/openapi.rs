@@ -66,12 +66,14 @@ fn operations(document: &Value) -> Vec<Operation> {
     list
 }
 
-/// Makes in the first account what the paths name: extension 1001, trunk 1, caller ID 1, route 1.
+/// Makes in the first account what the paths name: extension 1001, contact 1, trunk 1, caller ID 1, route 1.
 async fn furnish(server: &TestServer) {
     let token = server.admin_token().await;
     let extension = json!({"extension_number": "1001", "display_name": "An"});
     let reply = server.post(&token, "/api/pbx/extensions", &extension).await;
     assert_eq!(reply.status, 201, "{reply:?}");
+    let person = json!({"full_name": "Lan", "phones": ["0987654321"]});
+    assert_eq!(server.post(&token, "/api/contacts", &person).await.json["data"]["id"], 1);
     let (desk, who) = (&server.rooms.desk, server.host());
     let trunk = trunks::NewTrunk { name: "carrier".to_owned(), host: "127.0.0.1".to_owned(), ..Default::default() };
     let trunk = trunks::create(desk, &who, trunk).await.unwrap();

@@ -1,4 +1,6 @@
-//! `GET /api/contacts/lookup`.
+//! `/api/contacts`: whose number is it, and who is known.
+
+mod people;
 
 use contacts::NewContact;
 use domain::{Permission, principal::Role};

@@ -1,8 +1,10 @@
 //! What the room can do. Everybody of an account may look; users of the role `read_only` may not write.
 
+mod import;
+
 use ::store::{Tx, audit};
 use domain::{
-    Principal, TenantId,
+    Principal, TenantId, Timestamp,
     number::Region,
     principal::{Actor, Role},
 };
@@ -10,6 +12,8 @@ use serde_json::json;
 use web::{Fields, Listing, Page, Rule};
 
 use crate::{Contacts, Error, store};
+
+pub use import::{COLUMNS, Duplicates, Imported};
 
 /// Longest name in characters.
 const LONGEST_NAME: usize = 200;
@@ -25,6 +29,16 @@ pub struct Contact {
     pub full_name: String,
     pub phones: Vec<String>,
     pub customer_id: Option<i64>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// What is to change of a contact; what is `None` stays. `Some(None)` clears.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    pub full_name: Option<String>,
+    pub phones: Option<Vec<String>>,
+    pub customer_id: Option<Option<i64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -63,7 +77,7 @@ impl Contacts {
         let mut phones = store::phones_of_list(&mut tx, who.tenant, &filter, page.limit(), page.offset()).await?;
         let contacts = rows.into_iter().map(|row| {
             let own = phones.extract_if(.., |(contact, _)| *contact == row.id).map(|(_, phone)| phone).collect();
-            Contact { id: row.id, full_name: row.full_name, phones: own, customer_id: row.customer_id }
+            contact_of(row, own)
         });
         Ok(Listing::new(page, contacts.collect(), total))
     }
@@ -79,9 +93,14 @@ impl Contacts {
     /// # Errors
     /// `Invalid` names `full_name`, `phones` and `customer_id`.
     pub async fn create(&self, who: &Principal, new: &NewContact) -> Result<i64, Error> {
+        self.add(who, new, Fields::new()).await
+    }
+
+    /// Keeps a person; `fields` are mistakes that were found before. Returns the id.
+    pub async fn add(&self, who: &Principal, new: &NewContact, fields: Fields) -> Result<i64, Error> {
         may_write(who)?;
         let mut tx = self.db.begin(who.tenant).await?;
-        let checked = checked(&mut tx, who.tenant, new).await?;
+        let checked = checked(&mut tx, who.tenant, new, fields).await?;
         let id = store::insert_contact(&mut tx, who.tenant, &checked.full_name, checked.customer_id).await?;
         store::insert_phones(&mut tx, who.tenant, id, &checked.phones).await?;
         note(&mut tx, who, "contact.create", id, &checked).await?;
@@ -91,16 +110,34 @@ impl Contacts {
 
     /// Puts a person in the place of another.
     pub async fn replace(&self, who: &Principal, id: i64, new: &NewContact) -> Result<(), Error> {
+        let NewContact { full_name, phones, customer_id } = new.clone();
+        let changes = Changes { full_name: Some(full_name), phones: Some(phones), customer_id: Some(customer_id) };
+        self.change(who, id, changes, Fields::new()).await.map(drop)
+    }
+
+    /// Changes what is given; `fields` are mistakes that were found before. Returns the contact as it is now.
+    ///
+    /// # Errors
+    /// `Invalid` names `full_name`, `phones` and `customer_id`.
+    pub async fn change(&self, who: &Principal, id: i64, changes: Changes, fields: Fields) -> Result<Contact, Error> {
         may_write(who)?;
         let mut tx = self.db.begin(who.tenant).await?;
-        let checked = checked(&mut tx, who.tenant, new).await?;
-        if !store::update_contact(&mut tx, who.tenant, id, &checked.full_name, checked.customer_id).await? {
-            return Err(Error::NotFound);
-        }
+        let row = store::find(&mut tx, who.tenant, id).await?.ok_or(Error::NotFound)?;
+        let known = whole(&mut tx, who.tenant, row).await?;
+        let new = NewContact {
+            full_name: changes.full_name.unwrap_or(known.full_name),
+            phones: changes.phones.unwrap_or(known.phones),
+            customer_id: changes.customer_id.unwrap_or(known.customer_id),
+        };
+        let checked = checked(&mut tx, who.tenant, &new, fields).await?;
+        store::update_contact(&mut tx, who.tenant, id, &checked.full_name, checked.customer_id).await?;
         store::delete_phones(&mut tx, who.tenant, id).await?;
         store::insert_phones(&mut tx, who.tenant, id, &checked.phones).await?;
         note(&mut tx, who, "contact.update", id, &checked).await?;
-        Ok(tx.commit().await?)
+        let row = store::find(&mut tx, who.tenant, id).await?.ok_or(Error::NotFound)?;
+        let contact = whole(&mut tx, who.tenant, row).await?;
+        tx.commit().await?;
+        Ok(contact)
     }
 
     pub async fn delete(&self, who: &Principal, id: i64) -> Result<(), Error> {
@@ -124,13 +161,21 @@ fn may_write(who: &Principal) -> Result<(), Error> {
 
 async fn whole(tx: &mut Tx, tenant: TenantId, row: store::ContactRow) -> Result<Contact, Error> {
     let phones = store::phones(tx, tenant, row.id).await?;
-    Ok(Contact { id: row.id, full_name: row.full_name, phones, customer_id: row.customer_id })
+    Ok(contact_of(row, phones))
 }
 
-async fn checked(tx: &mut Tx, tenant: TenantId, new: &NewContact) -> Result<Checked, Error> {
+fn contact_of(row: store::ContactRow, phones: Vec<String>) -> Contact {
+    let store::ContactRow { id, full_name, customer_id, created_at, updated_at } = row;
+    Contact { id, full_name, phones, customer_id, created_at, updated_at }
+}
+
+async fn checked(tx: &mut Tx, tenant: TenantId, new: &NewContact, mut fields: Fields) -> Result<Checked, Error> {
     let region = store::region(tx, tenant).await?;
-    let region = Region::of(&region);
-    let mut fields = Fields::new();
+    check(new, Region::of(&region), &mut fields).ok_or(Error::Invalid(fields))
+}
+
+/// Checks a contact; `None` if there is anything in `fields` at the end.
+fn check(new: &NewContact, region: Region, fields: &mut Fields) -> Option<Checked> {
     let full_name = fields.require_text("full_name", Some(&new.full_name), 1, LONGEST_NAME);
     fields.check("phones", !new.phones.is_empty(), Rule::Required);
     fields.check("phones", new.phones.len() <= MOST_PHONES, Rule::Length(1, MOST_PHONES));
@@ -142,10 +187,8 @@ async fn checked(tx: &mut Tx, tenant: TenantId, new: &NewContact) -> Result<Chec
         }
     }
     fields.check("customer_id", new.customer_id.is_none_or(|id| id > 0), Rule::Between(1, i64::MAX));
-    match full_name {
-        Some(full_name) if fields.is_empty() => Ok(Checked { full_name, phones, customer_id: new.customer_id }),
-        _ => Err(Error::Invalid(fields)),
-    }
+    let full_name = full_name.filter(|_| fields.is_empty())?;
+    Some(Checked { full_name, phones, customer_id: new.customer_id })
 }
 
 /// Writes into the audit log; names and numbers of customers do not belong there.
@@ -198,6 +241,7 @@ mod tests {
             full_name: "Lan".to_owned(),
             phones: vec!["0987 654 321".to_owned(), "+84 24 3825 0000".to_owned()],
             customer_id: Some(7),
+            ..contacts.show(&who(one), id).await.unwrap()
         };
         for number in ["0987654321", "84987654321", "+84987654321", "02438250000"] {
             assert_eq!(contacts.lookup(&who(one), number).await.unwrap().as_ref(), Some(&lan), "{number}");
