@@ -13,7 +13,11 @@ use pbx::{
 };
 use web::{Fields, Page as Slice};
 
-use super::{list::may_manage, provision, show};
+use super::{
+    list::may_manage,
+    provision::{self, ForPhone},
+    show,
+};
 use crate::{Answer, Console, Failure, form::Form, view::View};
 
 /// What a list of choices holds at most.
@@ -92,7 +96,15 @@ pub(super) async fn create(
     if !form.is_wrong() {
         match extensions::create(&console.pbx.desk(), who, new, Fields::new()).await {
             Ok((extension, password)) => {
-                return provision::show(&console, &view, &offers, &extension, &password, true).await;
+                return provision::show(
+                    &console,
+                    &view,
+                    &offers,
+                    &extension,
+                    &password,
+                    &ForPhone { is_new: true, mac: None },
+                )
+                .await;
             }
             Err(error) => form = form.refused(&view, error)?,
         }

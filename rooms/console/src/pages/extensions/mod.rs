@@ -25,7 +25,7 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/extensions/{number}/password", post(show::rotate))
         .route("/extensions/{number}/ring", post(show::ring))
         .route("/extensions/{number}/delete", post(show::delete))
-        .route("/provision/{token}", get(provision::hand_out))
+        .route("/provision/{token}/{file}", get(provision::hand_out))
         .layer(Extension(list::Ticks::default()))
         .layer(Extension(provision::Offers::default()))
 }

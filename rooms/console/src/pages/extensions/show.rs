@@ -18,7 +18,7 @@ use pbx::{
 use super::{
     form::{Choices, MODES, filled},
     list::{Ticks, may_manage, watched},
-    provision,
+    provision::{self, ForPhone},
 };
 use crate::{Answer, Console, form::Form, live, view::View};
 
@@ -118,13 +118,21 @@ pub(super) async fn rotate(
     view: View,
     Path(number): Path<String>,
     offers: Shared<provision::Offers>,
+    form: Form,
 ) -> Answer {
     let who = view.who()?;
     view.fresh()?;
+    let given = form.optional("mac");
+    let mac = given.as_deref().and_then(provision::mac);
     let desk = console.pbx.desk();
+    if let (Some(given), None) = (&given, &mac) {
+        let mut form = filled(&extensions::show(&desk, who, &number).await?.0).with("mac", given);
+        form.wrong("mac", view.t("extensions.mac_wrong"));
+        return draw(&console, &view, &number, Some(form)).await;
+    }
     let password = extensions::rotate_password(&desk, who, &number).await?;
     let (extension, _) = extensions::show(&desk, who, &number).await?;
-    provision::show(&console, &view, &offers, &extension, &password, false).await
+    provision::show(&console, &view, &offers, &extension, &password, &ForPhone { is_new: false, mac }).await
 }
 
 /// Rings the phones, and answers with a part of the page when they have rung.
