@@ -45,6 +45,23 @@ pub(crate) fn ask(
     Ok(answer)
 }
 
+/// Reads an answer part by part, its head and the lengths of its parts included.
+pub(crate) fn stream(server: SocketAddr, path: &str, token: &str, mut take: impl FnMut(&[u8])) -> Result<()> {
+    let mut stream = TcpStream::connect(server)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
+    )?;
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match stream.read(&mut buffer)? {
+            0 => return Ok(()),
+            length => take(buffer.get(..length).unwrap_or_default()),
+        }
+    }
+}
+
 fn parse(answer: &str) -> Result<(u16, Value)> {
     let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("no HTTP status")?;

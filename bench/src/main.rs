@@ -16,6 +16,7 @@ mod media;
 mod memory;
 mod process;
 mod receiver;
+mod records;
 mod registrations;
 mod sipp;
 mod stack;
@@ -48,7 +49,7 @@ struct Arguments {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "calls,rate,latency,media,memory,registrations,deliveries,webhooks"
+        default_value = "calls,rate,latency,media,memory,registrations,records,deliveries,webhooks"
     )]
     only: Vec<Kind>,
     /// Stays in the host's network although a namespace could be had.
@@ -72,6 +73,8 @@ enum Kind {
     Memory,
     /// Memory and CPU of registered phones.
     Registrations,
+    /// Pages over a million call records.
+    Records,
     /// Latency and CPU of webhooks.
     Deliveries,
     /// Durable deliveries a second, and what a receiver that hangs does to the others.
@@ -107,6 +110,7 @@ pub(crate) struct Effort {
     pub(crate) latency_calls: u32,
     pub(crate) finished_calls: u32,
     pub(crate) registrations: u32,
+    pub(crate) records: u32,
     pub(crate) deliveries: u64,
     pub(crate) steady_deliveries: u64,
 }
@@ -122,6 +126,7 @@ impl Effort {
         latency_calls: 1500,
         finished_calls: 2400,
         registrations: 100_000,
+        records: 1_000_000,
         deliveries: 100_000,
         steady_deliveries: 15_000,
     };
@@ -135,6 +140,7 @@ impl Effort {
         latency_calls: 250,
         finished_calls: 900,
         registrations: 10_000,
+        records: 100_000,
         deliveries: 20_000,
         steady_deliveries: 3_000,
     };
@@ -174,13 +180,14 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let wanted = |kind| arguments.only.contains(&kind);
     let mut figures = Figures::new();
-    let steps: [(Kind, Measure); 8] = [
+    let steps: [(Kind, Measure); 9] = [
         (Kind::Calls, calls::cost),
         (Kind::Rate, calls::highest_rate),
         (Kind::Latency, latency::measure),
         (Kind::Media, media::measure),
         (Kind::Memory, memory::measure),
         (Kind::Registrations, registrations::measure),
+        (Kind::Records, records::measure),
         (Kind::Deliveries, deliveries::measure),
         (Kind::Webhooks, webhooks::measure),
     ];

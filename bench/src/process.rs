@@ -37,6 +37,20 @@ impl Program {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Ends the program: asked first, then killed.
+    pub(crate) fn stop(&mut self) {
+        if !self.is_running() {
+            return;
+        }
+        if let Ok(id) = i32::try_from(self.child.id()) {
+            let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+        }
+        if !wait_until(Duration::from_secs(10), || matches!(self.child.try_wait(), Ok(Some(_)) | Err(_))) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+
     /// Waits until the program ends by itself and returns whether it succeeded.
     pub(crate) fn wait(&mut self, patience: Duration) -> Result<bool> {
         let mut ended = None;
@@ -53,13 +67,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        if let Ok(id) = i32::try_from(self.child.id()) {
-            let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
-        }
-        if !wait_until(Duration::from_secs(10), || matches!(self.child.try_wait(), Ok(Some(_)) | Err(_))) {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
+        self.stop();
     }
 }
 

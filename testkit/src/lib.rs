@@ -1,17 +1,23 @@
 #![doc = include_str!("../README.md")]
 
+pub mod attackers;
 pub mod baresip;
 pub mod database;
 pub mod dns;
+pub mod kamailio;
+pub mod linphone;
 pub mod ports;
 pub mod raw_phone;
+pub mod records;
 pub mod server;
 pub mod sipp;
 pub mod wait;
+pub mod weather;
 pub mod world;
 
 pub use baresip::Baresip;
 pub use database::Database;
+pub use linphone::Linphone;
 pub use ports::Ports;
 pub use raw_phone::RawPhone;
 pub use sandbox::{Crm, Receiver, crm::Reply};

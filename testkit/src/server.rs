@@ -205,6 +205,11 @@ impl Server {
         self.admin(&["route", "create", "--default", "--trunk-id", &trunk.to_string()]).await.map(|_| ())
     }
 
+    /// Routes the numbers that begin like that to a trunk.
+    pub async fn prefix_route(&self, prefix: &str, trunk: i64) -> anyhow::Result<()> {
+        self.admin(&["route", "create", "--prefix", prefix, "--trunk-id", &trunk.to_string()]).await.map(|_| ())
+    }
+
     /// Creates a webhook for the events (separated by commas) and returns its secret.
     pub async fn webhook(&self, url: &str, events: &str) -> anyhow::Result<String> {
         let webhook = self.admin(&["webhook", "create", "--url", url, "--events", events, "--name", "test"]).await?;

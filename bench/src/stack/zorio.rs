@@ -82,7 +82,7 @@ impl Zorio {
         SocketAddr::from((ADDRESS, SIP_PORT))
     }
 
-    pub(super) fn processes(&self) -> Vec<u32> {
+    pub(crate) fn processes(&self) -> Vec<u32> {
         vec![self.program.id()]
     }
 
@@ -91,6 +91,29 @@ impl Zorio {
             Treatment::Relayed => self.relayed.clone(),
             Treatment::Recorded => self.recorded.clone(),
         }
+    }
+
+    /// Stops the server, has something done to its data folder, and starts it again.
+    pub(crate) fn while_stopped(&mut self, act: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        self.program.stop();
+        let data = self.environment.iter().find(|(name, _)| *name == "ZORIO_DATA_DIR").map(|(_, value)| value);
+        act(Path::new(data.context("the server has a data folder")?))?;
+        let log = Path::new(data.context("the server has a data folder")?).with_extension("log");
+        self.program = serve(&self.binary, &self.environment, &log)?;
+        Ok(())
+    }
+
+    /// Asks for something that has to be there.
+    pub(crate) fn ask(&self, path: &str) -> Result<Value> {
+        ask(http(), "GET", path, Some(&self.token), None)
+    }
+
+    pub(crate) fn http(&self) -> SocketAddr {
+        http()
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.token
     }
 
     /// Returns how many call records there are.
