@@ -28,6 +28,9 @@ struct Need {
 const TESTS: &[Need] = &[
     Need { program: "sipp", package: "sip-tester", why: "scripted callers, callees and trunks" },
     Need { program: "baresip", package: "baresip", why: "a real phone that registers and listens" },
+    Need { program: "linphonec", package: "linphone-cli", why: "another real phone" },
+    Need { program: "kamailio", package: "kamailio", why: "stands as the carrier" },
+    Need { program: "nft", package: "nftables", why: "loses datagrams in a network of its own" },
     Need { program: "sox", package: "sox", why: "makes the sound files that phones play" },
     Need { program: "initdb", package: "postgresql", why: "the second database" },
     Need { program: "curl", package: "curl", why: "the examples of the documentation" },
@@ -70,7 +73,10 @@ pub(crate) fn setup(who: For) -> Result<()> {
         install_or_name(who, &missing)?;
     }
     match who {
-        For::Tests => verifier::install(&run::workspace_root()),
+        For::Tests => {
+            get_attackers();
+            verifier::install(&run::workspace_root())
+        }
         For::Browsers | For::Bench => Ok(()),
     }
 }
@@ -147,6 +153,32 @@ pub(crate) fn get_cargo_deny(root: &Path) -> Result<()> {
     // Unoptimised, it is compiled in a third of the time and still done in seconds.
     let install = ["install", "--quiet", "--locked", "--debug", "cargo-deny@0.20.2", "--root"];
     run::succeed(run::cargo(root, &install).arg(&folder).env_remove("CARGO_TARGET_DIR"))
+}
+
+/// What attacks the server in the tests, with everything that it needs, by version.
+const ATTACKERS: &str = include_str!("attackers.txt");
+
+/// Gets schemathesis and sipvicious from PyPI, once, into a folder where the tests look for them. Without them the
+/// tests say what they did not do.
+fn get_attackers() {
+    let Some(folder) = tools().map(|tools| tools.join("attackers-1")) else { return };
+    let wanted = folder.join("wanted.txt");
+    if std::fs::read_to_string(&wanted).is_ok_and(|there| there == ATTACKERS) {
+        return;
+    }
+    println!("setup: getting schemathesis and sipvicious from PyPI into {}", folder.display());
+    let get = || -> Result<()> {
+        run::succeed(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        let asked = folder.join("asked.txt");
+        std::fs::write(&asked, ATTACKERS)?;
+        let mut pip = Command::new(folder.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"]);
+        run::succeed(pip.arg(&asked))?;
+        Ok(std::fs::rename(&asked, &wanted)?)
+    };
+    if let Err(error) = get() {
+        println!("setup: {error:#}");
+    }
 }
 
 fn get_typos(folder: &Path) -> Result<()> {
