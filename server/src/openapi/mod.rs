@@ -92,6 +92,13 @@ pub fn complete(document: OpenApi) -> Value {
                 operation["responses"][status] = json!({});
             }
         }
+        if !operation["requestBody"].is_null() && !common.is_empty() {
+            for status in ["408", "413", "415"] {
+                if operation["responses"].get(status).is_none() {
+                    operation["responses"][status] = json!({});
+                }
+            }
+        }
         if method == "post" && !open && path.starts_with("/api/") && !path.starts_with("/api/v3/") {
             add_key(operation);
         }
@@ -124,6 +131,9 @@ fn meaning(status: &str) -> &'static str {
         "201" => "Created.",
         "202" => "Accepted: it is under way.",
         "404" => "It does not exist, or belongs to another account: `Resource not found`.",
+        "408" => "The body came too slowly.",
+        "413" => "The body is too long.",
+        "415" => "The body is of another type, or compressed.",
         "409" => "The state does not allow it, or the name is taken.",
         _ => "See the status.",
     }
