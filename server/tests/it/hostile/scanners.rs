@@ -15,8 +15,8 @@ async fn scan(fort: &Fort, program: &str, arguments: &[&str]) -> Option<String> 
     let mut command = attacker(program)?;
     let home = tempfile::tempdir().unwrap();
     let (ip, port) = (fort.server.sip().ip().to_string(), fort.server.sip().port().to_string());
-    // From an address of its own: nobody has signed in from there.
-    command.args(arguments).args(["-p", &port, "-b", "127.9.9.9", "-x", "127.9.9.9", &ip]);
+    let local = fort.server.spare(60).port().to_string();
+    command.args(arguments).args(["-p", &port, "-P", &local, "-x", "127.0.0.1", &ip]);
     command.env("HOME", home.path()).stdin(std::process::Stdio::null());
     let output = tokio::time::timeout(LONGEST, command.output()).await.expect("the scan ends").unwrap();
     Some(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
@@ -26,18 +26,23 @@ async fn scan(fort: &Fort, program: &str, arguments: &[&str]) -> Option<String> 
 #[tokio::test(flavor = "multi_thread")]
 async fn sipvicious_finds_no_extension_and_no_password() {
     let mut fort = Fort::open_with(&[]).await;
-    let password = fort.extension("1001").await;
-    fort.phone("1002").await;
-    let mut own = RawPhone::open_at("127.8.8.8", "1001", &password, fort.server.sip()).await.unwrap();
+    // It is among the guesses, but not among the first.
+    let password = "100000000300";
+    let body = serde_json::json!({ "extension_number": "1001", "sip_password": password });
+    assert_eq!(fort.server.crm().post("/api/pbx/extensions", &body).await.unwrap().status, 201);
+    fort.keep_secret(password);
+    // Its phone is elsewhere: nobody has signed in from where the scans come from.
+    let mut own = RawPhone::open_at("127.8.8.8", "1001", password, fort.server.sip()).await.unwrap();
+    own.register(&fort.domain).await.unwrap();
     for method in ["REGISTER", "INVITE", "OPTIONS"] {
         let arguments = ["-e", "1000-1020", "-m", method, "--force", "--maximumtime", "20"];
         let Some(said) = scan(&fort, "sipvicious_svwar", &arguments).await else { return };
-        assert!(!said.contains("1001") && !said.contains("1002"), "{method}: {said}");
+        assert!(said.contains("found nothing") && !said.contains("1001"), "{method}: {said}");
         fort.stands(method).await;
     }
-    let guesses = ["-u", "1001", "-r", "1-400", "--maximumtime", "20"];
+    let guesses = ["-u", "1001", "-r", "100000000001-100000000400", "--maximumtime", "20"];
     let said = scan(&fort, "sipvicious_svcrack", &guesses).await.unwrap();
-    assert!(!said.contains(&password), "{said}");
+    assert!(said.contains("found nothing") && !said.contains(password), "{said}");
     // The guesser is slowed down; the extension's own phone is not.
     own.register(&fort.domain).await.unwrap();
     fort.stands("svcrack").await;
