@@ -3,6 +3,7 @@
 //! Nothing here does IO, reads a clock or draws a random number: time and chance are arguments.
 
 pub mod app;
+pub mod agent;
 pub mod call;
 pub mod cause;
 pub mod event;
@@ -11,6 +12,7 @@ pub mod ids;
 pub mod limiter;
 pub mod number;
 pub mod principal;
+pub mod queue;
 pub mod retry;
 pub mod routing;
 pub mod time;
