@@ -20,6 +20,8 @@ pub(crate) enum Changed {
     Routes(TenantId),
     /// Menus, groups, prompts, mailboxes, or what an extension wants done with its calls.
     Places(TenantId),
+    /// Queues or their agents.
+    Queues(TenantId),
 }
 
 /// Sends every [`Changed`] to whoever listens in this process, and knows how far that listener is. Cheap to

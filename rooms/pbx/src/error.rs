@@ -20,6 +20,9 @@ pub enum Error {
     /// The number or name exists already.
     #[error("the {0} is taken")]
     Taken(&'static str),
+    /// The extension serves the queue already.
+    #[error("the extension is in the queue")]
+    InQueue,
     #[error("extension {0} has a call up")]
     ExtensionBusy(String),
     #[error("the {what} is used by {count} others")]
@@ -66,6 +69,18 @@ impl From<Error> for web::Error {
             Error::Taken("extension_number") => Self::conflict(
                 "pbx.extension_exists",
                 Text::new("The extension number has already been taken.", "Số máy nhánh này đã được dùng."),
+            ),
+            Error::Taken("queue_name") => Self::conflict(
+                "pbx.queue_exists",
+                Text::new("The queue name has already been taken.", "Tên hàng đợi này đã được dùng."),
+            ),
+            Error::Taken("queue_number") => Self::conflict(
+                "pbx.queue_number_exists",
+                Text::new("The queue number has already been taken.", "Số hàng đợi này đã được dùng."),
+            ),
+            Error::InQueue => Self::conflict(
+                "pbx.extension_in_queue",
+                Text::new("Extension already exists in this queue.", "Máy nhánh đã có trong hàng đợi này."),
             ),
             Error::Taken(_) => {
                 Self::conflict("pbx.already_exists", Text::new("It already exists.", "Dữ liệu này đã tồn tại."))

@@ -19,8 +19,8 @@ pub use error::{Error, Result};
 use changes::Changes;
 use domain::{cause::Cause, grid::Grid, limiter::Limiter};
 use driver::{
-    apps::Apps, auth::Guesses, call::COMPANY, directory::Directory, live::Live, recover, registrar::Registrar,
-    subscriptions::Subscriptions, trunk_registrations::TrunkRegistrations,
+    apps::Apps, auth::Guesses, call::COMPANY, directory::Directory, live::Live, queue::Queues, recover,
+    registrar::Registrar, subscriptions::Subscriptions, trunk_registrations::TrunkRegistrations,
 };
 use model::Boot;
 
@@ -53,6 +53,7 @@ pub struct Pbx {
     pub(crate) live: Live,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) apps: Apps,
+    pub(crate) queues: Queues,
     pub(crate) guesses: Arc<Guesses>,
     pub(crate) boot: Arc<Boot>,
     /// The moments at which calls write what is not urgent.
@@ -89,6 +90,7 @@ impl Pbx {
             live: Live::default(),
             subscriptions: Subscriptions::default(),
             apps: Apps::default(),
+            queues: Queues::default(),
             guesses: Arc::new(Guesses::new(Limiter::new(REMEMBERED_LOGINS))),
             boot: Arc::new(boot),
             together: Grid::new(tokio::time::Instant::now().into_std(), COMPANY),
@@ -104,6 +106,7 @@ impl Pbx {
         driver::trunk_registrations::follow(&pbx).await?;
         pbx.apps.mailboxes.load(&pbx).await?;
         driver::voicemail::recover(&pbx).await?;
+        driver::queue::reload(&pbx).await?;
         pbx.tracker.spawn(driver::listen(pbx.clone(), deps.sip_events));
         Ok(pbx)
     }

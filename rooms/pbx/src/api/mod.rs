@@ -1,9 +1,11 @@
 //! The room over HTTP: arguments in, one operation, the answer's shape.
 
+mod agents;
 mod caller_ids;
 mod calls;
 mod cdr;
 mod extensions;
+mod queues;
 mod recordings;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,8 @@ pub(crate) fn routes() -> OpenApiRouter<Pbx> {
         .merge(calls::routes())
         .merge(cdr::routes())
         .merge(recordings::routes())
+        .merge(queues::routes())
+        .merge(agents::routes())
 }
 
 /// The `{}` of `{"data": {}}`: there is nothing to say beyond the status.

@@ -12,6 +12,7 @@ use tokio::{
     time::Instant,
 };
 
+use super::queue::QueueOrder;
 use crate::model::{Direction, SourceType};
 
 /// How often a draining node looks whether its calls are over.
@@ -53,6 +54,8 @@ pub(crate) enum Command {
         reply: Reply,
     },
     Supervise(Box<Supervise>),
+    /// What the queue wants that the call waits in.
+    Queue(QueueOrder),
 }
 
 /// A wish to hand a party on.
@@ -214,6 +217,16 @@ impl Live {
         *count += 1;
         drop(tables);
         Some(Taken { live: self.clone(), seat })
+    }
+
+    /// Tells whether anybody holds that seat.
+    pub(crate) fn is_taken(&self, seat: &Seat) -> bool {
+        self.lock().seats.contains_key(seat)
+    }
+
+    /// Tells whether a call is up.
+    pub(crate) fn is_up(&self, call: CallId) -> bool {
+        self.lock().calls.contains_key(&call)
     }
 
     #[cfg(test)]

@@ -12,6 +12,7 @@ pub(crate) mod outbound;
 pub(crate) mod parking;
 pub(crate) mod places;
 pub(crate) mod prompts;
+pub(crate) mod queue;
 pub(crate) mod recordings;
 pub(crate) mod recover;
 pub(crate) mod registrar;
@@ -100,6 +101,9 @@ pub(crate) async fn refresh(pbx: &Pbx) {
     if let Err(error) = pbx.directory.reload(&pbx.db, &pbx.secrets).await {
         tracing::error!(%error, "the directory could not be read anew; the last one is kept");
         return;
+    }
+    if let Err(error) = queue::reload(pbx).await {
+        tracing::error!(%error, "the queues could not be read anew; the last ones are kept");
     }
     announce(pbx);
     if let Err(error) = trunk_registrations::follow(pbx).await {

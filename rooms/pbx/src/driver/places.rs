@@ -73,6 +73,11 @@ pub(crate) async fn read(tx: &mut Tx) -> Result<HashMap<TenantId, Places>, store
         }
         places.groups.insert(group.id, group);
     }
+    for queue in rows::queues::any_tenant_all(tx).await? {
+        // And to a queue before either.
+        let places = all.entry(queue.tenant).or_default();
+        places.numbers.insert(queue.number, Destination::Queue(queue.name));
+    }
     for mailbox in rows::voicemail::any_tenant_mailboxes(tx).await? {
         all.entry(mailbox.tenant).or_default().mailboxes.insert(mailbox.extension.clone(), mailbox);
     }

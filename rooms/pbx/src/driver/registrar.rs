@@ -60,6 +60,14 @@ impl Registrar {
         list
     }
 
+    /// Tells whether an extension has a phone that can be rung now.
+    pub(crate) fn is_reachable(&self, tenant: TenantId, number: &str, now: Timestamp) -> bool {
+        let mut table = self.lock();
+        let Some(bindings) = table.get_mut(&(tenant, number.to_owned())) else { return false };
+        bindings.expire(now.millis());
+        !bindings.list().is_empty()
+    }
+
     /// Ends every registration of an extension whose secret or status changed.
     pub(crate) fn forget(&self, tenant: TenantId, number: &str) {
         self.lock().remove(&(tenant, number.to_owned()));

@@ -7,6 +7,7 @@ pub mod extension;
 pub mod forwarding;
 pub mod menus;
 pub mod prompts;
+pub mod queues;
 pub mod registration;
 pub mod ring_groups;
 pub mod route;
@@ -23,6 +24,9 @@ pub use extension::{Credentials, Extension, ExtensionStatus, Ha1Pair, RecordingM
 pub use forwarding::Forwarding;
 pub use menus::{KeyAction, MenuRow};
 pub use prompts::StoredPrompt;
+pub use queues::{
+    Abandoned, Agent, AgentWork, Queue, QueueFigures, QueueLine, QueueStatus, QueueTier,
+};
 pub use registration::Binding;
 pub use ring_groups::{RingGroup, RingStrategy};
 pub use route::{Route, RouteKind};

@@ -186,6 +186,8 @@ pub async fn delete(desk: &Desk, who: &Principal, number: &str, force: bool) -> 
     rows::routes::delete_to_extension(&mut tx, tenant, number).await?;
     rows::ring_groups::delete_member(&mut tx, tenant, number).await?;
     voicemail_files::forget(&mut tx, tenant, number).await?;
+    rows::queues::forget_extension(&mut tx, tenant, number).await?;
+    rows::agents::delete(&mut tx, tenant, number).await?;
     rows::extensions::delete(&mut tx, tenant, number).await?;
     desk.commit(tx, who, done("extension.delete", &extension)).await
 }

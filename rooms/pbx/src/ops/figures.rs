@@ -115,7 +115,7 @@ pub async fn registrations(pbx: &Pbx, who: &Principal) -> Result<Registrations> 
 }
 
 /// Returns the first moments of the day of `now` and of the next.
-fn day_of(timezone: &str, now: Timestamp) -> (Timestamp, Timestamp) {
+pub(super) fn day_of(timezone: &str, now: Timestamp) -> (Timestamp, Timestamp) {
     let zone = TimeZone::get(timezone).unwrap_or(TimeZone::UTC);
     let date = jiff::Timestamp::from_millisecond(now.millis()).unwrap_or_default().to_zoned(zone.clone()).date();
     let start = |date: jiff::civil::Date| {

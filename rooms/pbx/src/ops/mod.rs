@@ -1,5 +1,6 @@
 //! What the room can do: permission, transaction, store, publish, commit.
 
+pub mod agents;
 pub mod caller_ids;
 pub mod calls;
 pub mod cdr;
@@ -10,6 +11,8 @@ pub mod menus;
 pub mod phones;
 pub mod places;
 pub mod prompts;
+pub mod queue_status;
+pub mod queues;
 pub mod recordings;
 pub mod ring_groups;
 pub mod ring_test;

@@ -1,6 +1,7 @@
 //! Every SQL statement of this room. The tenant comes first; what spans accounts says so by its name.
 
 pub(crate) mod accounts;
+pub(crate) mod agents;
 pub(crate) mod caller_ids;
 pub(crate) mod calls;
 // Its statements are put together by macros that its neighbours use too.
@@ -14,6 +15,8 @@ pub(crate) mod figures;
 pub(crate) mod forwarding;
 pub(crate) mod menus;
 pub(crate) mod prompts;
+pub(crate) mod queue_calls;
+pub(crate) mod queues;
 pub(crate) mod recordings;
 pub(crate) mod registrations;
 pub(crate) mod ring_groups;

@@ -221,7 +221,10 @@ impl Storm {
                     self.phones.insert(offer, (at, call, agent));
                 }
                 Output::CallBack { offer, agent, .. } => {
-                    assert!(!self.phones.values().chain(self.talking.values()).any(|(_, _, other)| *other == agent));
+                    assert!(
+                        !self.phones.values().chain(self.talking.values()).any(|(_, _, other)| *other == agent),
+                        "{agent} is to call somebody back beside another caller"
+                    );
                     self.calls += 1;
                     self.live.insert(self.calls);
                     let placed = call(self.calls);
@@ -273,8 +276,9 @@ impl Storm {
     }
 
     fn reap(&mut self) {
-        let live = self.live.clone();
         for at in 0..2 {
+            // What one queue sets up in the meantime is up for the other.
+            let live = self.live.clone();
             self.queues[at].reap(|call| live.contains(&call.0.as_u128()), &mut self.roster, self.now);
             self.feed(at, Input::Look);
         }

@@ -1,0 +1,126 @@
+//! `/queues/{name}`: the wallboard. The same address as a stream keeps it up to date, and says that it is.
+
+use std::{sync::Arc, time::Duration};
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Path, State},
+};
+use domain::{Permission, Principal, Timestamp, agent::Status, principal::Access};
+use http::{HeaderMap, header};
+use pbx::ops::queue_status::{self, QueueState};
+use tokio::sync::watch;
+
+use super::path_of;
+use crate::{Answer, Console, live, view::View};
+
+/// Between two looks at a queue that somebody watches.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What each account's watched queues are like. One look serves all who watch.
+pub(super) type Ticks = live::Shared<Boards>;
+
+/// The queues of an account at one moment, by name.
+#[derive(Debug, Default)]
+pub(super) struct Boards(std::collections::HashMap<String, QueueState>);
+
+#[derive(Template)]
+#[template(path = "queues/board.html")]
+struct Page<'a> {
+    v: &'a View,
+    state: &'a QueueState,
+    path: String,
+    statuses: &'static [Status],
+    may_manage: bool,
+}
+
+#[derive(Template)]
+#[template(path = "queues/tiles.html")]
+struct Tiles<'a> {
+    v: &'a View,
+    state: &'a QueueState,
+}
+
+#[derive(Template)]
+#[template(path = "queues/waiting.html")]
+struct Callers<'a> {
+    v: &'a View,
+    state: &'a QueueState,
+}
+
+#[derive(Template)]
+#[template(path = "queues/agents.html")]
+struct Agents<'a> {
+    v: &'a View,
+    state: &'a QueueState,
+    path: String,
+    statuses: &'static [Status],
+    may_manage: bool,
+}
+
+#[derive(Template)]
+#[template(path = "queues/abandoned.html")]
+struct Abandoned<'a> {
+    v: &'a View,
+    state: &'a QueueState,
+    path: String,
+}
+
+pub(super) async fn show(
+    State(console): State<Console>,
+    view: View,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Extension(ticks): Extension<Ticks>,
+) -> Answer {
+    let who = view.who()?;
+    who.may(Permission::PbxApiAccess, Access::Read)?;
+    let state = queue_status::status(&console.pbx, who, &name).await?;
+    if headers.get(header::ACCEPT).is_some_and(|accept| accept == "text/event-stream") {
+        let watched = watched(&console, who, &ticks);
+        return Ok(live::stream(&console, view.clone(), watched, move |view, boards: &Boards| {
+            boards.0.get(&name).map(|state| draw(view, state)).unwrap_or_default()
+        }));
+    }
+    let may_manage = super::form::may_manage(&view);
+    view.page(&Page { v: &view, state: &state, path: path_of(&name), statuses: Status::ALL, may_manage })
+}
+
+fn watched(console: &Console, who: &Principal, ticks: &Ticks) -> watch::Receiver<Option<Arc<Boards>>> {
+    let (eyes, system) = (console.clone(), Principal::system(who.tenant));
+    ticks.watch(console, who.tenant, LOOK, move || {
+        let (console, who) = (eyes.clone(), system.clone());
+        async move {
+            let mut boards = Boards::default();
+            for name in queue_status::names(&console.pbx, &who).ok()? {
+                match queue_status::status(&console.pbx, &who, &name).await {
+                    Ok(state) => {
+                        boards.0.insert(name, state);
+                    }
+                    Err(error) => tracing::warn!(%error, "a wallboard could not be refreshed"),
+                }
+            }
+            Some(boards)
+        }
+    })
+}
+
+/// Draws what changes, and the beat that says that it is of this moment.
+fn draw(view: &View, state: &QueueState) -> Vec<(&'static str, String)> {
+    let path = path_of(&state.queue.name);
+    let may_manage = super::form::may_manage(view);
+    let agents = Agents { v: view, state, path: path.clone(), statuses: Status::ALL, may_manage };
+    let parts = [
+        ("tiles", Tiles { v: view, state }.render()),
+        ("waiting", Callers { v: view, state }.render()),
+        ("agents", agents.render()),
+        ("abandoned", Abandoned { v: view, state, path }.render()),
+        ("beat", Ok(beat(state.at))),
+    ];
+    parts.into_iter().filter_map(|(name, html)| Some((name, html.ok()?))).collect()
+}
+
+fn beat(at: Timestamp) -> String {
+    at.millis().to_string()
+}

@@ -1,0 +1,342 @@
+//! The task of one queue: the only owner of its machine.
+//!
+//! One loop: do what the machine says, write down what happened, wait for the next thing to happen. A call's driver is
+//! told at once; the disk is waited for by nobody.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use domain::{
+    CallId, TenantId,
+    app::{Next, Prompt},
+    cause::Cause,
+    queue::{Input, Join, Leaving, Output, Queue as Machine},
+    routing::Destination,
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use super::{Ask, MOST_CALLERS, News, NewsKind, Plan, QueueOrder, Staff, Waiting, books::Books, callback};
+use crate::{Pbx, driver::live::Command};
+
+/// How often a queue in which somebody waits looks at phones and other calls.
+const LOOK: Duration = Duration::from_millis(200);
+/// How often it is made sure that every state has its call.
+const REAP: Duration = Duration::from_secs(1);
+/// Between two attempts to hand an order to a call whose mailbox is full.
+const AGAIN: Duration = Duration::from_millis(10);
+/// Orders that may wait for a call; more than that and it is past help.
+const MOST_ORDERS: usize = 256;
+/// How long a caller hears the farewell of a promised call back.
+const FAREWELL: Duration = Duration::from_secs(4);
+
+pub(super) struct Task {
+    pbx: Pbx,
+    tenant: TenantId,
+    plan: Arc<Plan>,
+    machine: Machine,
+    staff: Staff,
+    asks: mpsc::Sender<Ask>,
+    lines: HashMap<CallId, Line>,
+    /// Callers who are told to go when they have heard a farewell.
+    leaving: Vec<(Instant, CallId)>,
+    books: Books,
+    reaped: Instant,
+    is_closed: bool,
+}
+
+/// The way to a call's driver.
+struct Line {
+    commands: mpsc::Sender<Command>,
+    backlog: VecDeque<QueueOrder>,
+    /// The caller is served, gone or sent away: the line is kept only for what it has not been told yet.
+    is_over: bool,
+}
+
+impl Task {
+    pub(super) fn new(pbx: Pbx, plan: Arc<Plan>, staff: Staff, asks: mpsc::Sender<Ask>) -> Self {
+        let machine = Machine::new(plan.queue.id, plan.queue.settings(), plan.tiers.clone());
+        Self {
+            tenant: plan.queue.tenant,
+            books: Books::new(plan.queue.id),
+            pbx,
+            plan,
+            machine,
+            staff,
+            asks,
+            lines: HashMap::new(),
+            leaving: Vec::new(),
+            reaped: Instant::now(),
+            is_closed: false,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut heard: mpsc::Receiver<Ask>) {
+        let mut changed = self.staff.listen();
+        self.remember_promises().await;
+        loop {
+            self.books.begin(&self.pbx, self.tenant);
+            if self.is_closed && self.machine.is_quiet() && self.books.is_written() {
+                return;
+            }
+            let due = self.due();
+            tokio::select! {
+                ask = heard.recv() => match ask {
+                    Some(ask) => self.on_ask(ask),
+                    None => return,
+                },
+                _ = changed.changed() => self.turn(Some(Input::Look)),
+                done = self.books.written() => self.books.on_written(done),
+                () = at(due) => self.on_time(),
+            }
+        }
+    }
+
+    /// Takes up what an earlier run promised.
+    async fn remember_promises(&mut self) {
+        let promises = match callback::promises(&self.pbx, self.tenant, self.plan.queue.id).await {
+            Ok(promises) => promises,
+            Err(error) => {
+                tracing::warn!(%error, queue.id = self.plan.queue.id, "promised calls back could not be read");
+                return;
+            }
+        };
+        for join in promises {
+            self.turn(Some(Input::Promised(join)));
+        }
+    }
+
+    fn on_ask(&mut self, ask: Ask) {
+        match ask {
+            Ask::Join(waiting) => self.join(*waiting),
+            Ask::News(News { call, kind }) => {
+                let input = match kind {
+                    NewsKind::Left => Input::Left { call },
+                    NewsKind::Failed { offer, cause } => Input::Failed { offer, cause },
+                    NewsKind::Answered { offer } => Input::Answered { offer },
+                    NewsKind::Ended { offer } => Input::Ended { offer },
+                    NewsKind::Key(key) => Input::Key { call, key },
+                    NewsKind::Ringing { .. } => return,
+                };
+                self.turn(Some(input));
+                if matches!(kind, NewsKind::Left | NewsKind::Answered { .. }) {
+                    self.give_up(call);
+                }
+            }
+            Ask::Change(plan) => {
+                let (settings, tiers) = (Box::new(plan.queue.settings()), plan.tiers.clone());
+                self.plan = plan;
+                self.turn(Some(Input::Change { settings, tiers }));
+            }
+            Ask::Placed { offer, call } => self.turn(Some(Input::Placed { offer, call })),
+            Ask::Unreached { offer } => self.turn(Some(Input::Unreached { offer })),
+            Ask::Show(reply) => {
+                let _ = reply.send(self.machine.waiting(now()));
+            }
+            Ask::Close => {
+                self.is_closed = true;
+                self.turn(Some(Input::Close));
+            }
+        }
+    }
+
+    fn join(&mut self, waiting: Waiting) {
+        let call = waiting.call;
+        self.lines.insert(call, Line { commands: waiting.commands, backlog: VecDeque::new(), is_over: false });
+        if self.is_closed || self.lines.len() > MOST_CALLERS {
+            return self.order(call, QueueOrder::Leave(Next::Hangup(Cause::SwitchCongestion)));
+        }
+        let in_call = waiting.joined_at.since(waiting.started_at);
+        let now = now();
+        self.turn(Some(Input::Join(Join {
+            call,
+            number: waiting.caller_number,
+            name: waiting.caller_name,
+            priority: waiting.priority,
+            started: now.checked_sub(in_call).unwrap_or(now),
+        })));
+    }
+
+    fn on_time(&mut self) {
+        let now = Instant::now();
+        let gone: Vec<CallId> = self.leaving.iter().filter(|(at, _)| *at <= now).map(|(_, call)| *call).collect();
+        self.leaving.retain(|(at, _)| *at > now);
+        for call in gone {
+            self.order(call, QueueOrder::Leave(Next::Hangup(Cause::NormalClearing)));
+            self.give_up(call);
+        }
+        self.flush();
+        if now >= self.reaped + REAP {
+            self.reaped = now;
+            self.reap();
+        }
+        self.turn(None);
+    }
+
+    fn reap(&mut self) {
+        if self.machine.is_quiet() {
+            return;
+        }
+        let placing = self.staff.is_placing();
+        let live = self.pbx.live.clone();
+        let is_live = |call: CallId| placing.contains(&call) || live.is_up(call);
+        let machine = &mut self.machine;
+        let wrong = self.staff.with(|roster| machine.reap(is_live, roster, now()));
+        if wrong > 0 {
+            metrics::counter!("pbx_queue_reaped").increment(u64::try_from(wrong).unwrap_or(u64::MAX));
+            tracing::warn!(
+                tenant.id = %self.tenant, queue.id = self.plan.queue.id, states = wrong,
+                "states of a queue had no call any more"
+            );
+        }
+    }
+
+    /// Turns the machine and does everything it says.
+    fn turn(&mut self, input: Option<Input>) {
+        let agents = self.plan.tiers.iter().map(|tier| tier.agent.as_str());
+        self.staff.look(&self.pbx, self.tenant, agents);
+        let (machine, random) = (&mut self.machine, rand::random());
+        self.staff.with(|roster| match input {
+            Some(input) => machine.handle(input, roster, random, now()),
+            None => machine.handle_timeout(roster, random, now()),
+        });
+        let mut has_changed = false;
+        while let Some(output) = self.machine.poll() {
+            has_changed |= matches!(output, Output::Agent(_));
+            self.perform(output);
+        }
+        if has_changed {
+            self.staff.bump();
+        }
+    }
+
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Offer { offer, call, agent, ring } => {
+                self.order(call, QueueOrder::Offer { offer, extension: agent, ring, announce: None });
+            }
+            Output::Withdraw { offer, call } => self.order(call, QueueOrder::Withdraw { offer }),
+            Output::CallBack { offer, call, agent, number } => {
+                self.staff.begin_placing(call);
+                let wish = callback::Wish { offer, call, agent, number, queue: self.plan.queue.name.clone() };
+                let work = callback::place(self.pbx.clone(), self.tenant, wish, self.staff.clone(), self.asks.clone());
+                self.pbx.tracker.spawn(work);
+            }
+            Output::Announce { call, position, estimate } => {
+                self.order(call, QueueOrder::Play(announcement(position, estimate)));
+            }
+            Output::Leave { call, why: Leaving::CallBack } => {
+                self.order(call, QueueOrder::Play(vec![Prompt::Word("callback-booked")]));
+                self.leaving.push((Instant::now() + FAREWELL, call));
+            }
+            Output::Leave { call, why } => {
+                let next = self.next(why);
+                self.order(call, QueueOrder::Leave(next));
+                self.give_up(call);
+            }
+            Output::Fact(fact) => self.books.note(fact, self.pbx.db.now()),
+            Output::Agent(extension) => {
+                if let Some((status, work)) = self.staff.work(&extension, self.pbx.db.now()) {
+                    self.books.note_agent(extension, status, work);
+                }
+            }
+        }
+    }
+
+    /// Returns where a caller goes whom the queue sends away.
+    fn next(&self, why: Leaving) -> Next {
+        let elsewhere = |destination: &Destination| match why {
+            Leaving::Key => Next::Chosen(destination.clone()),
+            _ => Next::To(destination.clone()),
+        };
+        match (why, &self.plan.queue.overflow) {
+            (Leaving::TooLong | Leaving::NoAgent | Leaving::Key, Some(destination)) => elsewhere(destination),
+            (Leaving::TooLong | Leaving::NoAgent | Leaving::NobodyToWaitFor, _) => Next::Hangup(Cause::NoAnswer),
+            (Leaving::Closed, _) => Next::Hangup(Cause::DestinationOutOfOrder),
+            (Leaving::Key | Leaving::CallBack, _) => Next::Hangup(Cause::NormalClearing),
+        }
+    }
+
+    fn order(&mut self, call: CallId, order: QueueOrder) {
+        // Whoever is called back has no line.
+        let Some(line) = self.lines.get_mut(&call) else { return };
+        if line.backlog.len() < MOST_ORDERS {
+            line.backlog.push_back(order);
+        }
+        if !line.flush() {
+            self.lines.remove(&call);
+        }
+    }
+
+    fn give_up(&mut self, call: CallId) {
+        if let Some(line) = self.lines.get_mut(&call) {
+            line.is_over = true;
+        }
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        self.lines.retain(|_, line| line.flush() && !(line.is_over && line.backlog.is_empty()));
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let moment = now();
+        let machine = self.staff.with(|roster| self.machine.next_timeout(roster, moment)).map(Instant::from_std);
+        let look = match () {
+            () if self.lines.values().any(|line| !line.backlog.is_empty()) => Some(AGAIN),
+            () if self.machine.is_waited_in() => Some(LOOK),
+            () if !self.machine.is_quiet() => Some(REAP),
+            () => None,
+        };
+        let look = look.map(|pause| Instant::now() + pause);
+        let leaving = self.leaving.iter().map(|(at, _)| *at).min();
+        [machine, look, leaving, self.books.again_at()].into_iter().flatten().min()
+    }
+}
+
+impl Line {
+    /// Hands over what the call takes; false if the call is gone.
+    fn flush(&mut self) -> bool {
+        while let Some(order) = self.backlog.pop_front() {
+            match self.commands.try_send(Command::Queue(order.clone())) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    self.backlog.push_front(order);
+                    return true;
+                }
+                Err(mpsc::error::TrySendError::Closed(_)) => return false,
+            }
+        }
+        true
+    }
+}
+
+/// Returns what a caller hears of where they stand.
+fn announcement(position: Option<usize>, estimate: Option<Duration>) -> Vec<Prompt> {
+    let mut said = Vec::new();
+    if let Some(position) = position.and_then(|position| u32::try_from(position).ok()) {
+        said.extend([Prompt::Word("you-are-number"), Prompt::Number(position), Prompt::Word("in-the-queue")]);
+    }
+    if let Some(estimate) = estimate {
+        let minutes = estimate.as_secs().div_ceil(60).clamp(1, 99);
+        let minutes = u32::try_from(minutes).unwrap_or(99);
+        said.extend([Prompt::Word("wait-about"), Prompt::Number(minutes), Prompt::Word("minutes")]);
+    }
+    said
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
