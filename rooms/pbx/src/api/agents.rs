@@ -1,5 +1,4 @@
 //! `/api/pbx/agents/{extension}/status` and `/api/pbx/queues/{name}/status`.
-#![expect(unused_qualifications, reason = "utoipa's macro writes them around the types of queries")]
 
 use axum::extract::State;
 use domain::{CallId, Timestamp};

@@ -5,6 +5,8 @@ mod caller_ids;
 mod calls;
 mod cdr;
 mod extensions;
+#[cfg(test)]
+mod queue_tests;
 mod queues;
 mod recordings;
 #[cfg(test)]

@@ -20,14 +20,14 @@ use crate::{
     store::{self as rows, tests::record},
 };
 
-struct House {
+pub(super) struct House {
     db: TestDb,
     pbx: Pbx,
     router: Router,
     document: Value,
 }
 
-async fn house() -> House {
+pub(super) async fn house() -> House {
     let db = test_db().await;
     let (sip, sip_events) = sip::Sip::open(sip::Config::on(([127, 0, 0, 1], 0).into())).await.unwrap();
     let media = media::Media::open(media::Config { bind: [127, 0, 0, 1].into(), ..media::Config::default() }).unwrap();
@@ -45,7 +45,7 @@ async fn house() -> House {
     House { db, pbx, router, document: serde_json::to_value(document).unwrap() }
 }
 
-fn user(role: Role, permissions: &[Permission], extension: Option<&str>) -> Principal {
+pub(super) fn user(role: Role, permissions: &[Permission], extension: Option<&str>) -> Principal {
     Principal {
         permissions: permissions.to_vec(),
         actor: Actor::User {
@@ -67,11 +67,11 @@ impl House {
     }
 
     /// Sends as background work, which may everything, and returns the status and the JSON.
-    async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(super) async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         self.ask_as(&Principal::system(TENANT), method, path, body).await
     }
 
-    async fn ask_as(&self, who: &Principal, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(super) async fn ask_as(&self, who: &Principal, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let mut request = Request::builder().method(method).uri(path);
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");

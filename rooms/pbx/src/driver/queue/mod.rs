@@ -10,6 +10,8 @@ mod books;
 mod callback;
 mod staff;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -206,6 +208,15 @@ impl Queues {
     pub(crate) fn staff(&self, tenant: TenantId) -> Staff {
         self.lock().entry(tenant).or_default().staff.get_or_insert_with(Staff::new).clone()
     }
+}
+
+/// Starts the queues: nobody does anything any more for calls of an earlier run.
+pub(crate) async fn open(pbx: &Pbx) -> Result<(), store::Error> {
+    let mut tx = pbx.db.begin_any_tenant().await?;
+    let now = tx.now();
+    rows::agents::any_tenant_all_idle(&mut tx, now).await?;
+    tx.commit().await?;
+    reload(pbx).await
 }
 
 /// Reads every queue anew: starts those that are new, tells those that changed, closes those that are gone.
