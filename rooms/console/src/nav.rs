@@ -55,6 +55,7 @@ const SECTIONS: &[(&str, &[Entry])] = &[
         "nav.telephony",
         &[
             entry("/calls", "nav.calls", "phone", 'c', CALLS),
+            entry("/queues", "nav.queues", "headset", 'q', CALLS),
             entry("/extensions", "nav.extensions", "smartphone", 'e', CALLS),
             entry("/trunks", "nav.trunks", "network", 't', crate::pages::trunks::SEES),
             entry("/caller-ids", "nav.caller_ids", "hash", 'i', crate::pages::trunks::SEES),

@@ -16,6 +16,7 @@ pub(crate) mod moment;
 pub(crate) mod origins;
 pub(crate) mod password;
 pub(crate) mod profile;
+pub(crate) mod queues;
 pub(crate) mod routing;
 pub(crate) mod second_factor;
 pub(crate) mod sign_in;
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Router<Console> {
         .merge(origins::routes())
         .merge(password::routes())
         .merge(profile::routes())
+        .merge(queues::routes())
         .merge(routing::routes())
         .merge(second_factor::routes())
         .merge(sign_in::routes())

@@ -104,7 +104,13 @@ pub(super) fn state(
         display_name,
         status,
         break_reason: row.filter(|_| status == Status::OnBreak).and_then(|row| row.break_reason.clone()),
-        state: live.as_ref().map_or(status.as_str(), |live| live.state),
+        state: match &live {
+            Some(live) => live.state,
+            // Serves no queue: nothing more is known than whether a phone is there.
+            None if status != Status::Available => status.as_str(),
+            None if pbx.registrar.is_reachable(tenant, extension, pbx.db.now()) => "waiting",
+            None => "unreachable",
+        },
         status_since: row.map(|row| row.status_since),
         activity_since: row.map(|row| row.work.activity_since),
         call: live.as_ref().and_then(|live| live.call),

@@ -65,6 +65,12 @@ impl QueueState {
     }
 }
 
+/// Returns the names of the account's queues.
+pub fn names(pbx: &Pbx, who: &Principal) -> Result<Vec<String>> {
+    let tenant = may_read(who)?;
+    Ok(pbx.queues.names(tenant))
+}
+
 /// Returns everything about a queue at this moment.
 pub async fn status(pbx: &Pbx, who: &Principal, name: &str) -> Result<QueueState> {
     let tenant = may_read(who)?;

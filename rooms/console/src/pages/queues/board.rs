@@ -9,7 +9,10 @@ use axum::{
 };
 use domain::{Permission, Principal, Timestamp, agent::Status, principal::Access};
 use http::{HeaderMap, header};
-use pbx::ops::queue_status::{self, QueueState};
+use pbx::ops::{
+    agents::AgentState,
+    queue_status::{self, QueueState},
+};
 use tokio::sync::watch;
 
 use super::path_of;
@@ -30,6 +33,7 @@ pub(super) struct Boards(std::collections::HashMap<String, QueueState>);
 struct Page<'a> {
     v: &'a View,
     state: &'a QueueState,
+    b: Board<'a>,
     path: String,
     statuses: &'static [Status],
     may_manage: bool,
@@ -40,6 +44,49 @@ struct Page<'a> {
 struct Tiles<'a> {
     v: &'a View,
     state: &'a QueueState,
+    b: Board<'a>,
+}
+
+/// What the parts of a board count.
+#[derive(Clone, Copy)]
+struct Board<'a>(&'a QueueState);
+
+impl Board<'_> {
+    fn on_the_line(&self) -> i64 {
+        size(self.0.waiting.iter().filter(|waiting| !waiting.is_callback).count())
+    }
+
+    fn agents(&self, state: &str) -> i64 {
+        size(self.0.count(state))
+    }
+
+    /// Returns how many agents are logged in and have a phone.
+    fn present(&self) -> i64 {
+        let away = |agent: &AgentState| agent.status == Status::LoggedOut || agent.state == "unreachable";
+        size(self.0.agents.iter().filter(|(_, agent)| !away(agent)).count())
+    }
+
+    fn tone(&self, agent: &AgentState) -> &'static str {
+        match agent.state {
+            "waiting" => "good",
+            "ringing" | "in_call" | "busy" => "live",
+            "wrap_up" | "resting" | "on_break" => "warn",
+            _ => "idle",
+        }
+    }
+
+    /// Returns since when the agent does what is shown.
+    fn since(&self, agent: &AgentState) -> Option<Timestamp> {
+        match agent.state {
+            "on_break" | "logged_out" => agent.status_since,
+            "ringing" | "in_call" | "wrap_up" => agent.activity_since,
+            _ => None,
+        }
+    }
+
+    fn level(&self) -> Option<f64> {
+        self.0.today.service_level()
+    }
 }
 
 #[derive(Template)]
@@ -54,6 +101,7 @@ struct Callers<'a> {
 struct Agents<'a> {
     v: &'a View,
     state: &'a QueueState,
+    b: Board<'a>,
     path: String,
     statuses: &'static [Status],
     may_manage: bool,
@@ -84,7 +132,7 @@ pub(super) async fn show(
         }));
     }
     let may_manage = super::form::may_manage(&view);
-    view.page(&Page { v: &view, state: &state, path: path_of(&name), statuses: Status::ALL, may_manage })
+    view.page(&Page { v: &view, state: &state, b: Board(&state), path: path_of(&name), statuses: Status::ALL, may_manage })
 }
 
 fn watched(console: &Console, who: &Principal, ticks: &Ticks) -> watch::Receiver<Option<Arc<Boards>>> {
@@ -110,15 +158,19 @@ fn watched(console: &Console, who: &Principal, ticks: &Ticks) -> watch::Receiver
 fn draw(view: &View, state: &QueueState) -> Vec<(&'static str, String)> {
     let path = path_of(&state.queue.name);
     let may_manage = super::form::may_manage(view);
-    let agents = Agents { v: view, state, path: path.clone(), statuses: Status::ALL, may_manage };
+    let agents = Agents { v: view, state, b: Board(state), path: path.clone(), statuses: Status::ALL, may_manage };
     let parts = [
-        ("tiles", Tiles { v: view, state }.render()),
+        ("tiles", Tiles { v: view, state, b: Board(state) }.render()),
         ("waiting", Callers { v: view, state }.render()),
         ("agents", agents.render()),
         ("abandoned", Abandoned { v: view, state, path }.render()),
         ("beat", Ok(beat(state.at))),
     ];
     parts.into_iter().filter_map(|(name, html)| Some((name, html.ok()?))).collect()
+}
+
+fn size(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn beat(at: Timestamp) -> String {

@@ -193,6 +193,13 @@ impl Queues {
         queues.find(|queue| queue.number == number).map(|queue| queue.name.clone())
     }
 
+    /// Returns the names of the account's queues.
+    pub(crate) fn names(&self, tenant: TenantId) -> Vec<String> {
+        let accounts = self.lock();
+        let queues = accounts.get(&tenant).into_iter().flat_map(|account| account.queues.values());
+        queues.map(|handle| handle.plan.queue.name.clone()).collect()
+    }
+
     /// Returns who waits in a queue, in the order in which they are served.
     pub(crate) async fn waiting(&self, tenant: TenantId, queue: i64) -> Vec<Caller> {
         let asks = self.lock().get(&tenant).and_then(|account| account.queues.get(&queue)).map(|h| h.asks.clone());
