@@ -329,7 +329,15 @@ impl Roster {
     }
 
     /// The call is over: notes first, if there is a time for them.
-    pub(crate) fn end(&mut self, number: &str, queue: i64, call: CallId, talked: Duration, wrap_up: Duration, now: Instant) {
+    pub(crate) fn end(
+        &mut self,
+        number: &str,
+        queue: i64,
+        call: CallId,
+        talked: Duration,
+        wrap_up: Duration,
+        now: Instant,
+    ) {
         let at = self.millis(now);
         let Some(agent) = self.agents.get_mut(number) else { return };
         agent.record.last_ended = Some(at);

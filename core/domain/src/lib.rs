@@ -2,8 +2,8 @@
 //!
 //! Nothing here does IO, reads a clock or draws a random number: time and chance are arguments.
 
-pub mod app;
 pub mod agent;
+pub mod app;
 pub mod call;
 pub mod cause;
 pub mod event;

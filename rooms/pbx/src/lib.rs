@@ -106,7 +106,6 @@ impl Pbx {
         driver::trunk_registrations::follow(&pbx).await?;
         pbx.apps.mailboxes.load(&pbx).await?;
         driver::voicemail::recover(&pbx).await?;
-        driver::queue::reload(&pbx).await?;
         driver::queue::open(&pbx).await?;
         pbx.tracker.spawn(driver::listen(pbx.clone(), deps.sip_events));
         Ok(pbx)

@@ -10,7 +10,10 @@ use crate::CallId;
 pub(super) enum Kind {
     Live,
     /// To be called back, not before that moment; so often it was tried in vain.
-    Promised { not_before: Instant, tries: u8 },
+    Promised {
+        not_before: Instant,
+        tries: u8,
+    },
 }
 
 #[derive(Debug)]

@@ -18,8 +18,7 @@ use crate::{
 impl Queue {
     /// Ends offers that are beyond their time, and those whose agent wants no calls any more.
     pub(super) fn end_offers(&mut self, roster: &mut Roster, now: Instant) {
-        let due: Vec<u64> =
-            self.offers.iter().filter(|(_, offer)| now >= offer.deadline).map(|(id, _)| *id).collect();
+        let due: Vec<u64> = self.offers.iter().filter(|(_, offer)| now >= offer.deadline).map(|(id, _)| *id).collect();
         for id in due {
             let Some(offer) = self.offers.get(&id) else { continue };
             if offer.is_off {
@@ -95,8 +94,7 @@ impl Queue {
             if !caller.is_ready(now) || (!rings_all && self.rung_for(caller.call).next().is_some()) {
                 continue;
             }
-            let highest =
-                order::highest_level(&self.settings.tier_rules, &self.tiers, roster, caller.waited(now));
+            let highest = order::highest_level(&self.settings.tier_rules, &self.tiers, roster, caller.waited(now));
             let from = order::From { queue: self.last.as_deref(), caller: caller.last.as_deref() };
             let tried = order::order(self.settings.strategy, &self.tiers, roster, from, random);
             let free = tried.into_iter().filter(|tier| {

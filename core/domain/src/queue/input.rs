@@ -67,35 +67,15 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Ring an agent for a caller.
-    Offer {
-        offer: u64,
-        call: CallId,
-        agent: String,
-        ring: Duration,
-    },
+    Offer { offer: u64, call: CallId, agent: String, ring: Duration },
     /// Stop ringing at once.
-    Withdraw {
-        offer: u64,
-        call: CallId,
-    },
+    Withdraw { offer: u64, call: CallId },
     /// Ring an agent, and then whoever is to be called back.
-    CallBack {
-        offer: u64,
-        call: CallId,
-        agent: String,
-        number: String,
-    },
+    CallBack { offer: u64, call: CallId, agent: String, number: String },
     /// Tell a caller where they stand.
-    Announce {
-        call: CallId,
-        position: Option<usize>,
-        estimate: Option<Duration>,
-    },
+    Announce { call: CallId, position: Option<usize>, estimate: Option<Duration> },
     /// The caller waits here no longer.
-    Leave {
-        call: CallId,
-        why: Leaving,
-    },
+    Leave { call: CallId, why: Leaving },
     /// To be written down.
     Fact(Fact),
     /// An agent's state is another.

@@ -72,9 +72,7 @@ pub(super) fn highest_level(rules: &TierRules, tiers: &[Tier], roster: &Roster, 
 pub(super) fn openings(rules: &TierRules, tiers: &[Tier]) -> Vec<Duration> {
     let levels = levels(tiers);
     match levels.split_first() {
-        Some((&lowest, above)) if rules.apply => {
-            above.iter().map(|&level| opens_after(rules, lowest, level)).collect()
-        }
+        Some((&lowest, above)) if rules.apply => above.iter().map(|&level| opens_after(rules, lowest, level)).collect(),
         _ => Vec::new(),
     }
 }
@@ -125,8 +123,7 @@ mod tests {
     /// Four agents on level 1 and one on level 2. `d` has never had a call.
     #[expect(clippy::disallowed_methods, reason = "any moment will do to begin with")]
     fn scene() -> (Vec<Tier>, Roster) {
-        let tiers =
-            vec![tier("e", 2, 1), tier("a", 1, 1), tier("b", 1, 2), tier("c", 1, 2), tier("d", 1, 3)];
+        let tiers = vec![tier("e", 2, 1), tier("a", 1, 1), tier("b", 1, 2), tier("c", 1, 2), tier("d", 1, 3)];
         let mut roster = Roster::new(Instant::now());
         for (agent, offered, ended, talk, calls) in [
             ("a", Some(400), Some(350), 90, 2),

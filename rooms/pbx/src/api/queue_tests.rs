@@ -1,9 +1,6 @@
 //! Queues, tiers and agents over HTTP.
 
-use domain::{
-    Permission, Principal, TenantId,
-    principal::Role,
-};
+use domain::{Permission, Principal, TenantId, principal::Role};
 use serde_json::{Value, json};
 use store::testing::TENANT;
 

@@ -228,11 +228,7 @@ async fn list_queues(
     (status = 201, body = Created<QueueBody>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 409, body = ErrorBody, description = "The name or number is taken."),
     (status = 422, body = ErrorBody)))]
-async fn create_queue(
-    State(pbx): State<Pbx>,
-    Caller(who): Caller,
-    body: Body<Written>,
-) -> Result<Created<QueueBody>> {
+async fn create_queue(State(pbx): State<Pbx>, Caller(who): Caller, body: Body<Written>) -> Result<Created<QueueBody>> {
     Ok(Created(ops::create(&pbx.desk(), &who, body.value.into(), body.fields).await?.into()))
 }
 
@@ -240,11 +236,7 @@ async fn create_queue(
 #[utoipa::path(get, path = "/api/pbx/queues/{name}", tag = "pbx", params(("name" = String, Path)), responses(
     (status = 200, body = Data<QueueBody>),
     (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
-async fn show_queue(
-    State(pbx): State<Pbx>,
-    Caller(who): Caller,
-    Path(name): Path<String>,
-) -> Result<Data<QueueBody>> {
+async fn show_queue(State(pbx): State<Pbx>, Caller(who): Caller, Path(name): Path<String>) -> Result<Data<QueueBody>> {
     Ok(Data(ops::show(&pbx.desk(), &who, &name).await?.into()))
 }
 
@@ -267,11 +259,7 @@ async fn update_queue(
 #[utoipa::path(delete, path = "/api/pbx/queues/{name}", tag = "pbx", params(("name" = String, Path)), responses(
     (status = 200, body = Data<Nothing>),
     (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
-async fn delete_queue(
-    State(pbx): State<Pbx>,
-    Caller(who): Caller,
-    Path(name): Path<String>,
-) -> Result<Data<Nothing>> {
+async fn delete_queue(State(pbx): State<Pbx>, Caller(who): Caller, Path(name): Path<String>) -> Result<Data<Nothing>> {
     ops::delete(&pbx.desk(), &who, &name).await?;
     Ok(Data(Nothing {}))
 }

@@ -24,9 +24,7 @@ pub use extension::{Credentials, Extension, ExtensionStatus, Ha1Pair, RecordingM
 pub use forwarding::Forwarding;
 pub use menus::{KeyAction, MenuRow};
 pub use prompts::StoredPrompt;
-pub use queues::{
-    Abandoned, Agent, AgentWork, Queue, QueueFigures, QueueLine, QueueStatus, QueueTier,
-};
+pub use queues::{Abandoned, Agent, AgentWork, Queue, QueueFigures, QueueLine, QueueStatus, QueueTier};
 pub use registration::Binding;
 pub use ring_groups::{RingGroup, RingStrategy};
 pub use route::{Route, RouteKind};

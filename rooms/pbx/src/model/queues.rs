@@ -5,9 +5,7 @@ use std::time::Duration;
 use domain::{
     TenantId, Timestamp,
     agent::{Patience, Status},
-    queue::{
-        Announcements, NoAgentAction, Settings, Strategy, Tier, TierRules, TimeBase,
-    },
+    queue::{Announcements, NoAgentAction, Settings, Strategy, Tier, TierRules, TimeBase},
     routing::Destination,
 };
 

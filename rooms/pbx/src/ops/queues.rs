@@ -312,12 +312,7 @@ fn put_key(place: &mut Option<char>, given: Option<Option<String>>, field: &str,
     }
 }
 
-fn put_overflow(
-    queue: &mut Queue,
-    kind: Option<Option<String>>,
-    target: Option<Option<String>>,
-    fields: &mut Fields,
-) {
+fn put_overflow(queue: &mut Queue, kind: Option<Option<String>>, target: Option<Option<String>>, fields: &mut Fields) {
     if kind.is_none() && target.is_none() {
         return;
     }

@@ -139,6 +139,10 @@ pub(crate) async fn any_tenant_all_idle(tx: &mut Tx, now: Timestamp) -> Result<u
 }
 
 pub(crate) async fn delete(tx: &mut Tx, tenant: TenantId, extension: &str) -> Result<()> {
-    sql("delete from agent where tenant_id = $1 and extension_number = $2").bind(tenant).bind(extension).run(tx).await?;
+    sql("delete from agent where tenant_id = $1 and extension_number = $2")
+        .bind(tenant)
+        .bind(extension)
+        .run(tx)
+        .await?;
     Ok(())
 }

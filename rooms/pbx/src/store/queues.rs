@@ -89,12 +89,7 @@ pub(crate) async fn any_tenant_all(tx: &mut Tx) -> Result<Vec<Queue>> {
 }
 
 /// Returns the queues of one page with `text` in their name or number, by name, and how many there are in all.
-pub(crate) async fn list(
-    tx: &mut Tx,
-    tenant: TenantId,
-    text: Option<&str>,
-    slice: Slice,
-) -> Result<(Vec<Queue>, i64)> {
+pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, text: Option<&str>, slice: Slice) -> Result<(Vec<Queue>, i64)> {
     let pattern = text.map(containing);
     let rows = sql("select id, tenant_id, name, queue_number, team_id, strategy, tier_rules_apply,
             tier_rule_wait_second, tier_rule_wait_multiply_level, tier_rule_no_agent_no_wait,
@@ -284,13 +279,14 @@ pub(crate) async fn forget_extension(tx: &mut Tx, tenant: TenantId, extension: &
 
 /// Tells whether another queue has the name, and whether one has the number.
 pub(crate) async fn taken(tx: &mut Tx, tenant: TenantId, queue: &Queue) -> Result<(bool, bool)> {
-    let (name, number) = sql("select count(case when name = $3 then 1 end), count(case when queue_number = $4 then 1 end)
+    let (name, number) =
+        sql("select count(case when name = $3 then 1 end), count(case when queue_number = $4 then 1 end)
          from queue where tenant_id = $1 and id <> $2 and (name = $3 or queue_number = $4)")
-    .bind(tenant)
-    .bind(queue.id)
-    .bind(&queue.name)
-    .bind(&queue.number)
-    .one::<(i64, i64)>(tx)
-    .await?;
+        .bind(tenant)
+        .bind(queue.id)
+        .bind(&queue.name)
+        .bind(&queue.number)
+        .one::<(i64, i64)>(tx)
+        .await?;
     Ok((name > 0, number > 0))
 }

@@ -65,13 +65,8 @@ impl Scene {
     }
 
     fn join(&mut self, number: u128, priority: i64) {
-        let join = Join {
-            call: call(number),
-            number: format!("09{number:08}"),
-            name: None,
-            priority,
-            started: self.now,
-        };
+        let join =
+            Join { call: call(number), number: format!("09{number:08}"), name: None, priority, started: self.now };
         self.feed(Input::Join(join));
     }
 
@@ -250,8 +245,7 @@ fn a_queue_without_anybody_does_what_it_was_told_to() {
     for (action, why) in
         [(NoAgentAction::Hangup, Leaving::NobodyToWaitFor), (NoAgentAction::Overflow, Leaving::NoAgent)]
     {
-        let settings =
-            Settings { max_wait_with_no_agent: SECOND * 30, no_agent_action: action, ..sequential() };
+        let settings = Settings { max_wait_with_no_agent: SECOND * 30, no_agent_action: action, ..sequential() };
         let mut scene = Scene::new(settings, &[("a", 1, 1)]);
         scene.join(1, 0);
         scene.wait(1);
@@ -271,8 +265,7 @@ fn a_queue_without_anybody_does_what_it_was_told_to() {
 
 #[test]
 fn a_higher_level_helps_when_the_wait_is_up() {
-    let rules =
-        TierRules { apply: true, wait: SECOND * 30, multiply_by_level: true, no_agent_no_wait: false };
+    let rules = TierRules { apply: true, wait: SECOND * 30, multiply_by_level: true, no_agent_no_wait: false };
     let mut scene = Scene::new(Settings { tier_rules: rules, ..sequential() }, &[("a", 1, 1), ("b", 2, 1)]);
     scene.roster.set_status("a", Status::OnBreak);
     scene.join(1, 0);

@@ -252,9 +252,10 @@ impl Storm {
         };
         for caller in waiting.iter().filter(|caller| !caller.is_callback && caller.offered_to.is_empty()) {
             let open = highest(caller.waited);
-            let free = self.queues[at].tiers.iter().find(|tier| {
-                tier.level <= open && self.roster.agent(&tier.agent).unwrap().is_free(self.now)
-            });
+            let free = self.queues[at]
+                .tiers
+                .iter()
+                .find(|tier| tier.level <= open && self.roster.agent(&tier.agent).unwrap().is_free(self.now));
             assert!(free.is_none(), "a free agent is kept from {caller:?}");
         }
     }

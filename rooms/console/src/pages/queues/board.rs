@@ -132,7 +132,14 @@ pub(super) async fn show(
         }));
     }
     let may_manage = super::form::may_manage(&view);
-    view.page(&Page { v: &view, state: &state, b: Board(&state), path: path_of(&name), statuses: Status::ALL, may_manage })
+    view.page(&Page {
+        v: &view,
+        state: &state,
+        b: Board(&state),
+        path: path_of(&name),
+        statuses: Status::ALL,
+        may_manage,
+    })
 }
 
 fn watched(console: &Console, who: &Principal, ticks: &Ticks) -> watch::Receiver<Option<Arc<Boards>>> {

@@ -16,12 +16,7 @@ use pbx::{
 use web::{Fields, Page as Slice};
 
 use super::path_of;
-use crate::{
-    Answer, Console, Failure,
-    form::Form,
-    nav::Needs,
-    view::View,
-};
+use crate::{Answer, Console, Failure, form::Form, nav::Needs, view::View};
 
 /// Extensions that are offered to choose from.
 const MOST_EXTENSIONS: i64 = 200;

@@ -46,11 +46,7 @@ pub(super) async fn promises(pbx: &Pbx, tenant: TenantId, queue: i64) -> Result<
 /// Sets the call up as a click-to-call of the agent, and tells the queue how it goes until it is over.
 pub(super) async fn place(pbx: Pbx, tenant: TenantId, wish: Wish, staff: Staff, asks: mpsc::Sender<Ask>) {
     let Wish { offer, call: promised, agent, number, queue } = wish;
-    let originate = Originate {
-        from_extension: Some(agent.clone()),
-        to_phone: Some(number),
-        ..Originate::default()
-    };
+    let originate = Originate { from_extension: Some(agent.clone()), to_phone: Some(number), ..Originate::default() };
     let placed = calls::originate(&pbx, &Principal::system(tenant), originate).await;
     let call = match placed {
         Ok(placed) => placed.call,

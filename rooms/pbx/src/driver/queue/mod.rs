@@ -110,9 +110,14 @@ pub(super) enum Ask {
     News(News),
     Change(Arc<Plan>),
     /// A call back was set up as this call.
-    Placed { offer: u64, call: CallId },
+    Placed {
+        offer: u64,
+        call: CallId,
+    },
     /// A call back reached the agent, but not the customer.
-    Unreached { offer: u64 },
+    Unreached {
+        offer: u64,
+    },
     Show(oneshot::Sender<Vec<Caller>>),
     Close,
 }

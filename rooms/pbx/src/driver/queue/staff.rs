@@ -93,8 +93,13 @@ impl Staff {
     /// Forgets everybody but these.
     pub(super) fn keep(&self, is_kept: impl Fn(&str) -> bool) {
         let mut tables = self.lock();
-        let gone: Vec<String> =
-            tables.roster.iter().map(|(number, _)| number).filter(|number| !is_kept(number)).map(str::to_owned).collect();
+        let gone: Vec<String> = tables
+            .roster
+            .iter()
+            .map(|(number, _)| number)
+            .filter(|number| !is_kept(number))
+            .map(str::to_owned)
+            .collect();
         for number in gone {
             tables.roster.remove(&number);
         }
