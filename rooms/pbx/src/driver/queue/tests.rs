@@ -30,7 +30,8 @@ async fn open(db: &TestDb) -> Pbx {
     let config = Config { recordings_dir: db.folder().to_owned(), ..Config::default() };
     let bus = bus::Bus::new((**db).clone());
     let secrets = db.secrets.clone();
-    let pbx = Pbx::open(Deps { db: (**db).clone(), bus, secrets, sip, sip_events, media, config }).await.unwrap();
+    let mail = mail::Mail::open((**db).clone(), secrets.clone(), &mail::Config::default()).unwrap();
+    let pbx = Pbx::open(Deps { db: (**db).clone(), bus, secrets, sip, sip_events, media, mail, config }).await.unwrap();
     let house = pbx.clone();
     pbx.tracker.spawn(async move { house.run().await });
     pbx
