@@ -26,6 +26,7 @@ struct Need {
 }
 
 const TESTS: &[Need] = &[
+    Need { program: "cmake", package: "cmake", why: "compiles the Opus codec; `cargo build` needs it too" },
     Need { program: "sipp", package: "sip-tester", why: "scripted callers, callees and trunks" },
     Need { program: "baresip", package: "baresip", why: "a real phone that registers and listens" },
     Need { program: "linphonec", package: "linphone-cli", why: "another real phone" },
@@ -53,6 +54,7 @@ const BROWSERS: &[Need] = &[
 ];
 
 const BENCH: &[Need] = &[
+    Need { program: "cmake", package: "cmake", why: "compiles the Opus codec; `cargo build` needs it too" },
     Need { program: "sipp", package: "sip-tester", why: "the load" },
     Need { program: "kamailio", package: "kamailio", why: "the reference for signalling" },
     Need { program: "rtpengine", package: "rtpengine-daemon", why: "the reference for media" },

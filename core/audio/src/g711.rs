@@ -5,27 +5,19 @@
 
 /// The two laws of G.711.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// µ-law, static payload type 0.
-    Pcmu,
-    /// A-law, static payload type 8.
-    Pcma,
+pub enum Law {
+    /// µ-law.
+    Mu,
+    /// A-law.
+    A,
 }
 
-impl Codec {
-    /// Returns the static RTP payload type (RFC 3551 §6).
-    pub const fn payload_type(self) -> u8 {
-        match self {
-            Self::Pcmu => 0,
-            Self::Pcma => 8,
-        }
-    }
-
+impl Law {
     /// Returns the byte that decodes to (nearly) nothing.
     pub const fn silence(self) -> u8 {
         match self {
-            Self::Pcmu => 0xff,
-            Self::Pcma => 0xd5,
+            Self::Mu => 0xff,
+            Self::A => 0xd5,
         }
     }
 
@@ -39,8 +31,8 @@ impl Codec {
         // Both laws drop at least the two lowest bits of 16.
         let index = usize::from((sample as u16) >> 2);
         match self {
-            Self::Pcmu => ULAW_ENCODE[index],
-            Self::Pcma => ALAW_ENCODE[index],
+            Self::Mu => ULAW_ENCODE[index],
+            Self::A => ALAW_ENCODE[index],
         }
     }
 
@@ -61,8 +53,8 @@ impl Codec {
     /// Rewrites a payload of this law as the other law, in place.
     pub fn transcode_in_place(self, payload: &mut [u8]) {
         let table = match self {
-            Self::Pcmu => &ULAW_TO_ALAW,
-            Self::Pcma => &ALAW_TO_ULAW,
+            Self::Mu => &ULAW_TO_ALAW,
+            Self::A => &ALAW_TO_ULAW,
         };
         for byte in payload {
             *byte = table[usize::from(*byte)];
@@ -71,18 +63,18 @@ impl Codec {
 
     fn decode_table(self) -> &'static [i16; 256] {
         match self {
-            Self::Pcmu => &ULAW_DECODE,
-            Self::Pcma => &ALAW_DECODE,
+            Self::Mu => &ULAW_DECODE,
+            Self::A => &ALAW_DECODE,
         }
     }
 }
 
-static ULAW_DECODE: [i16; 256] = decode_table(Codec::Pcmu);
-static ALAW_DECODE: [i16; 256] = decode_table(Codec::Pcma);
-static ULAW_ENCODE: [u8; 16_384] = encode_table(Codec::Pcmu);
-static ALAW_ENCODE: [u8; 16_384] = encode_table(Codec::Pcma);
-static ULAW_TO_ALAW: [u8; 256] = cross_table(Codec::Pcmu);
-static ALAW_TO_ULAW: [u8; 256] = cross_table(Codec::Pcma);
+static ULAW_DECODE: [i16; 256] = decode_table(Law::Mu);
+static ALAW_DECODE: [i16; 256] = decode_table(Law::A);
+static ULAW_ENCODE: [u8; 16_384] = encode_table(Law::Mu);
+static ALAW_ENCODE: [u8; 16_384] = encode_table(Law::A);
+static ULAW_TO_ALAW: [u8; 256] = cross_table(Law::Mu);
+static ALAW_TO_ULAW: [u8; 256] = cross_table(Law::A);
 
 const ULAW_BIAS: i32 = 0x84;
 const ULAW_CLIP: i32 = 32_635;
@@ -129,40 +121,40 @@ const fn alaw_encode(sample: i16) -> u8 {
     ((exponent << 4) as u8 | mantissa as u8) ^ mask
 }
 
-const fn decode_table(codec: Codec) -> [i16; 256] {
+const fn decode_table(law: Law) -> [i16; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = match codec {
-            Codec::Pcmu => ulaw_decode(byte as u8),
-            Codec::Pcma => alaw_decode(byte as u8),
+        table[byte] = match law {
+            Law::Mu => ulaw_decode(byte as u8),
+            Law::A => alaw_decode(byte as u8),
         };
         byte += 1;
     }
     table
 }
 
-const fn encode_table(codec: Codec) -> [u8; 16_384] {
+const fn encode_table(law: Law) -> [u8; 16_384] {
     let mut table = [0; 16_384];
     let mut index = 0;
     while index < 16_384 {
         let sample = ((index << 2) as u16) as i16;
-        table[index] = match codec {
-            Codec::Pcmu => ulaw_encode(sample),
-            Codec::Pcma => alaw_encode(sample),
+        table[index] = match law {
+            Law::Mu => ulaw_encode(sample),
+            Law::A => alaw_encode(sample),
         };
         index += 1;
     }
     table
 }
 
-const fn cross_table(from: Codec) -> [u8; 256] {
+const fn cross_table(from: Law) -> [u8; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         table[byte] = match from {
-            Codec::Pcmu => alaw_encode(ulaw_decode(byte as u8)),
-            Codec::Pcma => ulaw_encode(alaw_decode(byte as u8)),
+            Law::Mu => alaw_encode(ulaw_decode(byte as u8)),
+            Law::A => ulaw_encode(alaw_decode(byte as u8)),
         };
         byte += 1;
     }
@@ -175,40 +167,40 @@ mod tests {
 
     #[test]
     fn known_values_of_the_recommendation() {
-        assert_eq!(Codec::Pcmu.decode(0xff), 0);
-        assert_eq!(Codec::Pcmu.decode(0x80), 32_124);
-        assert_eq!(Codec::Pcmu.decode(0x00), -32_124);
-        assert_eq!(Codec::Pcma.decode(0xd5), 8);
-        assert_eq!(Codec::Pcma.decode(0xaa), 32_256);
-        assert_eq!(Codec::Pcma.decode(0x2a), -32_256);
+        assert_eq!(Law::Mu.decode(0xff), 0);
+        assert_eq!(Law::Mu.decode(0x80), 32_124);
+        assert_eq!(Law::Mu.decode(0x00), -32_124);
+        assert_eq!(Law::A.decode(0xd5), 8);
+        assert_eq!(Law::A.decode(0xaa), 32_256);
+        assert_eq!(Law::A.decode(0x2a), -32_256);
     }
 
     #[test]
     fn every_byte_survives_decode_and_encode() {
-        for codec in [Codec::Pcmu, Codec::Pcma] {
+        for law in [Law::Mu, Law::A] {
             for byte in 0..=255u8 {
-                let sample = codec.decode(byte);
+                let sample = law.decode(byte);
                 // µ-law has two zeros; both decode to 0.
-                assert_eq!(codec.decode(codec.encode(sample)), sample, "{codec:?} {byte:#x}");
+                assert_eq!(law.decode(law.encode(sample)), sample, "{law:?} {byte:#x}");
             }
         }
     }
 
     #[test]
     fn the_error_of_a_round_trip_stays_within_half_a_step() {
-        for codec in [Codec::Pcmu, Codec::Pcma] {
+        for law in [Law::Mu, Law::A] {
             for sample in i16::MIN..=i16::MAX {
-                let back = i32::from(codec.decode(codec.encode(sample)));
+                let back = i32::from(law.decode(law.encode(sample)));
                 let error = (back - i32::from(sample)).abs();
                 let allowed = 16 + i32::from(sample).abs() / 24;
-                assert!(error <= allowed, "{codec:?} {sample} became {back}");
+                assert!(error <= allowed, "{law:?} {sample} became {back}");
             }
         }
     }
 
     #[test]
     fn crossing_laws_by_table_equals_crossing_through_linear() {
-        for (from, to) in [(Codec::Pcmu, Codec::Pcma), (Codec::Pcma, Codec::Pcmu)] {
+        for (from, to) in [(Law::Mu, Law::A), (Law::A, Law::Mu)] {
             let mut payload: Vec<u8> = (0..=255).collect();
             from.transcode_in_place(&mut payload);
             for (byte, &crossed) in (0..=255u8).zip(&payload) {

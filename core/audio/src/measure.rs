@@ -74,7 +74,7 @@ pub fn snr_db(reference: &[i16], heard: &[i16]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Codec, tone};
+    use crate::{Law, tone};
 
     #[test]
     fn goertzel_hears_its_frequency_alone() {
@@ -87,9 +87,9 @@ mod tests {
     #[test]
     fn a_delayed_and_companded_signal_fits_at_its_delay() {
         let sent = tone::speech_like(3, 16_000);
-        for codec in [Codec::Pcmu, Codec::Pcma] {
+        for law in [Law::Mu, Law::A] {
             let mut heard = vec![0; 777];
-            heard.extend(sent.iter().map(|&sample| codec.decode(codec.encode(sample))));
+            heard.extend(sent.iter().map(|&sample| law.decode(law.encode(sample))));
             let fit = fit(&sent, &heard, 2_000);
             assert_eq!(fit.lag, 777);
             assert!(fit.snr_db > 35.0 && fit.correlation > 0.999, "{fit:?}");

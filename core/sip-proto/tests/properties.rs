@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use sip_proto::{
     message::{Method, Name, NameAddr, RequestBuilder, ResponseBuilder, parse},
-    sdp::{Codec, Direction, Local, Session, accept_answer, accept_offer, offer},
+    sdp::{Codec, Direction, Local, Security, Session, accept_answer, accept_offer, offer},
     uri::{Uri, encode_user, percent_decode},
 };
 
@@ -119,8 +119,8 @@ proptest! {
         ports in (1024_u16.., 1024_u16..), v6 in any::<bool>(), dtmf in any::<(bool, bool)>(), ours in direction(), theirs in direction(),
     ) {
         let address = if v6 { IpAddr::from([0x2001_u16, 0xdb8, 0, 0, 0, 0, 0, 1]) } else { IpAddr::from([192, 0, 2, 1]) };
-        let base = Local { address, port: ports.0, session_id: 1, version: 2, codecs: &caller, dtmf: dtmf.0, direction: ours };
-        let other = Local { port: ports.1, codecs: &callee, dtmf: dtmf.1, direction: theirs, ..base };
+        let base = Local { address, port: ports.0, session_id: 1, version: 2, codecs: &caller, dtmf: dtmf.0, direction: ours, security: Security::Plain };
+        let other = Local { port: ports.1, codecs: &callee, dtmf: dtmf.1, direction: theirs, ..base.clone() };
         let text = offer(&base);
         prop_assert!(Session::parse(text.as_bytes()).is_ok_and(|session| session.to_string() == text));
         match accept_offer(text.as_bytes(), &other) {

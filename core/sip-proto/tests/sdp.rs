@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use sip_proto::{
     limits,
-    sdp::{Agreed, Codec, Direction, Local, Refused, Session, accept_answer, accept_offer, offer},
+    sdp::{Agreed, Codec, Direction, Local, Refused, Security, Session, accept_answer, accept_offer, offer},
 };
 
 fn local(codecs: &[Codec]) -> Local<'_> {
@@ -16,6 +16,7 @@ fn local(codecs: &[Codec]) -> Local<'_> {
         codecs,
         dtmf: true,
         direction: Direction::SendRecv,
+        security: Security::Plain,
     }
 }
 
@@ -27,6 +28,7 @@ const BOTH: Local<'static> = Local {
     codecs: &[Codec::Pcma, Codec::Pcmu],
     dtmf: true,
     direction: Direction::SendRecv,
+    security: Security::Plain,
 };
 
 /// A description with these lines behind the head.

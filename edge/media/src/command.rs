@@ -1,18 +1,17 @@
 //! What a session tells its media thread.
 
-use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
-use audio::Codec;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::oneshot;
 
 use crate::session::Heard;
 use crate::socket::Pair;
-use crate::{EventSink, Finished, LegNo};
+use crate::{Detached, EventSink, Finished, LegNo, Remote};
 
 pub use audio::tone::Tone;
 
@@ -21,58 +20,17 @@ const WAITING_COMMANDS: usize = 1_024;
 /// Commands that wait before an attentive thread is woken all the same.
 const PATIENCE: usize = WAITING_COMMANDS / 4;
 
-/// What the far end of a leg said, and what we agreed to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remote {
-    /// Where its SDP asks for RTP.
-    pub address: SocketAddr,
-    /// Where its SDP asks for RTCP (the RTP port + 1, or `a=rtcp`).
-    pub rtcp: SocketAddr,
-    pub codec: Codec,
-    /// Payload type of what we send.
-    pub send_payload: u8,
-    /// Payload type of what we receive.
-    pub receive_payload: u8,
-    /// Payload type of telephone-events that we send, if the far end takes them.
-    pub dtmf_send: Option<u8>,
-    pub dtmf_receive: Option<u8>,
-    /// Lets a source be learnt whose address is neither that of the SDP nor that of the signalling.
-    pub may_latch: bool,
-    /// The address its signalling came from.
-    pub signalled_from: IpAddr,
-    /// Seen from us.
-    pub direction: Direction,
-}
-
-/// The direction of a stream (RFC 8866 §6.7), seen from us.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Direction {
-    #[default]
-    SendReceive,
-    SendOnly,
-    ReceiveOnly,
-    Inactive,
-}
-
-impl Direction {
-    /// Tells whether we may send.
-    pub const fn sends(self) -> bool {
-        matches!(self, Self::SendReceive | Self::SendOnly)
-    }
-
-    /// Tells whether the far end may send.
-    pub const fn receives(self) -> bool {
-        matches!(self, Self::SendReceive | Self::ReceiveOnly)
-    }
-}
-
 /// Something to play to a leg.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// A call progress tone, until stopped.
     Tone(Tone),
     /// 16-bit samples at 8 kHz.
-    Pcm(Arc<[i16]>, Repeat),
+    Pcm { samples: Arc<[i16]>, repeat: Repeat },
+    /// One after the other without a gap, once; samples as above.
+    Sequence(Vec<Arc<[i16]>>),
+    /// The music on hold that comes with the product, until stopped.
+    Music,
 }
 
 /// How often a source plays.
@@ -101,6 +59,17 @@ pub enum Layout {
     TwoChannel,
 }
 
+/// What one leg says, recorded into a file of its own, such as a message.
+#[derive(Clone, Debug)]
+pub struct RecordLeg {
+    /// The file to create; it must not exist, its folder must.
+    pub path: PathBuf,
+    /// The recording ends by itself after this time,
+    pub longest: Duration,
+    /// or after this much silence, which is left out of the file; zero for never.
+    pub silence: Duration,
+}
+
 /// One command with the session that it is for.
 pub(crate) struct Command {
     pub(crate) session: u64,
@@ -112,11 +81,18 @@ pub(crate) enum Action {
     OpenLeg(LegNo, Pair),
     CloseLeg(LegNo),
     SetRemote(LegNo, Box<Remote>),
+    Hears(LegNo, Vec<LegNo>),
     Connect(LegNo, LegNo),
     Disconnect,
+    Hold(LegNo, bool),
+    Detach(LegNo, oneshot::Sender<Detached>),
+    Adopt(LegNo, Detached),
     Play(LegNo, Source),
     Stop(LegNo),
     SendDtmf(LegNo, Vec<u8>),
+    DetectDtmf(LegNo, bool),
+    RecordLeg(LegNo, RecordLeg),
+    StopRecordLeg(LegNo),
     Record(Record),
     PauseRecording(bool),
     Capture(LegNo, Arc<Heard>),
@@ -164,6 +140,12 @@ impl Mailbox {
             waiting: AtomicUsize::new(0),
         });
         Ok((Self { sender, bell: Arc::clone(&bell), sessions: AtomicUsize::new(0) }, Inbox { commands, bell }))
+    }
+
+    /// Hands a command over that somebody waits for.
+    pub(crate) fn send_now(&self, session: u64, action: Action) {
+        self.send(session, action);
+        self.bell.ring();
     }
 
     /// Hands a command over. A thread that ended (it was told to, or it failed) loses it.

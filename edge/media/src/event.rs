@@ -14,13 +14,16 @@ pub struct Event {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// A key was pressed (RFC 4733): reported once, when the press begins. One of `0-9*#A-D`.
+    /// A key was pressed (RFC 4733, or in the sound where that is listened for): reported once, when the press begins.
+    /// One of `0-9*#A-D`.
     Dtmf { leg: LegNo, digit: char },
     /// A connected leg that is not on hold sent no authentic packet for `Config::inactivity`. Reported once until it
     /// is heard again.
     Inactive { leg: LegNo },
     /// The whole of a source played once has been sent.
     PlayFinished { leg: LegNo },
+    /// The recording of one leg has ended and its file is on disk; 0 milliseconds if nothing was said.
+    LegRecorded { leg: LegNo, millis: u64 },
     /// The recording stopped at an error; the call goes on.
     RecordingFailed { reason: String },
 }

@@ -67,14 +67,29 @@ impl Latch {
         self.locked == Some(source)
     }
 
+    /// Tells whether a packet of this source could be taken: a cheap look before its tag is checked.
+    pub(crate) fn allows(&self, source: SocketAddr) -> bool {
+        match self.locked {
+            Some(locked) => locked == source,
+            None => self.is_candidate(source) && (!self.offered_heard || source == self.offered),
+        }
+    }
+
+    fn is_candidate(&self, source: SocketAddr) -> bool {
+        self.may_latch || self.is_signalled(source)
+    }
+
+    fn is_signalled(&self, source: SocketAddr) -> bool {
+        source == self.offered || source.ip() == self.offered.ip() || source.ip() == self.signalled_from
+    }
+
     /// Judges a well-formed packet: true if it is to be taken as the far end's.
     pub(crate) fn judge(&mut self, source: SocketAddr, ssrc: u32, sequence: u16) -> bool {
         if let Some(locked) = self.locked {
             return locked == source;
         }
         let offered = source == self.offered;
-        let ip = source.ip();
-        let signalled = offered || ip == self.offered.ip() || ip == self.signalled_from;
+        let signalled = self.is_signalled(source);
         if !(signalled || self.may_latch) || (self.offered_heard && !offered) {
             return false;
         }
@@ -162,6 +177,7 @@ mod tests {
             may_latch,
             signalled_from: signalled_from.parse().unwrap(),
             direction: Direction::SendReceive,
+            srtp: None,
         }
     }
 

@@ -8,17 +8,20 @@ mod media;
 mod play;
 mod ports;
 mod record;
+mod remote;
 mod session;
 mod socket;
+mod srtp;
 mod stats;
 mod worker;
 
 pub use audio::Codec;
 
-pub use command::{Direction, Layout, Record, Remote, Repeat, Source, Tone};
+pub use command::{Layout, Record, RecordLeg, Repeat, Source, Tone};
 pub use event::{Event, EventKind, EventSink};
 pub use media::{Config, Media};
-pub use session::{Capture, LegMedia, LegNo, NoPorts, Session};
+pub use remote::{Direction, Remote, SrtpKeys, SrtpSuite};
+pub use session::{Capture, Detached, LegMedia, LegNo, NoPorts, Session};
 pub use stats::{Dropped, Finished, LegStats, Recorded};
 
 use std::time::Instant;

@@ -8,22 +8,23 @@ use crate::{Repeat, Source};
 /// A source that is being played.
 pub(crate) struct Player {
     kind: Kind,
-    /// Timestamp of the next frame; `None` until the first was sent.
-    pub(crate) timestamp: Option<u32>,
 }
 
 enum Kind {
     Tone(Tone, u64),
-    Pcm { samples: Arc<[i16]>, position: usize, repeat: Repeat },
+    /// The parts, which of them is playing, and where in it.
+    Pcm { parts: Vec<Arc<[i16]>>, part: usize, position: usize, repeat: Repeat },
 }
 
 impl Player {
     pub(crate) fn new(source: Source) -> Self {
         let kind = match source {
             Source::Tone(tone) => Kind::Tone(tone, 0),
-            Source::Pcm(samples, repeat) => Kind::Pcm { samples, position: 0, repeat },
+            Source::Pcm { samples, repeat } => parts(vec![samples], repeat),
+            Source::Sequence(sequence) => parts(sequence, Repeat::Once),
+            Source::Music => parts(vec![audio::music::on_hold()], Repeat::Forever),
         };
-        Self { kind, timestamp: None }
+        Self { kind }
     }
 
     /// Fills the next 20 ms; false when the source has ended. The last frame is filled up with silence.
@@ -34,31 +35,38 @@ impl Player {
                 *position += FRAME as u64;
                 true
             }
-            Kind::Pcm { samples, position, repeat } => {
-                if samples.is_empty() {
-                    return false;
-                }
+            Kind::Pcm { parts, part, position, repeat } => {
                 let mut filled = 0;
                 while filled < FRAME {
-                    if *position == samples.len() {
+                    let Some(samples) = parts.get(*part) else {
                         match repeat {
-                            Repeat::Forever => *position = 0,
-                            Repeat::Once if filled == 0 => return false,
-                            Repeat::Once => {
+                            Repeat::Forever if !parts.is_empty() => *part = 0,
+                            _ if filled == 0 => return false,
+                            _ => {
                                 frame[filled..].fill(0);
                                 break;
                             }
                         }
-                    }
+                        continue;
+                    };
                     let count = (FRAME - filled).min(samples.len() - *position);
                     frame[filled..filled + count].copy_from_slice(&samples[*position..*position + count]);
                     filled += count;
                     *position += count;
+                    if *position == samples.len() {
+                        (*part, *position) = (*part + 1, 0);
+                    }
                 }
                 true
             }
         }
     }
+}
+
+/// Leaves out what is empty: it could be repeated for ever.
+fn parts(mut parts: Vec<Arc<[i16]>>, repeat: Repeat) -> Kind {
+    parts.retain(|part| !part.is_empty());
+    Kind::Pcm { parts, part: 0, position: 0, repeat }
 }
 
 #[cfg(test)]
@@ -77,21 +85,30 @@ mod tests {
 
     #[test]
     fn a_source_played_once_ends_with_silence_up_to_the_frame() {
-        let frames = frames(Source::Pcm(vec![7; 200].into(), Repeat::Once), 10);
+        let frames = frames(Source::Pcm { samples: vec![7; 200].into(), repeat: Repeat::Once }, 10);
         assert_eq!(frames.len(), 2);
         assert_eq!(frames[1][39..42], [7, 0, 0]);
     }
 
     #[test]
     fn a_repeated_source_wraps_within_a_frame() {
-        let frames = frames(Source::Pcm((0..100).collect(), Repeat::Forever), 10);
+        let frames = frames(Source::Pcm { samples: (0..100).collect(), repeat: Repeat::Forever }, 10);
         assert_eq!(frames.len(), 10);
         assert_eq!(frames[0][99..102], [99, 0, 1]);
     }
 
     #[test]
+    fn a_sequence_is_played_without_gaps_and_ends_once() {
+        let part = |value: i16, length: usize| -> Arc<[i16]> { vec![value; length].into() };
+        let frames = frames(Source::Sequence(vec![part(1, 100), part(9, 0), part(2, 100), part(3, 200)]), 10);
+        assert_eq!(frames.len(), 3);
+        assert_eq!((frames[0][99], frames[0][100], frames[1][39], frames[1][40]), (1, 2, 2, 3));
+        assert_eq!(frames[2][79..82], [3, 0, 0]);
+    }
+
+    #[test]
     fn nothing_to_play_ends_at_once() {
-        assert!(frames(Source::Pcm(Vec::new().into(), Repeat::Forever), 3).is_empty());
+        assert!(frames(Source::Pcm { samples: Vec::new().into(), repeat: Repeat::Forever }, 3).is_empty());
         assert_eq!(frames(Source::Tone(Tone::Busy), 3).len(), 3);
     }
 }

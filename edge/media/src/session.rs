@@ -6,7 +6,8 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::command::{Action, Mailbox};
 use crate::media::Shared;
-use crate::{EventSink, Finished, Record, Remote, Source, socket};
+use crate::leg::Leg;
+use crate::{EventSink, Finished, Record, RecordLeg, Remote, Source, socket};
 
 /// A leg within its session, numbered in the order of opening.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +25,17 @@ pub struct LegMedia {
     pub id: LegNo,
     /// The RTP port to show in SDP; RTCP is on the next one.
     pub port: u16,
+}
+
+/// A leg between two sessions.
+pub struct Detached {
+    pub(crate) leg: Box<Leg>,
+}
+
+impl fmt::Debug for Detached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Detached").field("port", &self.leg.pair.port()).finish_non_exhaustive()
+    }
 }
 
 /// No pair of ports is free, or the session has had 255 legs.
@@ -60,8 +72,7 @@ impl Session {
     /// [`NoPorts`] when none is free.
     pub fn open_leg(&self) -> Result<LegMedia, NoPorts> {
         let pair = socket::Pair::bind(self.shared.bind, &self.shared.ports, crate::now()).ok_or(NoPorts)?;
-        let number = self.next_leg.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| next.checked_add(1));
-        let id = LegNo(number.map_err(|_| NoPorts)?);
+        let id = self.number()?;
         let port = pair.port();
         self.send(Action::OpenLeg(id, pair));
         Ok(LegMedia { id, port })
@@ -78,7 +89,13 @@ impl Session {
         self.send(Action::SetRemote(leg, Box::new(remote)));
     }
 
-    /// Relays between two legs, which leave the legs that they were connected to before.
+    /// Says whom a leg hears, instead of whom it heard before. One is relayed, or transcoded if the codecs differ;
+    /// several are mixed; of none there is silence. A leg may hear itself: an echo.
+    pub fn hears(&self, leg: LegNo, others: &[LegNo]) {
+        self.send(Action::Hears(leg, others.to_vec()));
+    }
+
+    /// Has two legs hear each other and nobody else, and nobody else hear them.
     pub fn connect(&self, a: LegNo, b: LegNo) {
         self.send(Action::Connect(a, b));
     }
@@ -86,6 +103,28 @@ impl Session {
     /// Separates all legs; their streams stay open.
     pub fn disconnect(&self) {
         self.send(Action::Disconnect);
+    }
+
+    /// Puts a leg on hold: it hears nobody and nobody hears it until it is taken off. What is played to it is heard.
+    pub fn hold(&self, leg: LegNo, on: bool) {
+        self.send(Action::Hold(leg, on));
+    }
+
+    /// Takes a leg out of the session, with its ports, its far end and its figures, to be adopted by another session
+    /// of the same `Media`. The receiver fails if there is no such leg. Dropped, the leg is closed.
+    pub fn detach(&self, leg: LegNo) -> oneshot::Receiver<Detached> {
+        let (reply, detached) = oneshot::channel();
+        self.mailbox().send_now(self.key, Action::Detach(leg, reply));
+        detached
+    }
+
+    /// Takes in a leg of another session. Its far end notices nothing: numbers and timestamps go on.
+    ///
+    /// A session that has had 255 legs closes it; the number returned is that of no leg then.
+    pub fn adopt(&self, detached: Detached) -> LegNo {
+        let Ok(id) = self.number() else { return LegNo(u8::MAX) };
+        self.mailbox().send_now(self.key, Action::Adopt(id, detached));
+        id
     }
 
     /// Plays to a leg in place of whatever it hears now. Starts as soon as its far end is known.
@@ -98,11 +137,27 @@ impl Session {
         self.send(Action::Stop(leg));
     }
 
-    /// Presses keys towards a leg as telephone-events: 160 ms each with 80 ms between. Characters that are no key
-    /// are left out, as is everything beyond the first 64 waiting keys, and all of it if the leg takes no
-    /// telephone-events.
+    /// Presses keys towards a leg: 160 ms each with 80 ms between, as telephone-events, or as tones if the far end
+    /// takes none. Characters that are no key are left out, as is everything beyond the first 64 waiting keys.
     pub fn send_dtmf(&self, leg: LegNo, digits: &str) {
         self.send(Action::SendDtmf(leg, digits.bytes().filter_map(audio::dtmf::event_of).collect()));
+    }
+
+    /// Listens for keys in the sound of a leg too, for far ends that send no telephone-events. G.711 only: other
+    /// codecs bend the tones.
+    pub fn detect_dtmf(&self, leg: LegNo, on: bool) {
+        self.send(Action::DetectDtmf(leg, on));
+    }
+
+    /// Records what one leg says into a file of its own, beside the recording of the session. The end is reported as
+    /// [`crate::EventKind::LegRecorded`].
+    pub fn record_leg(&self, leg: LegNo, record: RecordLeg) {
+        self.send(Action::RecordLeg(leg, record));
+    }
+
+    /// Ends the recording of a leg.
+    pub fn stop_recording_leg(&self, leg: LegNo) {
+        self.send(Action::StopRecordLeg(leg));
     }
 
     /// Begins to record. A failure is reported as [`crate::EventKind::RecordingFailed`].
@@ -134,8 +189,17 @@ impl Session {
         Capture { heard }
     }
 
+    fn number(&self) -> Result<LegNo, NoPorts> {
+        let number = self.next_leg.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| next.checked_add(1));
+        number.map(LegNo).map_err(|_| NoPorts)
+    }
+
+    fn mailbox(&self) -> &Mailbox {
+        &self.shared.threads[self.thread]
+    }
+
     fn send(&self, action: Action) {
-        self.shared.threads[self.thread].send(self.key, action);
+        self.mailbox().send(self.key, action);
     }
 }
 

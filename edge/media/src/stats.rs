@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use audio::Codec;
+
 use crate::LegNo;
 
 /// What became of the media of a session.
@@ -15,13 +17,19 @@ pub struct Finished {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LegStats {
     pub leg: LegNo,
+    /// The last that was agreed on.
+    pub codec: Option<Codec>,
     /// Authentic packets received.
     pub received: u64,
     pub sent: u64,
     /// Packets missing from the received sequence (RFC 3550 §A.3).
     pub lost: u64,
+    /// Packets that came too late to be heard where we decode.
+    pub late: u64,
     /// Inter-arrival jitter in milliseconds (RFC 3550 §A.8).
     pub jitter_ms: f32,
+    /// Way to the far end and back, where it tells (RTCP).
+    pub round_trip_ms: Option<f32>,
     /// Estimated mean opinion score of what was received, 1.0-4.5; 0 if nothing was.
     pub mos: f32,
     /// Loss of what we sent as the far end reports it (RTCP), in packets.
@@ -46,6 +54,8 @@ pub struct Dropped {
     pub sequence: u64,
     /// More than 200 in a second.
     pub excess: u64,
+    /// Protected with a wrong key, changed, or played again.
+    pub unauthentic: u64,
     /// While the far end was to be silent.
     pub held: u64,
 }
@@ -57,7 +67,7 @@ impl Dropped {
     }
 
     /// Returns every reason by name with its count.
-    pub fn reasons(&self) -> [(&'static str, u64); 7] {
+    pub fn reasons(&self) -> [(&'static str, u64); 8] {
         [
             ("early", self.early),
             ("stranger", self.stranger),
@@ -65,6 +75,7 @@ impl Dropped {
             ("payload", self.payload),
             ("sequence", self.sequence),
             ("excess", self.excess),
+            ("unauthentic", self.unauthentic),
             ("held", self.held),
         ]
     }

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use bytes::Bytes;
-use media::{Direction, EventKind, EventSink, LegMedia, Media, NoPorts, Remote, Session};
+use media::{Direction, EventKind, EventSink, LegMedia, Media, NoPorts, Remote, Session, SrtpKeys, SrtpSuite};
 use sip::{EndedBy, Incoming, Invite, Leg, LegEvent, LegEventKind, LegSink, Reason, Sip};
 use sip_proto::sdp;
 use tokio::{sync::mpsc, time::Instant};
@@ -180,7 +180,7 @@ impl Party {
                     line.session.play(leg, script::silence());
                 }
             }
-            EventKind::Inactive { .. } | EventKind::RecordingFailed { .. } => {}
+            EventKind::Inactive { .. } | EventKind::RecordingFailed { .. } | EventKind::LegRecorded { .. } => {}
         }
     }
 
@@ -320,6 +320,7 @@ impl Line {
             codecs: &[sdp::Codec::Pcma, sdp::Codec::Pcmu],
             dtmf: true,
             direction: sdp::Direction::SendRecv,
+            security: sdp::Security::Plain,
         };
         Ok(Self { session, leg, events, local })
     }
@@ -332,6 +333,8 @@ impl Line {
             codec: match agreed.codec {
                 sdp::Codec::Pcmu => media::Codec::Pcmu,
                 sdp::Codec::Pcma => media::Codec::Pcma,
+                sdp::Codec::G722 => media::Codec::G722,
+                sdp::Codec::Opus => media::Codec::Opus,
             },
             send_payload: agreed.payload,
             receive_payload: agreed.receive_payload,
@@ -345,6 +348,14 @@ impl Line {
                 sdp::Direction::RecvOnly => Direction::ReceiveOnly,
                 sdp::Direction::Inactive => Direction::Inactive,
             },
+            srtp: agreed.srtp.as_ref().and_then(|srtp| {
+                let suite = match srtp.suite {
+                    sdp::Suite::Aes128Sha80 => SrtpSuite::Aes128Sha80,
+                    sdp::Suite::Aes128Sha32 => SrtpSuite::Aes128Sha32,
+                    sdp::Suite::Aes256Sha80 => SrtpSuite::Aes256Sha80,
+                };
+                SrtpKeys::new(suite, srtp.send.reveal(), srtp.receive.reveal())
+            }),
         };
         self.session.set_remote(self.leg.id, remote);
     }

@@ -59,9 +59,9 @@ impl Says {
     /// Returns what to play; `None` for no packets.
     pub(crate) fn source(&self) -> Option<Source> {
         match self {
-            Self::Voice(voice) => Some(Source::Pcm(clip(*voice), Repeat::Forever)),
-            Self::Greeting => Some(Source::Pcm(greeting(), Repeat::Once)),
-            Self::Once(samples) => Some(Source::Pcm(Arc::clone(samples), Repeat::Once)),
+            Self::Voice(voice) => Some(Source::Pcm { samples: clip(*voice), repeat: Repeat::Forever }),
+            Self::Greeting => Some(Source::Pcm { samples: greeting(), repeat: Repeat::Once }),
+            Self::Once(samples) => Some(Source::Pcm { samples: Arc::clone(samples), repeat: Repeat::Once }),
             Self::Silence => Some(silence()),
             Self::Nothing => None,
         }
@@ -70,7 +70,7 @@ impl Says {
 
 /// Returns a second of silence over and over.
 pub(crate) fn silence() -> Source {
-    Source::Pcm(vec![0; RATE as usize].into(), Repeat::Forever)
+    Source::Pcm { samples: vec![0; RATE as usize].into(), repeat: Repeat::Forever }
 }
 
 /// Returns the voice's clip; made once, since that takes a while.

@@ -34,8 +34,11 @@ pub struct Inbound {
     in_second: u32,
     received: u64,
     lost_before: u64,
+    /// In timestamp units.
     jitter: f64,
     reported: (u64, u64),
+    /// Timestamp units in a sample, less one.
+    more_units: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +62,21 @@ struct Challenger {
 }
 
 impl Inbound {
+    /// Says how many timestamp units there are in a sample of 8 kHz.
+    pub fn set_scale(&mut self, scale: u32) {
+        let more_units = scale.max(1) - 1;
+        if more_units != self.more_units {
+            (self.more_units, self.jitter) = (more_units, 0.0);
+            if let Some(current) = &mut self.current {
+                current.transit = None;
+            }
+        }
+    }
+
+    fn scale(&self) -> u32 {
+        self.more_units + 1
+    }
+
     /// Judges a packet that came from the right source with an agreed payload type.
     ///
     /// # Errors
@@ -84,7 +102,7 @@ impl Inbound {
         self.received += 1;
         if let Some(current) = &mut self.current {
             current.received += 1;
-            current.measure(header, now, &mut self.jitter);
+            current.measure(header, now, self.more_units + 1, &mut self.jitter);
         }
         Ok(())
     }
@@ -106,7 +124,7 @@ impl Inbound {
 
     /// Returns the inter-arrival jitter in milliseconds.
     pub fn jitter_ms(&self) -> f32 {
-        (self.jitter / 8.0) as f32
+        (self.jitter / f64::from(8 * self.scale())) as f32
     }
 
     /// Returns a report about the stream, with the loss since the last call of this function.
@@ -122,6 +140,7 @@ impl Inbound {
             lost: i32::try_from(lost).unwrap_or(i32::MAX),
             highest: current.extended.wrapping_sub(FIRST_CYCLE) as u32,
             jitter: self.jitter as u32,
+            ..Block::default()
         })
     }
 
@@ -192,17 +211,17 @@ impl Current {
         (self.extended - self.base + 1).saturating_sub(self.received)
     }
 
-    fn measure(&mut self, header: &Header, now: u64, jitter: &mut f64) {
+    fn measure(&mut self, header: &Header, now: u64, scale: u32, jitter: &mut f64) {
         // Timestamps of telephone-events stand still: only packets that move the timestamp are timed.
         if header.timestamp == self.timestamp {
             return;
         }
         self.timestamp = header.timestamp;
-        let transit = i64::from((now as u32).wrapping_sub(header.timestamp) as i32);
+        let transit = i64::from((now as u32).wrapping_mul(scale).wrapping_sub(header.timestamp) as i32);
         if let Some(before) = self.transit {
             let moved = (transit - before).unsigned_abs() as f64;
             // A jump of over a second is a new origin of the timestamps, not jitter.
-            if moved < 8_000.0 {
+            if moved < 8_000.0 * f64::from(scale) {
                 *jitter += (moved - *jitter) / 16.0;
             }
         }

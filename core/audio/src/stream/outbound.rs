@@ -14,6 +14,8 @@ pub struct Outbound {
     feed: Option<Feed>,
     packets: u64,
     octets: u64,
+    /// Timestamp units in a sample.
+    scale: u32,
 }
 
 /// What an inbound stream is called, so that a change of it is seen.
@@ -36,7 +38,15 @@ struct Feed {
 impl Outbound {
     /// Begins with numbers drawn by the caller.
     pub fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
-        Self { ssrc, next: sequence, timestamp, at: None, feed: None, packets: 0, octets: 0 }
+        Self { ssrc, next: sequence, timestamp, at: None, feed: None, packets: 0, octets: 0, scale: 1 }
+    }
+
+    /// Says how many timestamp units there are in a sample of 8 kHz.
+    pub fn set_scale(&mut self, scale: u32) {
+        if self.scale != scale {
+            self.feed = None;
+            self.scale = scale.max(1);
+        }
     }
 
     pub fn ssrc(&self) -> u32 {
@@ -60,7 +70,7 @@ impl Outbound {
     /// never overlap.
     pub fn beginning(&self, now: u64) -> u32 {
         match self.at {
-            Some(_) => self.timestamp.wrapping_add(self.since(now).max(FRAME as u32)),
+            Some(_) => self.timestamp.wrapping_add(self.since(now).max(FRAME as u32 * self.scale)),
             None => self.timestamp,
         }
     }
@@ -132,7 +142,7 @@ impl Outbound {
     }
 
     fn since(&self, now: u64) -> u32 {
-        self.at.map_or(0, |at| now.saturating_sub(at) as u32)
+        self.at.map_or(0, |at| (now.saturating_sub(at) as u32).wrapping_mul(self.scale))
     }
 
     fn stamp(&self, marker: bool, sequence: u16, timestamp: u32) -> Stamp {

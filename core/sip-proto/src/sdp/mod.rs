@@ -4,13 +4,19 @@
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, clippy::unwrap_used)
 )]
 
+mod codec;
+mod crypto;
 mod negotiate;
 mod parse;
 mod print;
 
 use std::net::IpAddr;
 
-pub use self::negotiate::{Agreed, Codec, Local, accept_answer, accept_offer, offer};
+pub use self::{
+    codec::Codec,
+    crypto::{Crypto, Hidden, Keys, MasterKey, Security, Srtp, Suite},
+    negotiate::{Agreed, Local, accept_answer, accept_offer, offer},
+};
 
 /// A session description. Lines this crate has no field for are kept only if they are attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +142,8 @@ pub struct Media {
     pub fmtp: Vec<Fmtp>,
     /// Where RTCP goes if not to the next port (RFC 3605).
     pub rtcp: Option<Rtcp>,
+    /// Keys of a protected stream; lines that are malformed are left out.
+    pub crypto: Vec<Crypto>,
     /// Other attributes, as `name` or `name:value`.
     pub attributes: Vec<String>,
 }

@@ -1,45 +1,18 @@
-//! Offer and answer for one G.711 stream with telephone-events (RFC 3264, RFC 4733).
+//! Offer and answer for one audio stream with telephone-events (RFC 3264, RFC 4733), plain or protected (RFC 4568).
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Connection, Direction, Fmtp, Media, Origin, Refused, Rtpmap, Session};
-use crate::{limits, text::decimal};
+use super::{
+    Connection, Direction, Media, Origin, Refused, Security, Session, Srtp,
+    codec::{self, Codec, Format},
+    crypto::{self, Crypto},
+};
+use crate::limits;
 
-/// An audio codec.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// G.711 µ-law.
-    Pcmu,
-    /// G.711 A-law.
-    Pcma,
-}
-
-impl Codec {
-    /// Returns the static payload type (RFC 3551 §6).
-    pub const fn payload(self) -> u8 {
-        match self {
-            Self::Pcmu => 0,
-            Self::Pcma => 8,
-        }
-    }
-
-    /// Returns the encoding name.
-    pub const fn encoding(self) -> &'static str {
-        match self {
-            Self::Pcmu => "PCMU",
-            Self::Pcma => "PCMA",
-        }
-    }
-}
-
-/// Payload type of telephone-events in our offers.
-const DTMF_PAYLOAD: u8 = 101;
-const DTMF_ENCODING: &str = "telephone-event";
-const CLOCK: u32 = 8000;
 const PTIME: u8 = 20;
 
 /// Our side of a stream.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Local<'a> {
     /// Address media comes to.
     pub address: IpAddr,
@@ -55,10 +28,12 @@ pub struct Local<'a> {
     pub dtmf: bool,
     /// What we want to do.
     pub direction: Direction,
+    /// Whether the stream is protected.
+    pub security: Security,
 }
 
 /// What both sides agreed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreed {
     /// Codec both ways.
     pub codec: Codec,
@@ -78,17 +53,15 @@ pub struct Agreed {
     pub direction: Direction,
     /// Packet time to send with, in milliseconds.
     pub ptime: u8,
+    /// Keys, if the stream is protected.
+    pub srtp: Option<Srtp>,
 }
 
 /// Returns an offer of one audio stream.
 pub fn offer(local: &Local<'_>) -> String {
-    let formats: Vec<(u8, &'static str)> = local
-        .codecs
-        .iter()
-        .map(|codec| (codec.payload(), codec.encoding()))
-        .chain(local.dtmf.then_some((DTMF_PAYLOAD, DTMF_ENCODING)))
-        .collect();
-    session(local, vec![stream(local, "RTP/AVP", &formats, local.direction, PTIME)]).to_string()
+    let formats = Format::offered(local.codecs, local.dtmf);
+    let (protocol, crypto) = local.security.offered();
+    session(local, vec![stream(local, protocol, &formats, crypto, local.direction, PTIME)]).to_string()
 }
 
 /// Answers an offer with the first audio stream that can be used; all other streams are declined.
@@ -98,14 +71,14 @@ pub fn accept_offer(offer: &[u8], local: &Local<'_>) -> Result<(String, Agreed),
     let mut media = Vec::with_capacity(offer.media.len());
     for offered in &offer.media {
         if agreed.is_none()
-            && let Some(found) = choose(&offer, offered, local, local.codecs)
+            && let Some((found, crypto)) = answerable(&offer, offered, local)
         {
-            let agreement = Agreed { receive_payload: found.payload, dtmf_receive: found.dtmf_send, ..found };
-            let formats: Vec<(u8, &'static str)> = [(agreement.payload, agreement.codec.encoding())]
+            let Found { agreed: agreement, clock } = found;
+            let formats: Vec<Format> = [Format::of(agreement.codec, agreement.payload)]
                 .into_iter()
-                .chain(agreement.dtmf_send.map(|payload| (payload, DTMF_ENCODING)))
+                .chain(agreement.dtmf_send.map(|payload| Format::events(payload, clock)))
                 .collect();
-            media.push(stream(local, &offered.protocol, &formats, agreement.direction, agreement.ptime));
+            media.push(stream(local, &offered.protocol, &formats, crypto, agreement.direction, agreement.ptime));
             agreed = Some(agreement);
         } else {
             media.push(declined(offered));
@@ -120,26 +93,47 @@ pub fn accept_answer(our_offer: &Local<'_>, answer: &[u8]) -> Result<Agreed, Ref
     let answer = Session::parse(answer)?;
     let [media] = &*answer.media else { return Err(Refused::NotAcceptable) };
     // The answerer's first format counts here: it is what it is going to send.
-    let theirs: Vec<Codec> = media
-        .formats
-        .iter()
-        .filter_map(|format| decimal(format.as_bytes()))
-        .filter_map(|payload| our_offer.codecs.iter().copied().find(|codec| encodes(media, payload, codec.encoding())))
+    let theirs: Vec<Codec> = codec::payloads(media)
+        .filter_map(|payload| our_offer.codecs.iter().copied().find(|codec| codec.is(media, payload)))
         .collect();
-    let found = choose(&answer, media, our_offer, &theirs).ok_or(Refused::NotAcceptable)?;
+    let Found { agreed, clock } = choose(&answer, media, our_offer, &theirs).ok_or(Refused::NotAcceptable)?;
+    let (protocol, _) = our_offer.security.offered();
+    let srtp = match our_offer.security.for_protocol(&media.protocol) {
+        Ok(None) => None,
+        Ok(Some(keys)) if protocol == "RTP/SAVP" => Some(crypto::answered(media, keys).ok_or(Refused::NotAcceptable)?),
+        _ => return Err(Refused::NotAcceptable),
+    };
     Ok(Agreed {
-        receive_payload: found.codec.payload(),
-        dtmf_send: found.dtmf_send.filter(|_| our_offer.dtmf),
-        dtmf_receive: found.dtmf_send.filter(|_| our_offer.dtmf).map(|_| DTMF_PAYLOAD),
-        ..found
+        receive_payload: agreed.codec.payload(),
+        dtmf_receive: agreed.dtmf_send.and_then(|_| codec::our_events(clock)),
+        srtp,
+        ..agreed
     })
 }
 
-/// Finds what a stream of the peer and ours have in common; the receive payload types are still the peer's.
-fn choose(session: &Session, media: &Media, local: &Local<'_>, codecs: &[Codec]) -> Option<Agreed> {
-    let plain = media.protocol.eq_ignore_ascii_case("RTP/AVP") || media.protocol.eq_ignore_ascii_case("RTP/AVPF");
+/// What a stream of the peer and ours have in common; the receive payload types are still the peer's.
+struct Found {
+    agreed: Agreed,
+    /// Clock of the telephone-events.
+    clock: u32,
+}
+
+/// Finds what we can answer to an offered stream, and with which key.
+fn answerable(session: &Session, offered: &Media, local: &Local<'_>) -> Option<(Found, Vec<Crypto>)> {
+    let found = choose(session, offered, local, local.codecs)?;
+    match local.security.for_protocol(&offered.protocol).ok()? {
+        None => Some((found, Vec::new())),
+        Some(keys) => {
+            let (line, srtp) = crypto::answer(offered, keys)?;
+            Some((Found { agreed: Agreed { srtp: Some(srtp), ..found.agreed }, ..found }, vec![line]))
+        }
+    }
+}
+
+fn choose(session: &Session, media: &Media, local: &Local<'_>, codecs: &[Codec]) -> Option<Found> {
     let single = media.ports.is_none_or(|ports| ports == 1);
-    if media.kind != "audio" || !plain || !single || media.port < limits::SDP_LOWEST_PORT {
+    let spoken = local.security.for_protocol(&media.protocol).is_ok();
+    if media.kind != "audio" || !spoken || !single || media.port < limits::SDP_LOWEST_PORT {
         return None;
     }
     let address = media.connection.or(session.connection)?.address;
@@ -148,11 +142,11 @@ fn choose(session: &Session, media: &Media, local: &Local<'_>, codecs: &[Codec])
     if !held && address.is_ipv4() != local.address.to_canonical().is_ipv4() {
         return None;
     }
-    let payloads = || media.formats.iter().filter_map(|format| decimal::<u8>(format.as_bytes()));
     let (codec, payload) = codecs.iter().find_map(|codec| {
-        payloads().find(|payload| encodes(media, *payload, codec.encoding())).map(|payload| (*codec, payload))
+        codec::payloads(media).find(|payload| codec.is(media, *payload)).map(|payload| (*codec, payload))
     })?;
-    let dtmf = payloads().find(|payload| encodes(media, *payload, DTMF_ENCODING)).filter(|_| local.dtmf);
+    let events = codec::events(media, codec).filter(|_| local.dtmf);
+    let dtmf = events.map(|(payload, _)| payload);
     let theirs = media.direction.or(session.direction).unwrap_or_default();
     // Before RFC 3264 a hold was an address nobody can send to.
     let theirs = if held { theirs.and(Direction::SendOnly) } else { theirs };
@@ -160,7 +154,7 @@ fn choose(session: &Session, media: &Media, local: &Local<'_>, codecs: &[Codec])
     let rtcp_address = media.rtcp.and_then(|rtcp| rtcp.address).map_or(address, |address| address.to_canonical());
     // RTCP elsewhere than the audio would make us send to third parties.
     let rtcp_address = if rtcp_address == address { rtcp_address } else { address };
-    Some(Agreed {
+    let agreed = Agreed {
         codec,
         payload,
         receive_payload: payload,
@@ -170,17 +164,9 @@ fn choose(session: &Session, media: &Media, local: &Local<'_>, codecs: &[Codec])
         remote_rtcp: SocketAddr::new(rtcp_address, rtcp_port),
         direction: theirs.reversed().and(local.direction),
         ptime: packet_time(media),
-    })
-}
-
-/// Tells whether the payload type is this encoding; 0 and 8 are known without an rtpmap.
-fn encodes(media: &Media, payload: u8, encoding: &str) -> bool {
-    match media.rtpmaps.iter().find(|map| map.payload == payload) {
-        Some(map) => map.encoding.eq_ignore_ascii_case(encoding) && map.clock == CLOCK && map.channels == 1,
-        None => {
-            [Codec::Pcmu, Codec::Pcma].iter().any(|codec| codec.payload() == payload && codec.encoding() == encoding)
-        }
-    }
+        srtp: None,
+    };
+    Some(Found { agreed, clock: events.map_or(codec::NARROW_CLOCK, |(_, clock)| clock) })
 }
 
 /// Returns the packet time to send with: the peer's wish if it is a usual one, within its longest.
@@ -217,27 +203,28 @@ fn session(local: &Local<'_>, media: Vec<Media>) -> Session {
     }
 }
 
-fn stream(local: &Local<'_>, protocol: &str, formats: &[(u8, &str)], direction: Direction, ptime: u8) -> Media {
-    let rtpmap = |&(payload, encoding): &(u8, &str)| Rtpmap {
-        payload,
-        encoding: encoding.to_owned(),
-        clock: CLOCK,
-        channels: 1,
-    };
-    let events = formats.iter().filter(|(_, encoding)| *encoding == DTMF_ENCODING);
+fn stream(
+    local: &Local<'_>,
+    protocol: &str,
+    formats: &[Format],
+    crypto: Vec<Crypto>,
+    direction: Direction,
+    ptime: u8,
+) -> Media {
     Media {
         kind: "audio".to_owned(),
         port: local.port,
         ports: None,
         protocol: protocol.to_owned(),
-        formats: formats.iter().map(|(payload, _)| payload.to_string()).collect(),
+        formats: formats.iter().map(|format| format.payload.to_string()).collect(),
         connection: None,
         direction: Some(direction),
         ptime: Some(u16::from(ptime)),
         maxptime: None,
-        rtpmaps: formats.iter().map(rtpmap).collect(),
-        fmtp: events.map(|(payload, _)| Fmtp { payload: *payload, parameters: "0-15".to_owned() }).collect(),
+        rtpmaps: formats.iter().map(Format::rtpmap).collect(),
+        fmtp: formats.iter().filter_map(Format::fmtp).collect(),
         rtcp: None,
+        crypto,
         attributes: Vec::new(),
     }
 }
@@ -254,6 +241,7 @@ fn declined(offered: &Media) -> Media {
         rtpmaps: Vec::new(),
         fmtp: Vec::new(),
         rtcp: None,
+        crypto: Vec::new(),
         attributes: Vec::new(),
         ..offered.clone()
     }

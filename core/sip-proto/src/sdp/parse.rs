@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, str::FromStr};
 
-use super::{Connection, Direction, Fmtp, Media, Origin, Refused, Rtcp, Rtpmap, Session};
+use super::{Connection, Crypto, Direction, Fmtp, Hidden, Media, Origin, Refused, Rtcp, Rtpmap, Session};
 use crate::{
     limits,
     message::readable,
@@ -182,6 +182,7 @@ fn media(value: &[u8]) -> Result<Media, Refused> {
         rtpmaps: Vec::new(),
         fmtp: Vec::new(),
         rtcp: None,
+        crypto: Vec::new(),
         attributes: Vec::new(),
     })
 }
@@ -210,6 +211,7 @@ fn media_attribute(media: &mut Media, attribute: &[u8]) -> Result<(), Refused> {
         b"ptime" => media.ptime = milliseconds(value),
         b"maxptime" => media.maxptime = milliseconds(value),
         b"rtcp" => media.rtcp = rtcp(value),
+        b"crypto" => media.crypto.extend(crypto(value)),
         _ => media.attributes.push(readable(attribute).into_owned()),
     }
     Ok(())
@@ -244,6 +246,15 @@ fn rtpmap(payload: u8, text: &[u8]) -> Option<Rtpmap> {
 /// Reads a packet time; fractions are dropped.
 fn milliseconds(value: &[u8]) -> Option<u16> {
     decimal(value.split(|&byte| byte == b'.').next()?.trim_ascii())
+}
+
+/// Reads `tag suite parameters`. A malformed line counts as absent: what it holds may be a key.
+fn crypto(value: &[u8]) -> Option<Crypto> {
+    let (tag, rest) = crate::text::split_once(value, b' ')?;
+    let (suite, parameters) = crate::text::split_once(rest.trim_ascii(), b' ')?;
+    let parameters = std::str::from_utf8(parameters.trim_ascii()).ok().filter(|text| !text.is_empty())?;
+    let suite = std::str::from_utf8(suite).ok().filter(|name| is_token(name.as_bytes()))?;
+    Some(Crypto { tag: decimal(tag)?, suite: suite.to_owned(), parameters: Hidden::new(parameters.to_owned()) })
 }
 
 fn rtcp(value: &[u8]) -> Option<Rtcp> {

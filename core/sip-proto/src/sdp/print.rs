@@ -71,6 +71,9 @@ impl Display for Media {
             }
             f.write_str("\r\n")?;
         }
+        for crypto in &self.crypto {
+            write!(f, "a=crypto:{} {} {}\r\n", crypto.tag, Line(&crypto.suite), Line(crypto.parameters.reveal()))?;
+        }
         if let Some(direction) = self.direction {
             write!(f, "a={}\r\n", direction.as_str())?;
         }

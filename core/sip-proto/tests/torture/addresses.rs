@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use sip_proto::{
     message::{Message, ResponseBuilder},
-    sdp::{Codec, Direction, Local, Session, accept_offer},
+    sdp::{Codec, Direction, Local, Security, Session, accept_offer},
     uri::{Host, Uri},
 };
 
@@ -36,6 +36,7 @@ fn local(address: &str) -> Local<'static> {
         codecs: &[Codec::Pcma, Codec::Pcmu],
         dtmf: false,
         direction: Direction::SendRecv,
+        security: Security::Plain,
     }
 }
 

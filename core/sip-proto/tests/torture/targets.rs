@@ -10,7 +10,7 @@ use sip_proto::{
     digest::{Algorithm, Challenge, Credentials, Login, check, ha1},
     limits,
     message::{Capabilities, Frame, Framer, Message, Method, Name, NameAddr, ResponseBuilder, Via, parse},
-    sdp::{Codec, Direction, Local, Refused, Session, accept_answer, accept_offer},
+    sdp::{Codec, Direction, Local, Refused, Security, Session, accept_answer, accept_offer},
     uri::{Uri, percent_decode},
 };
 
@@ -112,6 +112,7 @@ pub(crate) fn sdp(data: &[u8]) {
         codecs: &[Codec::Pcma, Codec::Pcmu],
         dtmf: true,
         direction: Direction::SendRecv,
+        security: Security::Plain,
     };
     if let Ok(session) = Session::parse(data) {
         match Session::parse(session.to_string().as_bytes()) {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use audio::align::Align;
 use audio::mix::Window;
-use audio::{SAMPLE_RATE, wav};
+use audio::{Codec, Decoder, Rate, SAMPLE_RATE, wav};
 
 use super::Entry;
 use crate::{Layout, Record, Recorded};
@@ -27,14 +27,35 @@ pub(crate) struct Recording {
     path: PathBuf,
     channels: u16,
     window: Window,
-    /// The time line of each stream; there are few.
-    lines: Vec<(u8, Align)>,
+    /// The streams; there are few.
+    lines: Vec<Line>,
     /// When it began, in samples since the epoch.
     began: u64,
     data: u64,
     patched: u64,
     pub(crate) dropped: u64,
     pub(crate) failed: bool,
+}
+
+/// One stream on its time line.
+struct Line {
+    origin: u8,
+    align: Align,
+    /// Of codecs that remember what they said before.
+    decoder: Option<(Codec, Box<Decoder>)>,
+}
+
+impl Line {
+    fn decode(&mut self, entry: &Entry<'_>, samples: &mut Vec<i16>) {
+        if let Some(law) = entry.codec.law() {
+            return law.decode_into(entry.payload, samples);
+        }
+        let decoder = match &mut self.decoder {
+            Some((codec, decoder)) if *codec == entry.codec => decoder,
+            other => &mut other.insert((entry.codec, Box::new(Decoder::new(entry.codec, Rate::Narrow)))).1,
+        };
+        decoder.decode(entry.payload, samples);
+    }
 }
 
 impl Recording {
@@ -70,16 +91,16 @@ impl Recording {
             self.write_until(arrival - HORIZON)?;
         }
         let origin = entry.tap.origin;
-        let line = match self.lines.iter().position(|(known, _)| *known == origin) {
-            Some(index) => index,
+        let line = match self.lines.iter().position(|line| line.origin == origin) {
+            Some(index) => &mut self.lines[index],
             None => {
-                self.lines.push((origin, Align::default()));
-                self.lines.len() - 1
+                self.lines.push(Line { origin, align: Align::default(), decoder: None });
+                self.lines.last_mut().expect("it was just put there")
             }
         };
-        if let Some(position) = self.lines[line].1.place(entry.timestamp, arrival) {
+        if let Some(position) = line.align.place(entry.timestamp / entry.codec.scale(), arrival) {
             samples.clear();
-            entry.codec.decode_into(entry.payload, samples);
+            line.decode(entry, samples);
             self.window.add(usize::from(entry.tap.channel), position, samples);
         }
         Ok(())
@@ -93,13 +114,7 @@ impl Recording {
 
     /// Writes everything and completes the header; the file is returned to be synchronised.
     pub(crate) fn finish(mut self, now: u64) -> (Recorded, File, io::Result<()>) {
-        let result = if self.failed {
-            // A file that could not be written is left as it is; its header may still be put right.
-            let _ = self.patch();
-            Ok(())
-        } else {
-            self.write_until(now.saturating_sub(self.began)).and_then(|()| self.patch())
-        };
+        let result = self.complete(now);
         let frames = self.patched / (u64::from(self.channels) * 2);
         let recorded = Recorded {
             path: self.path,
@@ -109,6 +124,33 @@ impl Recording {
             complete: !self.failed && result.is_ok(),
         };
         (recorded, self.file, result)
+    }
+
+    /// Writes everything and completes the header.
+    pub(crate) fn complete(&mut self, now: u64) -> io::Result<()> {
+        if self.failed {
+            // A file that could not be written is left as it is; its header may still be put right.
+            let _ = self.patch();
+            return Ok(());
+        }
+        self.write_until(now.saturating_sub(self.began)).and_then(|()| self.patch())
+    }
+
+    /// Returns the time since the beginning, in samples.
+    pub(crate) fn age(&self, now: u64) -> u64 {
+        now.saturating_sub(self.began)
+    }
+
+    /// Leaves out what was written behind sample `end`.
+    pub(crate) fn cut(&mut self, end: u64) -> io::Result<()> {
+        let end = end * u64::from(self.channels) * 2;
+        if end < self.data {
+            self.data = end;
+            // The header first: what it counts is always there.
+            self.patch()?;
+            self.file.set_len(wav::HEADER as u64 + end)?;
+        }
+        Ok(())
     }
 
     /// Makes every write from here on fail.
@@ -140,7 +182,6 @@ impl Recording {
 
 #[cfg(test)]
 mod tests {
-    use audio::Codec;
 
     use super::*;
     use crate::record::Tap;
@@ -158,7 +199,7 @@ mod tests {
     fn a_recording_that_nobody_finished_is_readable() {
         let folder = tempfile::tempdir().unwrap();
         let mut recording = Recording::create(record(&folder, Layout::TwoChannel), 5_000).unwrap();
-        let loud = [Codec::Pcma.encode(8_000); 160];
+        let loud = [audio::Law::A.encode(8_000); 160];
         for index in 0..100 {
             recording.put(&entry(0, index, &loud), &mut Vec::new()).unwrap();
         }

@@ -5,18 +5,20 @@
 //! is behind by [`WAITING_JOBS`], batches are dropped and counted, and their time stays silent.
 
 mod file;
+mod message;
 mod writer;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use audio::Codec;
 use tokio::sync::oneshot;
 
-use crate::{EventSink, Finished, Record};
+use crate::{EventSink, Finished, LegNo, Record};
 
 /// Bytes after which a batch is handed over.
 const BATCH: usize = 64 * 1_024;
@@ -26,6 +28,11 @@ const BATCH_AGE: u64 = 800;
 const WAITING_JOBS: usize = 128;
 /// Empty batches kept for reuse.
 const SPARE: usize = 16;
+
+/// Codecs as entries name them.
+const PCMA: u8 = Codec::Pcma.payload_type();
+const G722: u8 = Codec::G722.payload_type();
+const OPUS: u8 = Codec::Opus.payload_type();
 
 /// Marks an entry of a batch that counts lost packets.
 const LOST: u8 = u8::MAX;
@@ -40,9 +47,25 @@ pub(crate) struct Recorder {
 }
 
 pub(crate) enum Job {
-    Start { recording: u64, record: Record, events: EventSink, at: u64 },
+    Start { recording: u64, record: Record, limits: Option<Limits>, events: EventSink, at: u64 },
     Batch { entries: Vec<u8>, at: u64 },
     Finish { recording: u64, at: u64, report: Option<(Finished, oneshot::Sender<Finished>)> },
+}
+
+/// What ends the recording of one leg by itself.
+pub(crate) struct Limits {
+    pub(crate) leg: LegNo,
+    pub(crate) longest: Duration,
+    /// Zero for no limit.
+    pub(crate) silence: Duration,
+    /// Raised when it has ended.
+    pub(crate) over: Arc<AtomicBool>,
+}
+
+/// The recording of one leg, as the media thread knows it.
+pub(crate) struct MessageTap {
+    pub(crate) tap: Tap,
+    pub(crate) over: Arc<AtomicBool>,
 }
 
 /// Where the sound of a leg goes.
@@ -189,7 +212,12 @@ impl<'a> Iterator for Entries<'a> {
         self.0 = rest;
         Some(Entry {
             tap: Tap { recording: u64::from_le_bytes(*recording), origin, channel },
-            codec: if codec == Codec::Pcma.payload_type() { Codec::Pcma } else { Codec::Pcmu },
+            codec: match codec {
+                PCMA => Codec::Pcma,
+                G722 => Codec::G722,
+                OPUS => Codec::Opus,
+                _ => Codec::Pcmu,
+            },
             timestamp: u32::from_le_bytes(*timestamp),
             arrival: u64::from_le_bytes(*arrival),
             payload,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::file::Recording;
+use super::message::Message;
 use super::{Entries, Job, LOST, SPARE};
 use crate::{EventKind, EventSink, Finished};
 
@@ -23,13 +24,15 @@ type Report = Option<(Finished, oneshot::Sender<Finished>)>;
 pub(crate) fn start(jobs: Receiver<Job>, spare: Arc<Mutex<Vec<Vec<u8>>>>, epoch: Instant) -> io::Result<()> {
     let (syncs, waiting) = sync_channel::<Sync>(WAITING_SYNCS);
     thread::Builder::new().name("record-sync".into()).spawn(move || waiting.into_iter().for_each(Sync::run))?;
-    let writer = Writer { recordings: HashMap::new(), syncs, spare, epoch, samples: Vec::new() };
+    let writer = Writer { recordings: HashMap::new(), messages: 0, syncs, spare, epoch, samples: Vec::new() };
     thread::Builder::new().name("record".into()).spawn(move || writer.run(&jobs))?;
     Ok(())
 }
 
 struct Writer {
-    recordings: HashMap<u64, (Recording, EventSink)>,
+    recordings: HashMap<u64, Open>,
+    /// Recordings of single legs among them.
+    messages: usize,
     syncs: SyncSender<Sync>,
     spare: Arc<Mutex<Vec<Vec<u8>>>>,
     epoch: Instant,
@@ -37,11 +40,20 @@ struct Writer {
     samples: Vec<i16>,
 }
 
+struct Open {
+    recording: Recording,
+    events: EventSink,
+    /// Of a recording of one leg.
+    message: Option<Message>,
+}
+
 /// A file to bring to the disk, and whom to tell.
 struct Sync {
     file: File,
     report: Report,
     events: EventSink,
+    /// What is reported of a recording of one leg, once it is on disk.
+    recorded: Option<EventKind>,
 }
 
 impl Writer {
@@ -59,11 +71,12 @@ impl Writer {
             if now >= patch_at {
                 patch_at = now + PATCH_EVERY;
                 self.each(|recording| recording.advance(clock));
+                self.end_messages(clock);
             }
         }
         let now = self.samples();
-        for (recording, events) in std::mem::take(&mut self.recordings).into_values() {
-            self.finish(recording, events, now, None);
+        for open in std::mem::take(&mut self.recordings).into_values() {
+            self.finish(open, now, None);
         }
     }
 
@@ -74,19 +87,27 @@ impl Writer {
     /// Does one job and returns the time that it speaks of.
     fn handle(&mut self, job: Job) -> u64 {
         match job {
-            Job::Start { recording, record, events, at } => {
+            Job::Start { recording, record, limits, events, at } => {
                 let path = record.path.clone();
+                let message = limits.map(Message::new);
                 match Recording::create(record, at) {
                     Ok(created) => {
-                        self.recordings.insert(recording, (created, events));
+                        self.messages += usize::from(message.is_some());
+                        self.recordings.insert(recording, Open { recording: created, events, message });
                     }
-                    Err(error) => fail(&events, &format!("{}: {error}", path.display())),
+                    Err(error) => {
+                        fail(&events, &format!("{}: {error}", path.display()));
+                        if let Some(message) = message {
+                            events.send(message.recorded());
+                        }
+                    }
                 }
                 at
             }
             Job::Batch { mut entries, at } => {
                 for entry in Entries(&entries) {
-                    let Some((recording, events)) = self.recordings.get_mut(&entry.tap.recording) else { continue };
+                    let Some(open) = self.recordings.get_mut(&entry.tap.recording) else { continue };
+                    let Open { recording, events, message } = open;
                     if entry.tap.origin == LOST {
                         recording.dropped += u64::from(entry.timestamp);
                     } else if !recording.failed
@@ -94,8 +115,11 @@ impl Writer {
                     {
                         recording.failed = true;
                         fail(events, &error.to_string());
+                    } else if let Some(message) = message {
+                        message.hear(&self.samples, recording.age(entry.arrival));
                     }
                 }
+                self.end_messages(at);
                 entries.clear();
                 let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
                 if spare.len() < SPARE {
@@ -105,7 +129,7 @@ impl Writer {
             }
             Job::Finish { recording, at, report } => {
                 match self.recordings.remove(&recording) {
-                    Some((recording, events)) => self.finish(recording, events, at, report),
+                    Some(open) => self.finish(open, at, report),
                     None => deliver(report),
                 }
                 at
@@ -114,7 +138,7 @@ impl Writer {
     }
 
     fn each(&mut self, mut act: impl FnMut(&mut Recording) -> io::Result<()>) {
-        for (recording, events) in self.recordings.values_mut() {
+        for Open { recording, events, .. } in self.recordings.values_mut() {
             if !recording.failed
                 && let Err(error) = act(recording)
             {
@@ -124,15 +148,39 @@ impl Writer {
         }
     }
 
-    fn finish(&self, recording: Recording, events: EventSink, at: u64, mut report: Report) {
-        let (recorded, file, result) = recording.finish(at);
+    /// Ends recordings of legs that have reached a limit.
+    fn end_messages(&mut self, now: u64) {
+        if self.messages == 0 {
+            return;
+        }
+        let due = |open: &mut Open| open.message.as_ref().is_some_and(|message| message.is_over(open.recording.age(now)));
+        let over: Vec<Open> = self.recordings.extract_if(|_, open| due(open)).map(|(_, open)| open).collect();
+        for open in over {
+            self.finish(open, now, None);
+        }
+    }
+
+    fn finish(&mut self, open: Open, at: u64, mut report: Report) {
+        let Open { mut recording, events, message } = open;
+        let recorded = message.map(|mut message| {
+            self.messages -= 1;
+            message.end(recording.age(at));
+            let cut = recording.complete(at).and_then(|()| recording.cut(message.length()));
+            if let Err(error) = cut {
+                recording.failed = true;
+                fail(&events, &error.to_string());
+            }
+            message.recorded()
+        });
+        let at = if recorded.is_some() { 0 } else { at };
+        let (finished, file, result) = recording.finish(at);
         if let Err(error) = result {
             fail(&events, &error.to_string());
         }
-        if let Some((finished, _)) = &mut report {
-            finished.recording = Some(recorded);
+        if let Some((all, _)) = &mut report {
+            all.recording = Some(finished);
         }
-        match self.syncs.try_send(Sync { file, report, events }) {
+        match self.syncs.try_send(Sync { file, report, events, recorded }) {
             Ok(()) => {}
             Err(TrySendError::Full(sync) | TrySendError::Disconnected(sync)) => sync.run(),
         }
@@ -142,12 +190,15 @@ impl Writer {
 impl Sync {
     /// Synchronises once: a failed fsync is not retried, the recording counts as incomplete.
     fn run(self) {
-        let Self { file, mut report, events } = self;
+        let Self { file, mut report, events, recorded } = self;
         if let Err(error) = file.sync_all() {
             fail(&events, &error.to_string());
             if let Some(recorded) = report.as_mut().and_then(|(finished, _)| finished.recording.as_mut()) {
                 recorded.complete = false;
             }
+        }
+        if let Some(recorded) = recorded {
+            events.send(recorded);
         }
         deliver(report);
     }
@@ -198,16 +249,17 @@ mod tests {
         let (syncs, waiting) = sync_channel(1);
         let mut writer = Writer {
             recordings: HashMap::new(),
+            messages: 0,
             syncs,
             spare: Arc::default(),
             epoch: crate::now(),
             samples: Vec::new(),
         };
         let record = Record { path: path.clone(), layout: Layout::Mix };
-        writer.handle(Job::Start { recording: 1, record, events: EventSink::new(sender), at: 0 });
+        writer.handle(Job::Start { recording: 1, record, limits: None, events: EventSink::new(sender), at: 0 });
         writer.handle(batch(0, 100));
         writer.each(|recording| recording.advance(16_000));
-        writer.recordings.get_mut(&1).unwrap().0.break_file();
+        writer.recordings.get_mut(&1).unwrap().recording.break_file();
         writer.handle(batch(100, 200));
         writer.handle(batch(200, 300));
         writer.each(|recording| recording.advance(48_000));

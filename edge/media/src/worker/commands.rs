@@ -1,35 +1,57 @@
 //! Doing what sessions ask for.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use super::{Call, PLAYED, Worker};
 use crate::command::{Action, Command};
 use crate::leg::Leg;
-use crate::record::{Job, Tap};
-use crate::socket::Pair;
-use crate::{EventKind, Finished, LegNo, Remote};
+use crate::record::{Job, Limits, MessageTap, Tap};
+use crate::{Detached, EventKind, Finished, Layout, LegNo, Record, RecordLeg};
 
 impl Worker {
     pub(super) fn apply(&mut self, Command { session, action }: Command, now: u64) {
         match action {
             Action::Open(events) => {
-                let (legs, closed) = (HashMap::new(), Vec::new());
-                self.sessions.insert(session, Call { events, legs, closed, recording: None, paused: false });
+                let (legs, hears, closed) = (HashMap::new(), HashMap::new(), Vec::new());
+                self.sessions.insert(session, Call { events, legs, hears, closed, recording: None, paused: false });
             }
-            Action::OpenLeg(no, pair) => self.open_leg(session, no, pair, now),
+            Action::OpenLeg(no, pair) => self.insert(session, no, Leg::new(session, no, pair, now), now),
             Action::CloseLeg(no) => self.close_leg(session, no, now),
-            Action::SetRemote(no, remote) => self.set_remote(session, no, *remote, now),
+            Action::SetRemote(no, remote) => {
+                self.with_leg(session, no, |leg| leg.set_remote(*remote, now));
+                self.route(session, now);
+            }
+            Action::Hears(no, others) => self.hears(session, no, others, now),
             Action::Connect(a, b) => self.connect(session, a, b, now),
             Action::Disconnect => {
-                for index in self.indices(session) {
-                    self.legs[index].set_peer(None, now);
+                if let Some(call) = self.sessions.get_mut(&session) {
+                    call.hears.clear();
                 }
+                self.route(session, now);
+            }
+            Action::Hold(no, on) => {
+                self.with_leg(session, no, |leg| leg.held = on);
+                self.route(session, now);
+            }
+            Action::Detach(no, reply) => {
+                let Some(leg) = self.take_out(session, no, now) else { return };
+                // Whoever asked may have stopped waiting: the leg is closed then.
+                drop(reply.send(Detached { leg: Box::new(leg) }));
+            }
+            Action::Adopt(no, Detached { mut leg }) => {
+                (leg.session, leg.no) = (session, no);
+                self.insert(session, no, *leg, now);
             }
             Action::Play(no, source) => self.with_leg(session, no, |leg| leg.play(source)),
             Action::Stop(no) => self.with_leg(session, no, Leg::stop),
             Action::SendDtmf(no, events) => self.with_leg(session, no, |leg| leg.press(&events)),
+            Action::DetectDtmf(no, on) => self.with_leg(session, no, |leg| leg.detect_dtmf(on)),
+            Action::RecordLeg(no, record) => self.record_leg(session, no, record, now),
+            Action::StopRecordLeg(no) => self.stop_recording_leg(session, no, now),
             Action::Capture(no, heard) => self.with_leg(session, no, |leg| leg.capture(heard)),
             Action::Record(record) => {
                 let Some(call) = self.sessions.get_mut(&session) else { return };
@@ -42,7 +64,7 @@ impl Worker {
                 self.next_recording += 1;
                 (call.recording, call.paused) = (Some(recording), false);
                 let events = call.events.clone();
-                self.feed.command(Job::Start { recording, record, events, at: now }, now);
+                self.feed.command(Job::Start { recording, record, limits: None, events, at: now }, now);
                 self.tap(session);
             }
             Action::PauseRecording(paused) => {
@@ -69,19 +91,19 @@ impl Worker {
         }
     }
 
-    fn indices(&self, session: u64) -> Vec<usize> {
-        self.sessions.get(&session).map(|call| call.legs.values().copied().collect()).unwrap_or_default()
-    }
-
     fn index(&self, session: u64, no: LegNo) -> Option<usize> {
         self.sessions.get(&session)?.legs.get(&no).copied()
     }
 
     fn with_leg(&mut self, session: u64, no: LegNo, act: impl FnOnce(&mut Leg)) {
         let Some(index) = self.index(session, no) else { return };
-        let leg = &mut self.legs[index];
-        act(leg);
-        if leg.is_busy() && !self.busy.contains(&index) {
+        act(&mut self.legs[index]);
+        self.attend_to(index);
+    }
+
+    /// Has ticks come to a leg that has something to send.
+    pub(super) fn attend_to(&mut self, index: usize) {
+        if self.legs[index].is_busy() && !self.busy.contains(&index) {
             if self.busy.is_empty() {
                 self.tick_at = self.now();
             }
@@ -89,7 +111,8 @@ impl Worker {
         }
     }
 
-    fn open_leg(&mut self, session: u64, no: LegNo, pair: Pair, now: u64) {
+    /// Gives a leg its place on this thread.
+    fn insert(&mut self, session: u64, no: LegNo, leg: Leg, now: u64) {
         let Some(call) = self.sessions.get_mut(&session) else { return };
         if self.legs.is_empty() {
             self.look_at = now + self.look_every;
@@ -99,49 +122,69 @@ impl Worker {
         let token = (index as u64) << 1;
         let watched = self
             .epoll
-            .add(&pair.rtp, EpollEvent::new(EpollFlags::EPOLLIN, token))
-            .and_then(|()| self.epoll.add(&pair.rtcp, EpollEvent::new(EpollFlags::EPOLLIN, token | 1)));
+            .add(&leg.pair.rtp, EpollEvent::new(EpollFlags::EPOLLIN, token))
+            .and_then(|()| self.epoll.add(&leg.pair.rtcp, EpollEvent::new(EpollFlags::EPOLLIN, token | 1)));
         if let Err(error) = watched {
             tracing::error!(%error, "a media socket cannot be watched");
             return;
         }
-        entry.insert(Leg::new(session, no, pair, now));
+        entry.insert(leg);
         call.legs.insert(no, index);
         self.tap(session);
+        self.route(session, now);
+    }
+
+    /// Takes a leg out of its session and off this thread.
+    fn take_out(&mut self, session: u64, no: LegNo, now: u64) -> Option<Leg> {
+        self.stop_recording_leg(session, no, now);
+        let call = self.sessions.get_mut(&session)?;
+        let index = call.legs.remove(&no)?;
+        call.hears.remove(&no);
+        let mut leg = self.legs.remove(index);
+        for socket in [&leg.pair.rtp, &leg.pair.rtcp] {
+            if let Err(error) = self.epoll.delete(socket) {
+                tracing::error!(%error, "a media socket is watched for ever");
+            }
+        }
+        self.busy.retain(|&busy| busy != index);
+        leg.leave(now);
+        self.route(session, now);
+        Some(leg)
     }
 
     fn close_leg(&mut self, session: u64, no: LegNo, now: u64) {
-        let Some(call) = self.sessions.get_mut(&session) else { return };
-        let Some(index) = call.legs.remove(&no) else { return };
-        // Closing its sockets takes them out of the epoll set.
-        let leg = self.legs.remove(index);
+        let Some(leg) = self.take_out(session, no, now) else { return };
         let stats = leg.stats();
         for (reason, count) in stats.dropped.reasons().into_iter().filter(|(_, count)| *count > 0) {
             metrics::counter!("media_packets_dropped_total", "reason" => reason).increment(count);
         }
-        call.closed.push(stats);
-        if let Some(peer) = leg.peer.and_then(|peer| self.legs.get_mut(peer)) {
-            peer.set_peer(None, now);
+        if let Some(call) = self.sessions.get_mut(&session) {
+            call.closed.push(stats);
         }
-        self.busy.retain(|&busy| busy != index);
     }
 
-    fn set_remote(&mut self, session: u64, no: LegNo, remote: Remote, now: u64) {
-        self.with_leg(session, no, |leg| leg.set_remote(remote, now));
+    fn record_leg(&mut self, session: u64, no: LegNo, record: RecordLeg, now: u64) {
+        self.stop_recording_leg(session, no, now);
+        let (Some(index), Some(call)) = (self.index(session, no), self.sessions.get(&session)) else { return };
+        let recording = self.next_recording;
+        self.next_recording += 1;
+        let RecordLeg { path, longest, silence } = record;
+        let over = Arc::new(AtomicBool::new(false));
+        let limits = Some(Limits { leg: no, longest, silence, over: Arc::clone(&over) });
+        let record = Record { path, layout: Layout::Mix };
+        let start = Job::Start { recording, record, limits, events: call.events.clone(), at: now };
+        self.feed.command(start, now);
+        let tap = Tap { recording, origin: 0, channel: 0 };
+        self.legs[index].message = Some(Box::new(MessageTap { tap, over }));
     }
 
-    fn connect(&mut self, session: u64, a: LegNo, b: LegNo, now: u64) {
-        let (Some(a), Some(b)) = (self.index(session, a), self.index(session, b)) else { return };
-        if a == b {
-            return;
+    fn stop_recording_leg(&mut self, session: u64, no: LegNo, now: u64) {
+        let Some(index) = self.index(session, no) else { return };
+        if let Some(message) = self.legs[index].message.take()
+            && !message.over.load(Ordering::Relaxed)
+        {
+            self.feed.command(Job::Finish { recording: message.tap.recording, at: now, report: None }, now);
         }
-        for index in [a, b] {
-            if let Some(former) = self.legs[index].peer {
-                self.legs[former].set_peer(None, now);
-            }
-        }
-        self.legs[a].set_peer(Some(b), now);
-        self.legs[b].set_peer(Some(a), now);
     }
 
     /// Puts the taps of a session's recording where they belong now.

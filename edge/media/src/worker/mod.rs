@@ -1,5 +1,6 @@
 mod commands;
 mod pace;
+mod routes;
 
 use std::collections::HashMap;
 use std::io;
@@ -9,14 +10,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use audio::rtp::MAX_PACKET;
-use audio::{FRAME, SAMPLE_RATE};
+use audio::{Codec, FRAME, SAMPLE_RATE};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use slab::Slab;
 
 use self::pace::Pace;
 use crate::command::{Action, Inbox};
-use crate::leg::{Kind, Leg, Taken};
+use crate::leg::{Kind, LONGEST_FRAME, Leg, Taken};
 use crate::record::{Entry, Feed, Recorder};
 use crate::{EventKind, EventSink, LegNo, LegStats};
 
@@ -48,6 +49,7 @@ pub(crate) fn start(number: usize, inbox: Inbox, recorder: Recorder, inactivity:
         buffer: Box::new([0; BUFFER]),
         busy: Vec::new(),
         tick_at: 0,
+        ticks: 0,
         look_at: 0,
         look_every: (inactivity / 4).clamp(*LOOK.start(), *LOOK.end()),
         inactivity,
@@ -84,6 +86,8 @@ struct Worker {
     /// Legs that have something of ours to send.
     busy: Vec<usize>,
     tick_at: u64,
+    /// Ticks so far: what a leg says in one of them is the same for all who hear it.
+    ticks: u64,
     look_at: u64,
     look_every: u64,
     inactivity: u64,
@@ -99,6 +103,8 @@ struct Worker {
 struct Call {
     events: EventSink,
     legs: HashMap<LegNo, usize>,
+    /// Whom each leg is to hear.
+    hears: HashMap<LegNo, Vec<LegNo>>,
     closed: Vec<LegStats>,
     recording: Option<u64>,
     paused: bool,
@@ -214,7 +220,7 @@ impl Worker {
             self.packets += 1;
             self.relay(index, length, source, now);
         } else {
-            leg.take_rtcp(&self.buffer[..length], source);
+            leg.take_rtcp(&mut self.buffer[..length], source, now);
         }
     }
 
@@ -222,22 +228,57 @@ impl Worker {
         let datagram = &mut self.buffer[..length];
         let leg = &mut self.legs[index];
         let Some(taken) = leg.take(datagram, source, now) else { return };
-        if let Some(tap) = leg.tap
-            && taken.kind == Kind::Audio
-        {
-            let Taken { ref header, codec, .. } = taken;
-            let payload = datagram.get(header.payload.clone()).unwrap_or_default();
-            self.feed.push(&Entry { tap, codec, timestamp: header.timestamp, arrival: now, payload });
+        if taken.kind == Kind::Audio {
+            let message = leg.message.as_ref().map(|message| message.tap);
+            for tap in [leg.tap, message].into_iter().flatten() {
+                let Taken { ref header, codec, .. } = taken;
+                let payload = datagram.get(header.payload.clone()).unwrap_or_default();
+                self.feed.push(&Entry { tap, codec, timestamp: header.timestamp, arrival: now, payload });
+            }
         }
-        if let Kind::Event(Some(digit)) = taken.kind
+        let key = match taken.kind {
+            Kind::Event(key) => key,
+            Kind::Audio => taken.tone,
+        };
+        let stream = leg.stream;
+        if let Some(digit) = key
             && let Some(call) = self.sessions.get(&leg.session)
         {
             call.events.send(EventKind::Dtmf { leg: leg.no, digit });
         }
-        if let Some(peer) = leg.peer
-            && let Some(peer) = self.legs.get_mut(peer)
+        let peer = leg.peer;
+        if taken.kind != Kind::Audio || !leg.audience.is_empty() {
+            self.relay_more(index, &taken, length, now);
+        }
+        if let Some(peer) = peer.and_then(|peer| self.legs.get_mut(peer)) {
+            peer.forward(&taken, stream, &mut self.buffer[..length], now);
+        }
+    }
+
+    /// Brings a packet to the legs beside the peer: copies to those who relay it, and key presses into mixes.
+    fn relay_more(&mut self, index: usize, taken: &Taken, length: usize, now: u64) {
+        let leg = &mut self.legs[index];
+        let stream = leg.stream;
+        let audience = std::mem::take(&mut leg.audience);
+        for listener in &audience {
+            let mut copy = [0; BUFFER];
+            copy[..length].copy_from_slice(&self.buffer[..length]);
+            if let Some(listener) = self.legs.get_mut(*listener) {
+                listener.forward(taken, stream, &mut copy[..length], now);
+            }
+        }
+        self.legs[index].audience = audience;
+        if let Kind::Event(Some(key)) = taken.kind
+            && let Ok(key) = u8::try_from(key)
         {
-            peer.forward(&taken, index as u64, datagram, now);
+            let event = audio::dtmf::event_of(key);
+            for at in 0..self.legs[index].mixers.len() {
+                let mixer = self.legs[index].mixers[at];
+                if mixer != index && self.legs[mixer].takes_events() {
+                    self.legs[mixer].press(event.as_slice());
+                    self.attend_to(mixer);
+                }
+            }
         }
     }
 
@@ -251,6 +292,7 @@ impl Worker {
         }
         while now >= self.tick_at {
             self.tick_at += TICK;
+            self.ticks += 1;
             let mut index = 0;
             while let Some(&leg) = self.busy.get(index) {
                 if self.tick_leg(leg, now) {
@@ -265,8 +307,33 @@ impl Worker {
     /// Returns whether the leg stays busy.
     fn tick_leg(&mut self, index: usize, now: u64) -> bool {
         let Some(leg) = self.legs.get_mut(index) else { return false };
-        let ticked = leg.tick(now);
-        if let (Some(tap), Some((codec, timestamp, payload))) = (leg.played_tap, ticked.played) {
+        let mut sum = [0i32; LONGEST_FRAME];
+        let mut mixed = None;
+        if let Some((sources, rate)) = leg.take_sources() {
+            let mut speaks = false;
+            for source in &sources {
+                speaks |= self.legs[*source].add_to(&mut sum[..rate.frame()], self.ticks, now);
+            }
+            self.legs[index].return_sources(sources);
+            mixed = speaks.then_some(rate);
+        }
+        let leg = &mut self.legs[index];
+        let ticked = match mixed {
+            Some(rate) => {
+                let held = |sample: &i32| (*sample).clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
+                let mut frame = [0i16; LONGEST_FRAME];
+                for (place, sample) in frame.iter_mut().zip(&sum) {
+                    *place = held(sample);
+                }
+                leg.tick(Some((&frame[..rate.frame()], rate)), now)
+            }
+            None => leg.tick(None, now),
+        };
+        if let (Some(tap), Some((timestamp, frame))) = (leg.played_tap, ticked.played) {
+            let codec = Codec::Pcma;
+            let mut payload = [0; FRAME];
+            audio::Law::A.encode_into(&frame, &mut payload);
+            let timestamp = timestamp / leg.codec().map_or(1, Codec::scale);
             self.feed.push(&Entry { tap, codec, timestamp, arrival: now, payload: &payload });
         }
         if ticked.finished

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use audio::rtp::Stamp;
-use audio::{measure, tone, wav};
+use audio::{Law, measure, tone, wav};
 use media::{Codec, Direction, Layout, Media, Record, Remote};
 
 use crate::phone::{Bare, Call, config, remote, settled, soon};
@@ -9,7 +9,7 @@ use crate::phone::{Bare, Call, config, remote, settled, soon};
 /// Sends a 1 kHz tone, keys, RTCP and rubbish to both ports of a leg.
 fn spray(attacker: &mut Bare, leg: SocketAddr) {
     let tone: Vec<u8> =
-        tone::sine(1_000.0, 20_000.0, 160).into_iter().map(|sample| Codec::Pcma.encode(sample)).collect();
+        tone::sine(1_000.0, 20_000.0, 160).into_iter().map(|sample| Law::A.encode(sample)).collect();
     for round in 0..20u8 {
         attacker.say(leg, 8, &tone);
         attacker.say(leg, 101, &[round % 10, 0, 0, 160]);
@@ -44,10 +44,10 @@ async fn a_sprayer_hears_nothing_and_is_heard_nowhere() {
     settled(&server).await;
     spray_all(); // before the first packet
     for round in 0..25 {
-        a.say(a_address, 8, &[Codec::Pcma.encode(200); 160]);
-        b.say(b_address, 8, &[Codec::Pcma.encode(-200); 160]);
+        a.say(a_address, 8, &[Law::A.encode(200); 160]);
+        b.say(b_address, 8, &[Law::A.encode(-200); 160]);
         let (heard_by_a, heard_by_b) = (a.hear(), b.hear());
-        assert_eq!((heard_by_a.1[0], heard_by_b.1[0]), (Codec::Pcma.encode(-200), Codec::Pcma.encode(200)));
+        assert_eq!((heard_by_a.1[0], heard_by_b.1[0]), (Law::A.encode(-200), Law::A.encode(200)));
         if round % 10 == 3 {
             spray_all(); // while learning, and after the lock
         }

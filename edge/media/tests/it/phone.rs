@@ -63,6 +63,7 @@ pub(crate) fn remote(address: SocketAddr, codec: Codec, dtmf: u8) -> Remote {
         may_latch: false,
         signalled_from: address.ip(),
         direction: Direction::SendReceive,
+        srtp: None,
     }
 }
 
@@ -86,7 +87,7 @@ impl Phone {
     }
 
     pub(crate) fn speak(&self, samples: &[i16]) {
-        self.call.session.play(self.leg, Source::Pcm(Arc::from(samples), Repeat::Once));
+        self.call.session.play(self.leg, Source::Pcm { samples: Arc::from(samples), repeat: Repeat::Once });
     }
 }
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use audio::measure;
+use audio::{Law, measure};
 use media::{Codec, Direction, EventKind, Media, Remote, Repeat, Source, Tone};
 
 use crate::phone::{Bare, Call, config, remote, settled, soon};
@@ -16,7 +16,7 @@ async fn from_ringback_to_conversation_to_prompt_the_stream_stays_one() {
     call.session.set_remote(b_leg, remote(b.address, Codec::Pcma, 101));
     let mut packets: Vec<_> = (0..10).map(|_| a.hear()).collect();
     let sound: Vec<i16> =
-        packets.iter().flat_map(|(_, payload)| payload.iter().map(|&byte| Codec::Pcmu.decode(byte))).collect();
+        packets.iter().flat_map(|(_, payload)| payload.iter().map(|&byte| Law::Mu.decode(byte))).collect();
     assert!((measure::amplitude_at(425.0, &sound) - 7_218.0).abs() < 200.0);
 
     call.session.connect(a_leg, b_leg);
@@ -37,7 +37,7 @@ async fn from_ringback_to_conversation_to_prompt_the_stream_stays_one() {
         b.say(b_address, 8, &[0x2a; 80]);
         packets.push(a.hear());
     }
-    call.session.play(a_leg, Source::Pcm(Arc::from([1_000; 400]), Repeat::Once));
+    call.session.play(a_leg, Source::Pcm { samples: Arc::from([1_000; 400]), repeat: Repeat::Once });
     for _ in 0..3 {
         packets.push(a.hear());
     }
@@ -65,7 +65,7 @@ async fn nothing_is_sent_to_a_leg_on_hold_and_the_prompt_still_ends() {
     let a = Bare::at([127, 0, 0, 1]);
     let held = Remote { direction: Direction::Inactive, ..remote(a.address, Codec::Pcma, 101) };
     call.session.set_remote(leg, held);
-    call.session.play(leg, Source::Pcm(Arc::from([1_000; 320]), Repeat::Once));
+    call.session.play(leg, Source::Pcm { samples: Arc::from([1_000; 320]), repeat: Repeat::Once });
     assert_eq!(call.event().await, EventKind::PlayFinished { leg });
     assert_eq!(a.left_over(), 0);
 }
@@ -77,7 +77,7 @@ async fn keys_interrupt_a_prompt_and_repeat_their_timestamp() {
     let (leg, _) = call.leg();
     let a = Bare::at([127, 0, 0, 1]);
     call.session.set_remote(leg, remote(a.address, Codec::Pcma, 101));
-    call.session.play(leg, Source::Pcm(Arc::from([1_000; 160]), Repeat::Forever));
+    call.session.play(leg, Source::Pcm { samples: Arc::from([1_000; 160]), repeat: Repeat::Forever });
     a.hear();
     call.session.send_dtmf(leg, "7");
     let packets: Vec<_> = (0..40).map(|_| a.hear()).collect();

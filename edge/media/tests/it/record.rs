@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use audio::{measure, tone, wav};
+use audio::{Law, measure, tone, wav};
 use media::{Codec, EventKind, Layout, Media, Record, Repeat, Source};
 
 use crate::phone::{Bare, Call, Phone, config, remote, settled, soon};
@@ -93,7 +93,7 @@ async fn what_is_said_during_a_pause_is_silent() {
     settled(&server).await;
     let mut say = |level: i16| {
         for _ in 0..5 {
-            a.say(a_address, 8, &[Codec::Pcma.encode(level); 160]);
+            a.say(a_address, 8, &[Law::A.encode(level); 160]);
             b.hear();
         }
     };
@@ -121,7 +121,7 @@ async fn what_is_played_to_the_first_leg_is_on_the_other_channel() {
     call.session.set_remote(leg, remote(caller.address, Codec::Pcma, 101));
     call.session.record(Record { path: path.clone(), layout: Layout::TwoChannel });
     let prompt = tone::speech_like(5, 4_000);
-    call.session.play(leg, Source::Pcm(prompt.clone().into(), Repeat::Once));
+    call.session.play(leg, Source::Pcm { samples: prompt.clone().into(), repeat: Repeat::Once });
     assert_eq!(call.event().await, EventKind::PlayFinished { leg });
     soon(call.session.finish()).await.unwrap();
     let channels = read(&path);

@@ -152,6 +152,7 @@ impl Test {
             codecs: CODECS,
             dtmf: true,
             direction: sdp::Direction::SendRecv,
+            security: sdp::Security::Plain,
         };
         let offer = Offer {
             call,

@@ -24,7 +24,7 @@ impl Driver {
                 leg.trunk = target.trunk().map(|trunk| trunk.name().to_owned());
                 // An agent that is offered the call after others takes over the place, and with it the port.
                 leg.media = self.leg(no).and_then(|former| former.media);
-                leg.local = self.leg(no).and_then(|former| former.local);
+                leg.local = self.leg(no).and_then(|former| former.local.clone());
                 self.invite(&mut leg, part, &target).await.err()
             }
             None => Some(Cause::DestinationOutOfOrder),
@@ -108,7 +108,8 @@ impl Driver {
             Some(sdp::Codec::Pcmu) => ULAW_FIRST,
             _ => ALAW_FIRST,
         };
-        let local = match leg.local.filter(|_| leg.media.is_some()) {
+        let former = leg.local.take().filter(|_| leg.media.is_some());
+        let local = match former {
             Some(former) => sdp::Local { codecs, version: former.version + 1, ..former },
             None => {
                 let media = self.open_media()?;
@@ -116,8 +117,9 @@ impl Driver {
                 self.local(media.port, codecs)
             }
         };
+        let offer = sdp::offer(&local);
         leg.local = Some(local);
-        Ok(sdp::offer(&local))
+        Ok(offer)
     }
 
     pub(super) fn open_media(&self) -> Result<media::LegMedia, Cause> {
@@ -136,6 +138,7 @@ impl Driver {
             codecs,
             dtmf: true,
             direction: sdp::Direction::SendRecv,
+            security: sdp::Security::Plain,
         }
     }
 }

@@ -149,6 +149,7 @@ pub(crate) fn remote(agreed: &sdp::Agreed, signalled_from: IpAddr) -> media::Rem
         may_latch: behind_nat(agreed.remote, signalled_from),
         signalled_from,
         direction: direction(agreed.direction),
+        srtp: agreed.srtp.as_ref().and_then(srtp),
     }
 }
 
@@ -172,10 +173,7 @@ pub(crate) fn show_heard(legs: &[Leg], heard: &[media::LegStats]) -> String {
             ended_at: leg.ended_at.map(Timestamp::rfc3339),
             hangup_cause: leg.cause.map(Cause::as_str),
             sip_status: leg.sip_status,
-            codec: leg.agreed.as_ref().map(|agreed| match agreed.codec {
-                sdp::Codec::Pcmu => "PCMU",
-                sdp::Codec::Pcma => "PCMA",
-            }),
+            codec: leg.agreed.as_ref().map(|agreed| agreed.codec.encoding()),
             rtp: leg.media.and_then(|leg| heard.iter().find(|stats| stats.leg == leg)).map(Quality::of),
         })
         .collect();
@@ -186,7 +184,18 @@ const fn codec(codec: sdp::Codec) -> audio::Codec {
     match codec {
         sdp::Codec::Pcmu => audio::Codec::Pcmu,
         sdp::Codec::Pcma => audio::Codec::Pcma,
+        sdp::Codec::G722 => audio::Codec::G722,
+        sdp::Codec::Opus => audio::Codec::Opus,
     }
+}
+
+fn srtp(agreed: &sdp::Srtp) -> Option<media::SrtpKeys> {
+    let suite = match agreed.suite {
+        sdp::Suite::Aes128Sha80 => media::SrtpSuite::Aes128Sha80,
+        sdp::Suite::Aes128Sha32 => media::SrtpSuite::Aes128Sha32,
+        sdp::Suite::Aes256Sha80 => media::SrtpSuite::Aes256Sha80,
+    };
+    media::SrtpKeys::new(suite, agreed.send.reveal(), agreed.receive.reveal())
 }
 
 /// Mirrors nothing: `sdp` speaks of the direction as we see it already.

@@ -196,7 +196,9 @@ impl Driver {
             media::EventKind::RecordingFailed { reason } => {
                 tracing::error!(call.uuid = %self.setup.call, reason, "recording failed; the call goes on");
             }
-            media::EventKind::Dtmf { .. } | media::EventKind::PlayFinished { .. } => {}
+            media::EventKind::Dtmf { .. }
+            | media::EventKind::PlayFinished { .. }
+            | media::EventKind::LegRecorded { .. } => {}
         }
     }
 }
