@@ -98,8 +98,9 @@ mod tests {
 
     #[test]
     fn what_8_khz_cannot_hold_is_taken_out() {
-        let wide: Vec<i16> =
-            (0..16_000).map(|index| (8_000.0 * (2.0 * PI * 6_000.0 * f64::from(index) / 16_000.0).sin()) as i16).collect();
+        let wide: Vec<i16> = (0..16_000)
+            .map(|index| (8_000.0 * (2.0 * PI * 6_000.0 * f64::from(index) / 16_000.0).sin()) as i16)
+            .collect();
         let mut narrow = Vec::new();
         Halver::default().process(&wide, &mut narrow);
         let loudest = narrow[100..].iter().map(|sample| sample.unsigned_abs()).max().unwrap();

@@ -13,7 +13,12 @@ pub(crate) struct Player {
 enum Kind {
     Tone(Tone, u64),
     /// The parts, which of them is playing, and where in it.
-    Pcm { parts: Vec<Arc<[i16]>>, part: usize, position: usize, repeat: Repeat },
+    Pcm {
+        parts: Vec<Arc<[i16]>>,
+        part: usize,
+        position: usize,
+        repeat: Repeat,
+    },
 }
 
 impl Player {

@@ -99,8 +99,11 @@ impl SrtpKeys {
     pub fn new(suite: SrtpSuite, send: &[u8], receive: &[u8]) -> Option<Self> {
         let length = suite.key_length() + SALT;
         let own = |key: &[u8]| Zeroizing::new(key.to_vec());
-        (send.len() == length && receive.len() == length)
-            .then(|| Self { suite, send: own(send), receive: own(receive) })
+        (send.len() == length && receive.len() == length).then(|| Self {
+            suite,
+            send: own(send),
+            receive: own(receive),
+        })
     }
 
     pub(crate) fn suite(&self) -> SrtpSuite {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
 use crate::command::{Action, Mailbox};
-use crate::media::Shared;
 use crate::leg::Leg;
+use crate::media::Shared;
 use crate::{EventSink, Finished, Record, RecordLeg, Remote, Source, socket};
 
 /// A leg within its session, numbered in the order of opening.

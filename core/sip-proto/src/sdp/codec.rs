@@ -134,12 +134,7 @@ impl Format {
     }
 
     pub(super) fn rtpmap(&self) -> Rtpmap {
-        Rtpmap {
-            payload: self.payload,
-            encoding: self.encoding.to_owned(),
-            clock: self.clock,
-            channels: self.channels,
-        }
+        Rtpmap { payload: self.payload, encoding: self.encoding.to_owned(), clock: self.clock, channels: self.channels }
     }
 
     pub(super) fn fmtp(&self) -> Option<Fmtp> {

@@ -234,7 +234,9 @@ mod tests {
 
     #[test]
     fn a_key_is_read_with_and_without_lifetime() {
-        for parameters in [format!("inline:{KEY}"), format!("inline:{KEY}|2^20"), format!("INLINE:{KEY}|1048576 WSH=64")] {
+        for parameters in
+            [format!("inline:{KEY}"), format!("inline:{KEY}|2^20"), format!("INLINE:{KEY}|1048576 WSH=64")]
+        {
             let key = key(&parameters, Suite::Aes128Sha80).expect("a key");
             assert_eq!(key.reveal().len(), 30);
             assert_eq!(format!("{key:?}"), "MasterKey(…)");

@@ -41,14 +41,7 @@ impl Ear {
     }
 
     /// Takes a packet that was let in; `None` for one without sound.
-    pub(super) fn push(
-        &mut self,
-        sequence: u16,
-        timestamp: u32,
-        payload: Option<&[u8]>,
-        generation: u32,
-        now: u64,
-    ) {
+    pub(super) fn push(&mut self, sequence: u16, timestamp: u32, payload: Option<&[u8]>, generation: u32, now: u64) {
         if generation != self.generation {
             self.generation = generation;
             self.jitter.restart();

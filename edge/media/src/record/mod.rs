@@ -10,8 +10,8 @@ mod writer;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 

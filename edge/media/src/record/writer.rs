@@ -153,7 +153,8 @@ impl Writer {
         if self.messages == 0 {
             return;
         }
-        let due = |open: &mut Open| open.message.as_ref().is_some_and(|message| message.is_over(open.recording.age(now)));
+        let due =
+            |open: &mut Open| open.message.as_ref().is_some_and(|message| message.is_over(open.recording.age(now)));
         let over: Vec<Open> = self.recordings.extract_if(|_, open| due(open)).map(|(_, open)| open).collect();
         for open in over {
             self.finish(open, now, None);

@@ -87,9 +87,5 @@ impl Sent {
 /// Returns the number nearest to `highest` that ends with `sequence`; `None` where that would be before the first.
 fn nearest(highest: u64, sequence: u16) -> Option<u64> {
     let ahead = sequence.wrapping_sub(highest as u16);
-    if ahead < 0x8000 {
-        Some(highest + u64::from(ahead))
-    } else {
-        highest.checked_sub(u64::from(ahead.wrapping_neg()))
-    }
+    if ahead < 0x8000 { Some(highest + u64::from(ahead)) } else { highest.checked_sub(u64::from(ahead.wrapping_neg())) }
 }

@@ -35,15 +35,13 @@ fn packets_are_as_other_implementations_make_them() {
     let key = hex::decode("e1f97a0d3e018be0d64fa32c06de41390ec675ad498afeebb6960b3aabe6").unwrap();
     let mut srtp = Srtp::new(SrtpKeys::new(SrtpSuite::Aes128Sha80, &key, &key).unwrap());
     let plain = hex::decode("800f1234decafbadcafebabeabababababababababababababababab").unwrap();
-    let expected =
-        hex::decode("800f1234decafbadcafebabe4e55dc4ce79978d88ca4d215949d2402b78d6acc99ea179b8dbb").unwrap();
+    let expected = hex::decode("800f1234decafbadcafebabe4e55dc4ce79978d88ca4d215949d2402b78d6acc99ea179b8dbb").unwrap();
     assert_eq!(sealed(&mut srtp, &plain), expected);
     assert_eq!(opened(&mut srtp, &expected), Some(plain));
     let mut report = hex::decode("81c8000bcafebabeabababababababababababababababab").unwrap();
     let plain = report.clone();
     srtp.seal_rtcp(&mut report);
-    let expected =
-        hex::decode("81c8000bcafebabe7128035be487b9bdbef89041f977a5a880000001993e08cd54d6c1230798").unwrap();
+    let expected = hex::decode("81c8000bcafebabe7128035be487b9bdbef89041f977a5a880000001993e08cd54d6c1230798").unwrap();
     assert_eq!(report, expected);
     let length = srtp.open_rtcp(&mut report).unwrap();
     assert_eq!(report[..length], plain);

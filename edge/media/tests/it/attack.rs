@@ -8,8 +8,7 @@ use crate::phone::{Bare, Call, config, remote, settled, soon};
 
 /// Sends a 1 kHz tone, keys, RTCP and rubbish to both ports of a leg.
 fn spray(attacker: &mut Bare, leg: SocketAddr) {
-    let tone: Vec<u8> =
-        tone::sine(1_000.0, 20_000.0, 160).into_iter().map(|sample| Law::A.encode(sample)).collect();
+    let tone: Vec<u8> = tone::sine(1_000.0, 20_000.0, 160).into_iter().map(|sample| Law::A.encode(sample)).collect();
     for round in 0..20u8 {
         attacker.say(leg, 8, &tone);
         attacker.say(leg, 101, &[round % 10, 0, 0, 160]);

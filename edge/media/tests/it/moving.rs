@@ -65,7 +65,8 @@ async fn a_protected_leg_keeps_its_keys_and_counters() {
     second.session.hears(moved, &[moved]);
     let heard = soon(ear.at_least(30_000)).await;
     assert!(heard.len() >= 30_000);
-    let (theirs, ours) = (soon(phone.call.session.finish()).await.unwrap(), soon(second.session.finish()).await.unwrap());
+    let (theirs, ours) =
+        (soon(phone.call.session.finish()).await.unwrap(), soon(second.session.finish()).await.unwrap());
     assert_eq!((ours.legs[0].lost, ours.legs[0].dropped.unauthentic), (0, 0), "{ours:?}");
     assert_eq!((theirs.legs[0].dropped.unauthentic, theirs.legs[0].dropped.sequence), (0, 0), "{theirs:?}");
     assert!(theirs.legs[0].lost <= 2, "{theirs:?}");

@@ -92,7 +92,8 @@ async fn what_is_not_authentic_is_dropped_and_the_call_lives() {
 #[test]
 fn keys_are_not_shown() {
     let [keys, _] = keys(SrtpSuite::Aes128Sha80, 30, 0x41);
-    let shown = format!("{:?}", Remote { srtp: Some(keys), ..remote("192.0.2.1:4000".parse().unwrap(), Codec::Pcma, 101) });
+    let shown =
+        format!("{:?}", Remote { srtp: Some(keys), ..remote("192.0.2.1:4000".parse().unwrap(), Codec::Pcma, 101) });
     assert!(shown.contains("Aes128Sha80") && !shown.contains("65, 65") && !shown.contains("AAAA"), "{shown}");
     assert!(SrtpKeys::new(SrtpSuite::Aes256Sha80, &[0; 30], &[0; 30]).is_none());
 }
