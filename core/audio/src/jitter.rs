@@ -27,8 +27,6 @@ const SURPLUS: u32 = 240;
 const FORGET: u32 = 512;
 /// A step of the timestamp between two packets that is believed to be their length (120 ms).
 const LONGEST_PACKET: u32 = 960;
-/// A late packet raises the target at least to this much more (20 ms).
-const RAISE: u32 = 160;
 
 /// The buffer of one stream. Its size is bounded whatever comes.
 #[derive(Clone, Debug)]
@@ -134,7 +132,9 @@ impl Jitter {
             let room = CAPACITY.saturating_sub(self.packets.len());
             if self.playing || usize::from(behind) > room {
                 self.figures.late += 1;
-                self.delay.late = (self.delay.late + RAISE / 4).min(LONGEST);
+                if behind < CAPACITY as u16 {
+                    self.delay.measure(timestamp, self.scale, now);
+                }
                 return;
             }
             // Nothing was played yet: the stream begins earlier than it seemed.
@@ -175,12 +175,6 @@ impl Jitter {
                 Some(Some(held)) if held.payload.is_none() => {
                     self.take_front();
                 }
-                // Its time was filled while nothing was there.
-                Some(None) if self.starved > 0 => {
-                    self.starved -= 1;
-                    self.figures.lost += 1;
-                    self.take_front();
-                }
                 Some(Some(_)) => {
                     self.starved = 0;
                     self.judge();
@@ -188,22 +182,37 @@ impl Jitter {
                     let payload = self.take_front().and_then(|held| held.payload);
                     return Pulled::Packet(payload.unwrap_or_default());
                 }
+                Some(None) if self.may_come(now) => {
+                    self.starved += 1;
+                    return Pulled::Starved;
+                }
                 Some(None) => {
                     self.figures.lost += 1;
                     self.take_front();
-                    return Pulled::Lost(self.length);
+                    // Its time may have been filled already, while it was waited for.
+                    match self.starved.checked_sub(1) {
+                        Some(rest) => self.starved = rest,
+                        None => return Pulled::Lost(self.length),
+                    }
                 }
                 None => {
                     self.starved += 1;
                     if self.starved > STARVED {
                         self.playing = false;
                         self.starved = 0;
+                        self.delay.pause();
                         return Pulled::Idle;
                     }
                     return Pulled::Starved;
                 }
             }
         }
+    }
+
+    /// Tells whether the packet at the front may still come: the one behind it has not been here for long.
+    fn may_come(&self, now: u64) -> bool {
+        let behind = self.packets.iter().flatten().map(|held| now.saturating_sub(held.arrived)).max();
+        self.starved < STARVED && behind.is_some_and(|waited| waited < u64::from(self.target()))
     }
 
     /// Returns the packet at the front, if it is there and holds sound.
@@ -284,6 +293,11 @@ impl Jitter {
 }
 
 impl Delay {
+    /// The stream paused: its timestamps may or may not count that.
+    fn pause(&mut self) {
+        (self.origin, self.least) = (None, 0);
+    }
+
     fn measure(&mut self, timestamp: u32, scale: u32, now: u64) {
         let (origin, began) = *self.origin.get_or_insert((timestamp, now));
         let along = i64::from(timestamp.wrapping_sub(origin) as i32) / i64::from(scale);

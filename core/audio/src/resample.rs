@@ -54,12 +54,13 @@ impl Doubler {
 impl Halver {
     /// Appends one sample for each two of `samples`, whose count is even.
     pub fn process(&mut self, samples: &[i16], to: &mut Vec<i16>) {
-        const TAIL: usize = 4 * HALF - 2;
+        // One more than the filter needs: with the doubler the delay is a whole number of samples.
+        const TAIL: usize = 4 * HALF - 1;
+        const MIDDLE: usize = 2 * HALF - 1;
         self.tail.resize(TAIL, 0);
         self.tail.extend_from_slice(samples);
         let coefficients = &*COEFFICIENTS;
-        const MIDDLE: usize = 2 * HALF - 1;
-        for window in self.tail.windows(TAIL + 1).step_by(2) {
+        for window in self.tail.windows(TAIL).step_by(2).take(samples.len() / 2) {
             let around: f32 = coefficients
                 .iter()
                 .enumerate()
@@ -71,7 +72,7 @@ impl Halver {
             to.push(((f32::from(window[MIDDLE]) + around) / 2.0) as i16);
         }
         let over = self.tail.len() - TAIL;
-        self.tail.drain(..over - over % 2);
+        self.tail.drain(..over);
     }
 }
 

@@ -215,7 +215,10 @@ fn key(parameters: &str, suite: Suite) -> Option<MasterKey> {
     if words.any(|word| !word.starts_with("WSH=")) {
         return None;
     }
-    let inline = inline.get(..7).filter(|name| name.eq_ignore_ascii_case("inline:")).and(inline.get(7..))?;
+    let (method, inline) = inline.split_at_checked("inline:".len())?;
+    if !method.eq_ignore_ascii_case("inline:") {
+        return None;
+    }
     let mut parts = inline.split('|');
     let text = parts.next()?;
     // What follows is a lifetime, of which no call sends that many packets, or `MKI:length`.

@@ -1,5 +1,5 @@
 use audio::{Law, measure, tone};
-use media::{Codec, Media, Remote, SrtpKeys, SrtpSuite};
+use media::{Codec, EventKind, Media, Remote, SrtpKeys, SrtpSuite};
 
 use crate::phone::{Bare, Call, Phone, config, remote, settled, soon};
 
@@ -35,8 +35,10 @@ async fn a_protected_leg_and_a_plain_one_hear_each_other() {
             assert!(fit.snr_db >= 30.0 && fit.correlation >= 0.995, "{suite:?} {fit:?}");
         }
         a.call.session.send_dtmf(a.leg, "7");
-        assert!(matches!(call.event().await, media::EventKind::Dtmf { digit: '7', .. }));
-        assert!(matches!(b.call.event().await, media::EventKind::Dtmf { digit: '7', .. }));
+        assert!(matches!(call.event().await, EventKind::Dtmf { digit: '7', .. }));
+        // Its own speech has ended first.
+        assert!(matches!(b.call.event().await, EventKind::PlayFinished { .. }));
+        assert!(matches!(b.call.event().await, EventKind::Dtmf { digit: '7', .. }));
         let finished = soon(call.session.finish()).await.unwrap();
         assert!(finished.legs.iter().all(|leg| leg.dropped.total() == 0 && leg.lost == 0), "{finished:?}");
     }
@@ -85,7 +87,9 @@ async fn what_is_not_authentic_is_dropped_and_the_call_lives() {
     settled(&server).await;
     let finished = soon(call.session.finish()).await.unwrap();
     let leg = &finished.legs[0];
-    assert_eq!((leg.received, leg.lost, leg.dropped.unauthentic), (30, 0, 30 * 6 + 1), "{leg:?}");
+    assert_eq!((leg.received, leg.lost), (30, 0), "{leg:?}");
+    // The last ones may still wait in the socket.
+    assert!((30 * 6 - 3..=30 * 6 + 1).contains(&leg.dropped.unauthentic), "{leg:?}");
     assert_eq!(b.left_over(), 0);
 }
 
