@@ -2,6 +2,7 @@
 
 mod echo;
 pub(crate) mod generator;
+mod kinds;
 
 use std::path::Path;
 use std::process::Command;
@@ -78,6 +79,7 @@ pub(crate) fn measure(zorio: &Path, effort: Effort, figures: &mut Figures) -> Re
         }
     }
     echo.stop();
+    kinds::measure(effort, figures)?;
     let of = |value: fn(&Cost) -> f64| median(memory.iter().map(value).collect());
     figures.add(Figure {
         name: "memory, idle",

@@ -156,7 +156,7 @@ fn word(language: Language, name: &str) -> Option<Sound> {
     let pack = pack(language);
     let range = pack.places.get(name)?.clone();
     let mut samples = Vec::with_capacity(range.len());
-    audio::Codec::Pcmu.decode_into(pack.sound.get(range)?, &mut samples);
+    audio::Law::Mu.decode_into(pack.sound.get(range)?, &mut samples);
     Some(samples.into())
 }
 

@@ -108,8 +108,7 @@ impl Driver {
             Some(sdp::Codec::Pcmu) => ULAW_FIRST,
             _ => ALAW_FIRST,
         };
-        let former = leg.local.take().filter(|_| leg.media.is_some());
-        let local = match former {
+        let local = match leg.local.take().filter(|_| leg.media.is_some()) {
             Some(former) => sdp::Local { codecs, version: former.version + 1, ..former },
             None => {
                 let media = self.open_media()?;
