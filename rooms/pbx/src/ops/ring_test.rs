@@ -6,7 +6,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use domain::{CallId, Principal, cause::Cause};
+use domain::{CallId, Principal, TenantId, cause::Cause};
 use serde_json::json;
 use sip::{LegEvent, LegEventKind, LegSink};
 use sip_proto::sdp;
@@ -20,7 +20,7 @@ use super::may_manage;
 use crate::{
     Pbx,
     driver::{
-        call::{media_remote, reason},
+        call::{media_remote, reason, security},
         inbound,
         live::Taken,
         outbound::{Offer, Target},
@@ -83,7 +83,7 @@ pub async fn ring_test(pbx: &Pbx, who: &Principal, number: &str) -> Result<Vec<T
     let mut tx = pbx.db.begin(tenant).await?;
     store::audit(&mut tx, who, "extension.ring_test", &format!("extension:{number}"), json!({})).await?;
     tx.commit().await?;
-    let test = Test { pbx: pbx.clone(), number: number.to_owned(), phones: Vec::new(), _seat: seat };
+    let test = Test { pbx: pbx.clone(), tenant, number: number.to_owned(), phones: Vec::new(), _seat: seat };
     // Whoever asked may go away; what was rung is hung up all the same.
     let tested = pbx.tracker.spawn(test.run(targets)).await;
     tested.map_err(|_| Error::Draining)
@@ -91,6 +91,7 @@ pub async fn ring_test(pbx: &Pbx, who: &Principal, number: &str) -> Result<Vec<T
 
 struct Test {
     pbx: Pbx,
+    tenant: TenantId,
     number: String,
     phones: Vec<Rung>,
     _seat: Taken,
@@ -152,7 +153,7 @@ impl Test {
             codecs: CODECS,
             dtmf: true,
             direction: sdp::Direction::SendRecv,
-            security: sdp::Security::Plain,
+            security: security(&self.pbx, self.tenant, Some(&self.number), phone.binding.flow.transport),
         };
         let offer = Offer {
             call,

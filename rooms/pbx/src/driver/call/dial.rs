@@ -9,7 +9,7 @@ use domain::{
 use sip_proto::sdp;
 use uuid::Uuid;
 
-use super::{Driver, leg::Leg};
+use super::{Driver, leg::Leg, speech::offered_to};
 use crate::driver::outbound::{Offer, Target};
 
 impl Driver {
@@ -58,7 +58,8 @@ impl Driver {
     }
 
     async fn invite(&mut self, leg: &mut Leg, part: Part, target: &Target) -> Result<(), Cause> {
-        let sdp = self.make_offer(leg)?;
+        leg.security = self.security_of(target);
+        let sdp = self.make_offer(leg, target)?;
         let (display, user) = self.shown_to(part, target);
         let headers = if part == Part::Step { self.headers.clone() } else { Vec::new() };
         let realm = self.pbx.config.realm.clone();
@@ -100,20 +101,18 @@ impl Driver {
     }
 
     /// Opens media for a leg that we call, and returns what we offer it.
-    fn make_offer(&mut self, leg: &mut Leg) -> Result<String, Cause> {
+    fn make_offer(&mut self, leg: &mut Leg, target: &Target) -> Result<String, Cause> {
         // What the other side speaks comes first: then nothing has to be transcoded.
         let alive = |leg: &&Leg| leg.ended_at.is_none();
         let preferred = self.legs.iter().filter(alive).find_map(|leg| leg.agreed.as_ref().map(|agreed| agreed.codec));
-        let codecs = match preferred {
-            Some(sdp::Codec::Pcmu) => ULAW_FIRST,
-            _ => ALAW_FIRST,
-        };
+        let codecs = offered_to(target, preferred);
+        let security = leg.security.clone();
         let local = match leg.local.take().filter(|_| leg.media.is_some()) {
-            Some(former) => sdp::Local { codecs, version: former.version + 1, ..former },
+            Some(former) => sdp::Local { codecs, security, version: former.version + 1, ..former },
             None => {
                 let media = self.open_media()?;
                 leg.media = Some(media.id);
-                self.local(media.port, codecs)
+                sdp::Local { security, ..self.local(media.port, codecs) }
             }
         };
         let offer = sdp::offer(&local);
@@ -141,10 +140,6 @@ impl Driver {
         }
     }
 }
-
-/// G.711 with A-law first, as carriers outside of North America and Japan have it.
-pub(super) const ALAW_FIRST: &[sdp::Codec] = &[sdp::Codec::Pcma, sdp::Codec::Pcmu];
-const ULAW_FIRST: &[sdp::Codec] = &[sdp::Codec::Pcmu, sdp::Codec::Pcma];
 
 /// Returns a session id for the `o=` line that no other leg has (RFC 8866 §5.2).
 fn session_id(call: CallId, port: u16) -> u64 {

@@ -14,6 +14,8 @@ pub(crate) struct Leg {
     /// What we said in our last SDP.
     pub(crate) local: Option<sdp::Local<'static>>,
     pub(crate) agreed: Option<sdp::Agreed>,
+    /// Whether its media is protected, and with which keys of ours.
+    pub(crate) security: sdp::Security,
     /// The answer to the caller's offer, sent with 183 or 200.
     pub(crate) answer: Option<String>,
     pub(crate) dialog: Option<DialogRecord>,

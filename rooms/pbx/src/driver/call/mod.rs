@@ -12,6 +12,7 @@ mod hold;
 mod keys;
 mod leg;
 mod offers;
+mod speech;
 mod steps;
 mod supervise;
 mod transfer;
@@ -34,6 +35,7 @@ use self::{
 };
 pub(crate) use self::{
     leg::remote as media_remote,
+    speech::security,
     turn::{reason, refusal},
 };
 use super::{

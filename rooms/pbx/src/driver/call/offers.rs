@@ -10,8 +10,8 @@ use sip_proto::{sdp, session::Reason};
 
 use super::{
     Driver,
-    dial::ALAW_FIRST,
     leg::{Leg, LegState},
+    speech::ALAW_FIRST,
 };
 
 impl Driver {
@@ -120,7 +120,7 @@ impl Driver {
     /// Answers the offer of an incoming INVITE, or makes our own if it has none.
     pub(super) fn answer_offer(&mut self, leg: &mut Leg, offer: Option<&Bytes>) -> Result<(), Cause> {
         let media = self.open_media()?;
-        let local = self.local(media.port, ALAW_FIRST);
+        let local = sdp::Local { security: leg.security.clone(), ..self.local(media.port, ALAW_FIRST) };
         leg.media = Some(media.id);
         match offer {
             Some(offer) => {

@@ -6,12 +6,13 @@ use domain::{
     call::{Input, LegNo, Output, Part, Side},
     cause::Cause,
 };
-use sip_proto::{dialog::DialogRecord, session::Reason};
+use sip_proto::{dialog::DialogRecord, sdp, session::Reason};
 
 use super::{
     Driver,
     facts::Fact,
     leg::{Leg, LegState, show},
+    speech::security,
 };
 use crate::{
     driver::{live::LegView, outbound::Target},
@@ -66,6 +67,7 @@ impl Driver {
         leg.is_incoming = true;
         leg.state = LegState::Ringing;
         leg.signalled_from = incoming.source.ip();
+        leg.security = security(&self.pbx, self.setup.tenant, leg.extension.as_deref(), incoming.transport);
         leg.dialog = Some(incoming.dialog.clone());
         leg.sip = Some(sip);
         if let Err(cause) = self.answer_offer(&mut leg, incoming.sdp.as_ref()) {
@@ -84,6 +86,7 @@ impl Driver {
             media: None,
             local: None,
             agreed: None,
+            security: sdp::Security::Plain,
             answer: None,
             dialog: None,
             ack_waits: false,
