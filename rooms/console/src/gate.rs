@@ -16,12 +16,15 @@ use crate::{
     Console, Failure, Secure, csrf,
     form::Form,
     pages,
+    upload::Upload,
     view::{self, TOAST, Theme, View},
     words,
 };
 
 /// Most bytes of a form.
 const FORM_LIMIT: usize = 512 * 1024;
+/// Most bytes of a form that brings a file along, of somebody who has signed in.
+const UPLOAD_LIMIT: usize = pbx::ops::prompts::LARGEST + 64 * 1024;
 /// Characters of the secret behind the tokens of forms that come before sign-in.
 const SECRET_LENGTH: usize = 32;
 /// Longest cookie that is looked up.
@@ -127,6 +130,14 @@ async fn checked(caller: &Caller, session: Option<&Session>, request: Request) -
         token = token.or_else(|| Some(form.value(csrf::FIELD).to_owned()));
         parts.extensions.insert(form);
         body = Body::from(bytes);
+    } else if kind.starts_with(b"multipart/form-data") && session.is_some() {
+        let kind = kind.to_vec();
+        let bytes = to_bytes(body, UPLOAD_LIMIT).await.map_err(|_| Failure::Refused(web::Error::body_too_large()))?;
+        let (form, upload) = Upload::read(&kind, &bytes).ok_or_else(|| Failure::Refused(web::Error::bad_request()))?;
+        token = token.or_else(|| Some(form.value(csrf::FIELD).to_owned()));
+        parts.extensions.insert(form);
+        parts.extensions.insert(upload);
+        body = Body::empty();
     }
     let secret = session.map_or_else(|| caller.secret.clone().unwrap_or_default(), |session| session.csrf.clone());
     if !token.is_some_and(|token| csrf::matches(&secret, &token)) {

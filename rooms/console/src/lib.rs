@@ -15,6 +15,7 @@ mod pages;
 mod qr;
 mod show;
 mod system;
+mod upload;
 mod view;
 mod words;
 

@@ -7,6 +7,7 @@ mod alerts;
 mod exchange;
 mod extensions;
 mod incoming;
+mod places;
 mod table;
 mod webhooks;
 
@@ -68,6 +69,18 @@ enum Subject {
     /// Where dialled numbers lead.
     #[command(subcommand)]
     Route(exchange::RouteCommand),
+    /// What callers hear, and where the keys lead.
+    #[command(subcommand)]
+    Menu(places::MenuCommand),
+    /// Several extensions that are rung for one call.
+    #[command(subcommand)]
+    RingGroup(places::RingGroupCommand),
+    /// Where calls of an extension go when nobody takes them.
+    #[command(subcommand)]
+    Forwarding(places::ForwardingCommand),
+    /// The mailbox of an extension.
+    #[command(subcommand)]
+    Mailbox(places::MailboxCommand),
 }
 
 /// Does one command and prints its answer.
@@ -107,6 +120,10 @@ async fn answer(rooms: &Rooms, args: &Args) -> anyhow::Result<Value> {
         Subject::CallerId(command) => exchange::caller_id(rooms, &who().await?, command).await,
         Subject::Alert(command) => alerts::alert(rooms, &who().await?, command).await,
         Subject::Route(command) => exchange::route(rooms, &who().await?, command).await,
+        Subject::Menu(command) => places::menu(rooms, &who().await?, command).await,
+        Subject::RingGroup(command) => places::ring_group(rooms, &who().await?, command).await,
+        Subject::Forwarding(command) => places::forwarding(rooms, &who().await?, command).await,
+        Subject::Mailbox(command) => places::mailbox(rooms, &who().await?, command).await,
     }
 }
 

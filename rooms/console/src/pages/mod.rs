@@ -7,16 +7,20 @@ pub(crate) mod calls;
 pub(crate) mod contacts;
 pub(crate) mod dashboard;
 pub(crate) mod deliveries;
+pub(crate) mod destinations;
 pub(crate) mod errors;
 pub(crate) mod extensions;
 pub(crate) mod fresh;
 pub(crate) mod general;
 pub(crate) mod link;
+pub(crate) mod menus;
 pub(crate) mod moment;
 pub(crate) mod origins;
 pub(crate) mod password;
 pub(crate) mod profile;
+pub(crate) mod prompts;
 pub(crate) mod queues;
+pub(crate) mod ring_groups;
 pub(crate) mod routing;
 pub(crate) mod second_factor;
 pub(crate) mod sign_in;
@@ -25,6 +29,7 @@ pub(crate) mod tokens;
 pub(crate) mod trunks;
 pub(crate) mod two_step;
 pub(crate) mod users;
+pub(crate) mod voicemail;
 pub(crate) mod webhooks;
 
 use axum::Router;
@@ -43,10 +48,13 @@ pub(crate) fn routes() -> Router<Console> {
         .merge(extensions::routes())
         .merge(general::routes())
         .merge(link::routes())
+        .merge(menus::routes())
         .merge(origins::routes())
         .merge(password::routes())
         .merge(profile::routes())
         .merge(queues::routes())
+        .merge(prompts::routes())
+        .merge(ring_groups::routes())
         .merge(routing::routes())
         .merge(second_factor::routes())
         .merge(sign_in::routes())
@@ -55,5 +63,6 @@ pub(crate) fn routes() -> Router<Console> {
         .merge(trunks::routes())
         .merge(two_step::routes())
         .merge(users::routes())
+        .merge(voicemail::routes())
         .merge(webhooks::routes())
 }

@@ -10,7 +10,7 @@ mod queue_tests;
 mod queues;
 mod recordings;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trunks;
 
 use serde::{Deserialize, Deserializer};

@@ -45,7 +45,7 @@ pub(super) async fn house() -> House {
     House { db, pbx, router, document: serde_json::to_value(document).unwrap() }
 }
 
-pub(super) fn user(role: Role, permissions: &[Permission], extension: Option<&str>) -> Principal {
+pub(crate) fn user(role: Role, permissions: &[Permission], extension: Option<&str>) -> Principal {
     Principal {
         permissions: permissions.to_vec(),
         actor: Actor::User {

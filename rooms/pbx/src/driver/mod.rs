@@ -1,6 +1,8 @@
 //! The loops that turn the room's machines: SIP events in, calls out, and housekeeping.
 
 pub(crate) mod apps;
+#[cfg(test)]
+mod apps_tests;
 pub(crate) mod auth;
 pub(crate) mod call;
 pub(crate) mod directory;

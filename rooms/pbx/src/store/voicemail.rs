@@ -189,15 +189,6 @@ pub(crate) async fn any_tenant_counts(tx: &mut Tx) -> Result<Vec<(TenantId, Stri
     .await
 }
 
-/// Returns the mailboxes of the account that hold messages: extension, state, count.
-pub(crate) async fn counts_by_box(tx: &mut Tx, tenant: TenantId) -> Result<Vec<(String, MessageState, i64)>> {
-    sql("select extension_number, state, count(*) from voicemail_message where tenant_id = $1
-         group by extension_number, state")
-    .bind(tenant)
-    .all(tx)
-    .await
-}
-
 pub(crate) async fn delete(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<bool> {
     let rows =
         sql("delete from voicemail_message where tenant_id = $1 and id = $2").bind(tenant).bind(id).run(tx).await?;

@@ -105,6 +105,31 @@ impl<'a> Browser<'a> {
         reply
     }
 
+    /// Posts a form with a file, from the page that was seen last.
+    pub(crate) async fn upload(&self, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Reply {
+        let token = self.token.borrow().clone();
+        let mut body = Vec::new();
+        for (name, value) in fields.iter().copied().chain([("csrf", token.as_str())]) {
+            let part = format!("--xyz\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            body.extend_from_slice(part.as_bytes());
+        }
+        let head = "--xyz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n";
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(file);
+        body.extend_from_slice(b"\r\n--xyz--\r\n");
+        let (cookies, origin) = (self.cookie_header(), self.origin());
+        let headers = [
+            ("cookie", cookies.as_str()),
+            ("accept", "text/html"),
+            ("content-type", "multipart/form-data; boundary=xyz"),
+            ("origin", origin.as_str()),
+            ("sec-fetch-site", "same-origin"),
+        ];
+        let reply = self.server.send("POST", path, &headers, body).await;
+        self.remember(&reply);
+        reply
+    }
+
     /// Returns the token of the page that was seen last.
     pub(crate) fn token(&self) -> String {
         self.token.borrow().clone()

@@ -8,6 +8,7 @@ mod exchange_calls;
 mod headers;
 mod lists;
 mod live;
+mod places;
 mod session;
 mod settings;
 mod settings_guard;

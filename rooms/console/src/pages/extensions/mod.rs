@@ -1,6 +1,7 @@
 //! `/extensions`: the numbers that phones register with.
 
 mod form;
+mod forwarding;
 mod import;
 mod list;
 mod provision;
@@ -22,6 +23,7 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/extensions/new", get(form::new))
         .route("/extensions/import", get(import::show).post(import::import))
         .route("/extensions/{number}", get(show::show).post(form::change))
+        .route("/extensions/{number}/forwarding", get(forwarding::show).post(forwarding::change))
         .route("/extensions/{number}/password", post(show::rotate))
         .route("/extensions/{number}/ring", post(show::ring))
         .route("/extensions/{number}/delete", post(show::delete))
