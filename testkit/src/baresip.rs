@@ -154,7 +154,7 @@ fn config(modules: &Path, says: &Path, heard: &Path, listen: SocketAddr, control
     for module in ["g711.so", "aufile.so", "sndfile.so"] {
         line("module", module);
     }
-    for module in ["account.so", "menu.so", "ctrl_tcp.so", "contact.so"] {
+    for module in ["account.so", "menu.so", "ctrl_tcp.so", "contact.so", "mwi.so"] {
         line("module_app", module);
     }
     line("audio_source", &format!("aufile,{}", says.to_string_lossy()));

@@ -37,6 +37,10 @@ const MAX_WAITING: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Reliable {
     rseq: u32,
+    /// The CSeq number of the INVITE.
+    invite: u32,
+    /// The final response went out before the PRACK of the last one, which may still come.
+    late: bool,
     /// The last one, until its PRACK comes.
     pending: Option<Pending>,
     /// Responses that may not be sent before (§3).
@@ -109,8 +113,8 @@ impl Leg {
             end: now + timings.t1x64(),
         };
         let reliable = self.reliable.get_or_insert_with(|| {
-            let (waiting, answer) = (VecDeque::new(), None);
-            Box::new(Reliable { rseq, pending: None, waiting, answer, settled: false })
+            let (waiting, invite) = (VecDeque::new(), request.cseq().0);
+            Box::new(Reliable { rseq, invite, late: false, pending: None, waiting, answer: None, settled: false })
         });
         (reliable.rseq, reliable.pending) = (rseq, Some(pending));
         true
@@ -123,27 +127,31 @@ impl Leg {
                 reliable.answer = Some(sdp);
                 None
             }
-            _ => {
+            Some(reliable) => {
                 // What is not acknowledged yet is not sent again once the final response is (§3).
-                self.reliable = None;
+                reliable.late = reliable.pending.take().is_some();
                 Some(sdp)
             }
+            None => Some(sdp),
         }
     }
 
     /// Takes a PRACK.
     pub(crate) fn on_prack(&mut self, core: &mut Core, server: Slot, request: &Message, now: Instant) {
         let tag = Arc::clone(&self.dialog.local_tag);
-        let invite = self.server.and_then(|server| Some(core.server_slot(server)?.request.as_ref()?.cseq().0));
-        let meant = self.reliable.as_deref_mut().filter(|reliable| {
-            self.state == State::Ringing
-                && invite.is_some()
-                && reliable.pending.is_some()
-                && rack_of(request) == invite.map(|invite| (reliable.rseq, invite))
-        });
-        let Some(reliable) = meant else {
-            core.respond(server, 481, &tag, |r| r, now);
-            return;
+        let rack = rack_of(request);
+        let meant = self.reliable.as_deref_mut().filter(|reliable| rack == Some((reliable.rseq, reliable.invite)));
+        let reliable = match meant {
+            Some(reliable) if reliable.late => {
+                reliable.late = false;
+                core.respond(server, 200, &tag, |r| r, now);
+                return;
+            }
+            Some(reliable) if self.state == State::Ringing && reliable.pending.is_some() => reliable,
+            _ => {
+                core.respond(server, 481, &tag, |r| r, now);
+                return;
+            }
         };
         reliable.settled |= reliable.pending.take().is_some_and(|pending| pending.carries_sdp);
         let (next, answer) = (reliable.waiting.pop_front(), reliable.answer.take());

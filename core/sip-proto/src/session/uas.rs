@@ -171,6 +171,7 @@ impl Leg {
             }
             State::Answered { bye: None } => {
                 self.state = State::Confirmed;
+                self.reliable = None;
                 true
             }
             _ => false,

@@ -240,3 +240,24 @@ fn a_flood_of_reliable_responses_is_bounded() {
     let different: std::collections::BTreeSet<u32> = pracks.iter().map(|prack| prack.cseq().0).collect();
     assert!(different.len() <= 40, "{}", different.len());
 }
+
+#[test]
+fn a_prack_that_comes_behind_the_answer_is_no_mistake() {
+    let (mut net, _, callee) = Net::pair(8);
+    let phone = at("10.0.0.9:5060");
+    let leg = phone_calls(&mut net, callee, "Require: 100rel\r\n");
+    net.command(callee, leg, LegCommand::Ring { status: 180, sdp: None });
+    net.command(callee, leg, LegCommand::Answer { sdp: sdp() });
+    net.pass(10);
+    let ringing = net.heard(phone).unwrap();
+    assert_eq!(net.statuses(phone), [200], "it carries no session: the answer need not wait");
+    let rack = format!("{} 1 INVITE", header(&ringing, Name::RSeq));
+    net.inject(phone, callee, prack(&ringing, "z9hG4bKp1", &rack, 2));
+    net.inject(phone, callee, prack(&ringing, "z9hG4bKp2", &rack, 3));
+    net.pass(10);
+    assert_eq!(net.statuses(phone), [200, 481]);
+    net.inject(phone, callee, request_text("ACK", "z9hG4bKa", "one", &header(&ringing, Name::To), 1));
+    net.pass(2_000);
+    assert_eq!(net.leg_events(callee, leg), [LegEventKind::Confirmed { sdp: None }]);
+    assert_eq!(net.statuses(phone), Vec::<u16>::new(), "nothing is sent again");
+}

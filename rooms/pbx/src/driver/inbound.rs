@@ -16,7 +16,7 @@ use super::{
     call::{self, Setup},
     directory::{Account, Line},
     live::{LegView, Seat, Taken, View},
-    outbound::{PhoneTarget, Target, TrunkTarget},
+    outbound::{self, PhoneTarget, Target, TrunkTarget},
     resolve::{self, Resolved, resolve},
 };
 use crate::{
@@ -175,6 +175,8 @@ fn start(pbx: &Pbx, tenant: TenantId, planned: Planned, incoming: sip::Incoming)
         recording: None,
     };
     let Some(commands) = pbx.live.enter(tenant, view) else { return incoming.reject(503, None) };
+    let mut first = planned.first;
+    first.headers.extend(outbound::privacy(&incoming.request));
     let setup = Setup {
         call,
         tenant,
@@ -187,7 +189,7 @@ fn start(pbx: &Pbx, tenant: TenantId, planned: Planned, incoming: sip::Incoming)
         extension: planned.extension,
         caller,
         caller_targets: Vec::new(),
-        first: planned.first,
+        first,
         max_forwards: incoming.request.max_forwards.saturating_sub(1),
         incoming: Some(Box::new(incoming)),
         a_leg,

@@ -116,7 +116,8 @@ impl PhoneTarget {
         invite.to_uri = Some(format!("sip:{}@{}", self.extension, offer.realm));
         invite.sdp = Some(offer.sdp.clone());
         invite.headers.push(("X-Call-UUID".to_owned(), offer.call.to_string()));
-        invite.headers.extend(offer.headers.iter().cloned());
+        // Within the account nobody hides.
+        invite.headers.extend(offer.headers.iter().filter(|(name, _)| name != PRIVACY).cloned());
         invite.max_forwards = offer.max_forwards;
         invite.path = binding.path.clone();
         invite
@@ -136,7 +137,14 @@ impl TrunkTarget {
         let uri = format!("sip:{}@{authority}{parameter}", self.number);
         let mut invite = Invite::new(uri, destination, from_user, from_host);
         invite.also = destinations.collect();
-        if trunk.from_user.is_some() {
+        let hides = offer.headers.iter().any(|(name, _)| name == PRIVACY);
+        if hides && trunk.from_user.is_none() {
+            // The carrier knows who calls, and tells nobody (RFC 3325 §7).
+            invite.from_display = Some("Anonymous".to_owned());
+            invite.from_user = "anonymous".to_owned();
+            invite.from_host = "anonymous.invalid".to_owned();
+        }
+        if hides || trunk.from_user.is_some() {
             // The carrier wants its login in From; the number to show travels beside it (RFC 3325).
             invite.headers.push(("P-Asserted-Identity".to_owned(), format!("<sip:{}@{from_host}>", offer.from_user)));
         }
@@ -152,6 +160,19 @@ impl TrunkTarget {
         }
         Ok(invite)
     }
+}
+
+/// The header by which a caller asks not to be shown.
+const PRIVACY: &str = "Privacy";
+
+/// Returns the wish of a caller not to be known to strangers (RFC 3323), as [`Target::invite`] takes it.
+pub(crate) fn privacy(request: &sip::Request) -> Option<(String, String)> {
+    let hides = |value: &str| {
+        let mut wishes = value.split([';', ',']).map(str::trim);
+        wishes.any(|wish| ["id", "user", "header"].iter().any(|known| wish.eq_ignore_ascii_case(known)))
+    };
+    let asks = request.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case(PRIVACY) && hides(value));
+    asks.then(|| (PRIVACY.to_owned(), "id".to_owned()))
 }
 
 /// Returns where a trunk's carrier is to be looked for.

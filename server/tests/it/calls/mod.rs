@@ -3,6 +3,7 @@
 mod audio;
 mod click_to_call;
 mod hold;
+mod methods;
 mod outcomes;
 mod sessions;
 mod sipp;

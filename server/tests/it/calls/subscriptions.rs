@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sip_proto::message::{Message, Method, Name, ResponseBuilder};
-use testkit::{RawPhone, Sipp, World, sipp::script, world::PATIENCE};
+use testkit::{Baresip, RawPhone, Sipp, World, baresip::Account, sipp::script, until, world::PATIENCE};
 use tokio::time::Instant;
 
 use super::world;
@@ -140,6 +140,20 @@ async fn a_phone_is_told_of_its_own_messages_and_of_nobody_elses() {
     assert!(body(&summary).contains("Voice-Message: 0/0 (0/0)\r\n"), "{}", body(&summary));
     phone.phone.new_call();
     assert_eq!(phone.subscribe("message-summary", "1002", 600).await.status(), Some(403));
+}
+
+/// A foreign phone subscribes by itself, and shows what it is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn baresip_watches_its_own_messages() {
+    let world = world().await;
+    let password = world.server.extension("1001").await.unwrap();
+    let says = world.wav("says.wav", &[0; 8_000]).unwrap();
+    let account =
+        Account { extension: "1001", password: &password, registrar: world.server.sip(), says: &says, answers: true };
+    let phone = Baresip::start(account, world.server.spare(0), world.server.spare(9)).await.unwrap();
+    until("baresip shows its messages", PATIENCE, async || phone.log().contains("Messages-Waiting: no").then_some(()))
+        .await
+        .unwrap_or_else(|error| panic!("{error}: {}", phone.log()));
 }
 
 /// S25 and S03, and what else a phone may not ask for.
