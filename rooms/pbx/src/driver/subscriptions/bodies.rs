@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{driver::live::View, model::Direction};
+use crate::{driver::live::View, model::{Direction, Waiting}};
 
 pub(super) const DIALOG_INFO: &str = "application/dialog-info+xml";
 pub(super) const MESSAGE_SUMMARY: &str = "application/simple-message-summary";
@@ -66,15 +66,8 @@ pub(super) fn dialog_info(extension: &str, host: &str, version: u32, lamps: &[La
     text
 }
 
-/// How many messages a mailbox has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Messages {
-    pub(crate) new: u32,
-    pub(crate) old: u32,
-}
-
 /// Returns the summary of a mailbox.
-pub(super) fn message_summary(extension: &str, host: &str, messages: Messages) -> String {
+pub(super) fn message_summary(extension: &str, host: &str, messages: Waiting) -> String {
     let waiting = if messages.new > 0 { "yes" } else { "no" };
     format!(
         "Messages-Waiting: {waiting}\r\nMessage-Account: sip:{extension}@{host}\r\nVoice-Message: {}/{} (0/0)\r\n",
@@ -129,11 +122,11 @@ mod tests {
 
     #[test]
     fn the_summary_counts_new_and_old_messages() {
-        let text = message_summary("1001", "pbx.example", Messages { new: 2, old: 8 });
+        let text = message_summary("1001", "pbx.example", Waiting { new: 2, old: 8 });
         assert_eq!(
             text,
             "Messages-Waiting: yes\r\nMessage-Account: sip:1001@pbx.example\r\nVoice-Message: 2/8 (0/0)\r\n"
         );
-        assert!(message_summary("1", "h", Messages::default()).starts_with("Messages-Waiting: no\r\n"));
+        assert!(message_summary("1", "h", Waiting::default()).starts_with("Messages-Waiting: no\r\n"));
     }
 }

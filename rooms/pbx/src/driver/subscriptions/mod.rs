@@ -11,13 +11,16 @@ use std::{collections::HashMap, time::Duration};
 use bytes::Bytes;
 use domain::TenantId;
 use sip::{Notification, SubscribeRequest, SubscriptionKey, SubscriptionNews};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{MissedTickBehavior, interval},
+};
 
 use self::{
     bodies::Lamp,
     table::{Package, Watch},
 };
-pub(crate) use self::{bodies::Messages, table::Subscriptions};
+pub(crate) use self::table::Subscriptions;
 use super::auth::{self, Login};
 use crate::Pbx;
 
@@ -54,22 +57,15 @@ pub(crate) fn subscribe(pbx: &Pbx, request: SubscribeRequest) {
         return request.too_brief(LEAST_SECS);
     }
     let key = request.subscription;
-    let watch = Watch::new(tenant, own.clone(), package, request.user.clone(), request.host.clone());
+    let watch = Watch::new(tenant, own, package, request.user.clone(), request.host.clone());
     if !pbx.subscriptions.add(key, watch) {
         return request.reject(403);
     }
     request.accept(expires);
-    let (pbx, tracker) = (pbx.clone(), pbx.tracker.clone());
-    let first = async move {
-        if package == Package::MessageSummary {
-            recount(&pbx, tenant, &own).await;
-        }
-        tell(&pbx, key);
-        if expires == 0 {
-            pbx.subscriptions.remove(key);
-        }
-    };
-    tracker.spawn(first);
+    tell(pbx, key);
+    if expires == 0 {
+        pbx.subscriptions.remove(key);
+    }
 }
 
 /// Follows what became of a subscription.
@@ -84,35 +80,41 @@ pub(crate) fn follow(pbx: &Pbx, key: SubscriptionKey, news: SubscriptionNews) {
     }
 }
 
-/// Tells the phones of an extension that its messages are others now.
-pub(crate) async fn messages_changed(pbx: &Pbx, tenant: TenantId, extension: &str) {
-    for key in pbx.subscriptions.of_mailbox(tenant, extension) {
-        recount(pbx, tenant, extension).await;
-        tell(pbx, key);
-    }
-}
-
-/// Compares the lamps with the calls that are up until the program ends.
+/// Compares the lamps with the calls that are up, and listens for messages, until the program ends.
 pub(crate) async fn watch(pbx: Pbx) {
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = pbx.live.version();
+    let mut messages = pbx.apps.mailboxes.listen();
     loop {
-        look.tick().await;
-        let version = pbx.live.version();
-        if version == seen || !pbx.subscriptions.has_lamps() {
-            // Who subscribes later is told the state then.
-            seen = version;
-            continue;
-        }
-        seen = version;
-        let mut known: HashMap<(TenantId, String), Vec<Lamp>> = HashMap::new();
-        for (key, tenant, extension) in pbx.subscriptions.lamps() {
-            let shown =
-                known.entry((tenant, extension)).or_insert_with_key(|(tenant, number)| lamps(&pbx, *tenant, number));
-            if pbx.subscriptions.is_news(key, shown) {
-                say(&pbx, key, shown);
+        tokio::select! {
+            _ = look.tick() => {
+                let version = pbx.live.version();
+                // Who subscribes later is told the state then.
+                if std::mem::replace(&mut seen, version) != version && pbx.subscriptions.has_lamps() {
+                    compare(&pbx);
+                }
             }
+            changed = messages.recv() => match changed {
+                Ok((tenant, extension)) => {
+                    pbx.subscriptions.of_mailbox(Some((tenant, &extension))).into_iter().for_each(|key| tell(&pbx, key));
+                }
+                Err(RecvError::Lagged(_)) => {
+                    pbx.subscriptions.of_mailbox(None).into_iter().for_each(|key| tell(&pbx, key));
+                }
+                Err(RecvError::Closed) => return,
+            },
+        }
+    }
+}
+
+/// Tells every lamp that is another one now.
+fn compare(pbx: &Pbx) {
+    let mut known: HashMap<(TenantId, String), Vec<Lamp>> = HashMap::new();
+    for (key, tenant, extension) in pbx.subscriptions.lamps() {
+        let shown = known.entry((tenant, extension)).or_insert_with_key(|(tenant, number)| lamps(pbx, *tenant, number));
+        if pbx.subscriptions.is_news(key, shown) {
+            say(pbx, key, shown);
         }
     }
 }
@@ -137,7 +139,8 @@ fn tell(pbx: &Pbx, key: SubscriptionKey) {
             say(pbx, key, &shown);
         }
         Package::MessageSummary => {
-            let Some(body) = pbx.subscriptions.message_summary(key) else { return };
+            let waiting = pbx.apps.mailboxes.waiting(tenant, &resource);
+            let Some(body) = pbx.subscriptions.message_summary(key, waiting) else { return };
             notify(pbx, key, package, body);
         }
     }
@@ -153,9 +156,6 @@ fn notify(pbx: &Pbx, key: SubscriptionKey, package: Package, body: String) {
     let notification = Notification { content_type: package.content_type(), body: Bytes::from(body), ends: None };
     pbx.sip.notify(key, notification);
 }
-
-/// Reads how many messages a mailbox has.
-async fn recount(_pbx: &Pbx, _tenant: TenantId, _extension: &str) {}
 
 fn accepts(accept: &[String], content_type: &str) -> bool {
     let fits = |range: &String| {

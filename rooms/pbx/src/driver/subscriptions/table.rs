@@ -9,7 +9,8 @@ use std::{
 use domain::TenantId;
 use sip::SubscriptionKey;
 
-use super::bodies::{self, Lamp, Messages};
+use super::bodies::{self, Lamp};
+use crate::model::Waiting;
 
 /// Subscriptions of one extension's phones, and of one account's.
 const MOST_PER_EXTENSION: usize = 128;
@@ -68,7 +69,6 @@ struct Table {
     per_extension: HashMap<(TenantId, String), usize>,
     per_account: HashMap<TenantId, usize>,
     lamps: usize,
-    messages: HashMap<(TenantId, String), Messages>,
 }
 
 /// All subscriptions of this node. A cheap clone.
@@ -112,7 +112,6 @@ impl Subscriptions {
             *count -= 1;
             if *count == 0 {
                 table.per_extension.remove(&owner);
-                table.messages.remove(&owner);
             }
         }
     }
@@ -133,12 +132,13 @@ impl Subscriptions {
         self.lock().watches.get(&key).map(|watch| (watch.tenant, watch.package, watch.resource.clone()))
     }
 
-    /// Returns who watches a mailbox.
-    pub(super) fn of_mailbox(&self, tenant: TenantId, extension: &str) -> Vec<SubscriptionKey> {
-        let is_its = |watch: &Watch| {
-            watch.package == Package::MessageSummary && watch.tenant == tenant && watch.resource == extension
+    /// Returns who watches a mailbox, or any of them.
+    pub(super) fn of_mailbox(&self, which: Option<(TenantId, &str)>) -> Vec<SubscriptionKey> {
+        let is_meant = |watch: &Watch| {
+            watch.package == Package::MessageSummary
+                && which.is_none_or(|(tenant, extension)| watch.tenant == tenant && watch.resource == extension)
         };
-        self.lock().watches.iter().filter(|(_, watch)| is_its(watch)).map(|(key, _)| *key).collect()
+        self.lock().watches.iter().filter(|(_, watch)| is_meant(watch)).map(|(key, _)| *key).collect()
     }
 
     /// Notes what a phone is about to be told; false if it was told the same last time.
@@ -160,16 +160,10 @@ impl Subscriptions {
         Some(bodies::dialog_info(&watch.resource, &watch.host, version, lamps))
     }
 
-    /// Notes how many messages a mailbox has.
-    pub(super) fn set_messages(&self, tenant: TenantId, extension: &str, messages: Messages) {
-        self.lock().messages.insert((tenant, extension.to_owned()), messages);
-    }
-
-    pub(super) fn message_summary(&self, key: SubscriptionKey) -> Option<String> {
+    pub(super) fn message_summary(&self, key: SubscriptionKey, waiting: Waiting) -> Option<String> {
         let table = self.lock();
         let watch = table.watches.get(&key)?;
-        let messages = table.messages.get(&(watch.tenant, watch.resource.clone())).copied().unwrap_or_default();
-        Some(bodies::message_summary(&watch.resource, &watch.host, messages))
+        Some(bodies::message_summary(&watch.resource, &watch.host, waiting))
     }
 
     pub(crate) fn count(&self) -> usize {
