@@ -42,7 +42,8 @@ async fn a_message_in_another_name_is_403_and_one_too_many_bytes_413() {
         assert_eq!(answer.status(), Some(status), "from {from:?}");
     }
     let mut stream = RawPhone::connect("1001", "x", world.server.sip()).await.unwrap();
-    let head = request("MESSAGE", "1001", "Content-Type: text/plain").replace("{login}\n", "").replace("{length}", "1048576");
+    let head =
+        request("MESSAGE", "1001", "Content-Type: text/plain").replace("{login}\n", "").replace("{length}", "1048576");
     stream.send(&head).await.unwrap();
     let answer = stream.final_response().await.unwrap();
     assert_eq!(answer.status(), Some(413));

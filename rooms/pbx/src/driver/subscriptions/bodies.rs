@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::{driver::live::View, model::{Direction, Waiting}};
+use crate::{
+    driver::live::View,
+    model::{Direction, Waiting},
+};
 
 pub(super) const DIALOG_INFO: &str = "application/dialog-info+xml";
 pub(super) const MESSAGE_SUMMARY: &str = "application/simple-message-summary";

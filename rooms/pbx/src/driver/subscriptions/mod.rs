@@ -16,11 +16,11 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
+pub(crate) use self::table::Subscriptions;
 use self::{
     bodies::Lamp,
     table::{Package, Watch},
 };
-pub(crate) use self::table::Subscriptions;
 use super::auth::{self, Login};
 use crate::Pbx;
 
