@@ -53,6 +53,8 @@ causes! {
     SwitchCongestion = "SWITCH_CONGESTION", Some(42), 503;
     RequestedChanUnavail = "REQUESTED_CHAN_UNAVAIL", Some(44), 503;
     ResourceUnavailable = "RESOURCE_UNAVAILABLE", Some(47), 503;
+    /// A rule against toll fraud forbids it.
+    OutgoingCallBarred = "OUTGOING_CALL_BARRED", Some(52), 403;
     BearerCapabilityNotAuth = "BEARERCAPABILITY_NOTAUTH", Some(57), 403;
     BearerCapabilityNotAvail = "BEARERCAPABILITY_NOTAVAIL", Some(58), 488;
     IncompatibleDestination = "INCOMPATIBLE_DESTINATION", Some(88), 488;

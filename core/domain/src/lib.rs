@@ -8,12 +8,16 @@ pub mod call;
 pub mod cause;
 pub mod event;
 pub mod grid;
+pub mod guard;
+pub mod hours;
 pub mod ids;
 pub mod limiter;
 pub mod number;
+pub mod pace;
 pub mod principal;
 pub mod queue;
 pub mod retry;
+pub mod rotation;
 pub mod routing;
 pub mod time;
 

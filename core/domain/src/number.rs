@@ -3,6 +3,9 @@
 /// Longest number that the API and dial plan accept, in digits (ITU-T E.164 allows 15; carriers' prefixes add some).
 pub const MAX_DIGITS: usize = 32;
 
+/// Digits of a number in North America as it is dialled without any prefix.
+const NANP_DIGITS: usize = 10;
+
 /// The numbering plan of a country, as far as normalising needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region {
@@ -63,6 +66,8 @@ impl Region {
             && self.trunk_prefix == "0"
         {
             format!("{}{rest}", self.country)
+        } else if self.trunk_prefix == "1" && digits.len() == NANP_DIGITS {
+            format!("{}{digits}", self.country)
         } else {
             digits
         };
@@ -110,6 +115,14 @@ mod tests {
         ] {
             assert_eq!(vn.e164(dialled).as_deref(), stored, "{dialled}");
         }
+    }
+
+    #[test]
+    fn ten_digits_are_a_number_of_north_america_there_alone() {
+        assert_eq!(Region::of("US").e164("4155552671").as_deref(), Some("14155552671"));
+        assert_eq!(Region::of("US").e164("14155552671").as_deref(), Some("14155552671"));
+        assert_eq!(Region::of("US").e164("01184987654321").as_deref(), Some("84987654321"));
+        assert_eq!(Region::of("VN").e164("4155552671").as_deref(), Some("4155552671"));
     }
 
     #[test]

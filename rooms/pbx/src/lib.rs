@@ -9,17 +9,17 @@ pub mod model;
 pub mod ops;
 mod store;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 pub use api::{play_recording, send_sound};
 pub use config::Config;
+pub use driver::border::{numbers::MemberState, toll::TollAlarm};
 pub use error::{Error, Result};
 
 use changes::Changes;
-use domain::{cause::Cause, grid::Grid, limiter::Limiter};
+use domain::{cause::Cause, grid::Grid, ids::TrunkId, limiter::Limiter};
 use driver::{
-    apps::Apps, auth::Guesses, call::COMPANY, directory::Directory, live::Live, queue::Queues, recover,
+    apps::Apps, auth::Guesses, border::Border, call::COMPANY, directory::Directory, live::Live, queue::Queues, recover,
     registrar::Registrar, subscriptions::Subscriptions, trunk_registrations::TrunkRegistrations,
 };
 use model::Boot;
@@ -54,6 +54,8 @@ pub struct Pbx {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) apps: Apps,
     pub(crate) queues: Queues,
+    /// What calls over trunks are counted and limited by.
+    pub(crate) border: Border,
     pub(crate) guesses: Arc<Guesses>,
     pub(crate) boot: Arc<Boot>,
     /// The moments at which calls write what is not urgent.
@@ -74,6 +76,7 @@ impl Pbx {
     /// # Errors
     /// When the database cannot be read or written.
     pub async fn open(deps: Deps) -> Result<Self> {
+        let now = deps.db.now();
         let boot = Boot { id: uuid::Uuid::now_v7().to_string(), node: deps.config.node.clone() };
         let mut pbx = Self {
             db: deps.db,
@@ -91,6 +94,7 @@ impl Pbx {
             subscriptions: Subscriptions::default(),
             apps: Apps::default(),
             queues: Queues::default(),
+            border: Border::new(now),
             guesses: Arc::new(Guesses::new(Limiter::new(REMEMBERED_LOGINS))),
             boot: Arc::new(boot),
             together: Grid::new(tokio::time::Instant::now().into_std(), COMPANY),
@@ -101,6 +105,7 @@ impl Pbx {
         pbx.read_at_start = driver::written(&pbx).await?;
         pbx.directory.reload(&pbx.db, &pbx.secrets).await?;
         pbx.registrar.load(&pbx).await?;
+        pbx.border.load(&pbx).await?;
         driver::announce(&pbx);
         recover::close_left_over(&pbx).await?;
         driver::trunk_registrations::follow(&pbx).await?;
@@ -117,7 +122,8 @@ impl Pbx {
             driver::keep_house(self.clone()),
             driver::keep_alive::run(self.clone()),
             driver::subscriptions::watch(self.clone()),
-            driver::retention::keep(self.clone())
+            driver::retention::keep(self.clone()),
+            driver::border::watch(self.clone())
         );
     }
 
@@ -145,6 +151,16 @@ impl Pbx {
     /// Returns how many calls are up on this node.
     pub fn live_calls(&self) -> usize {
         self.live.count()
+    }
+
+    /// Returns what the guard against toll fraud refused within the last hour, of every account.
+    pub fn toll_alarms(&self) -> Vec<TollAlarm> {
+        self.border.alarms()
+    }
+
+    /// Says which trunks do not answer: calls try them last.
+    pub fn trunks_are_down(&self, trunks: HashSet<TrunkId>) {
+        self.border.set_down(trunks);
     }
 
     /// Returns the room's routes.

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use anyhow::{bail, ensure};
 use clap::Subcommand;
-use domain::{Principal, ids::TrunkId};
+use domain::{Principal, ids::TrunkId, routing::Destination};
 use pbx::{
-    model::{CallerId, Route, RouteKind, Trunk, TrunkStatus},
+    model::{CallerId, NewRoute, Route, RouteKind, Trunk, TrunkOptions, TrunkStatus},
     ops::{
         caller_ids, routes,
         trunk_registrations::{self, NewRegistration},
@@ -156,6 +156,7 @@ pub(super) async fn trunk(rooms: &Rooms, who: &Principal, command: &TrunkCommand
                 from_domain: fields.from_domain,
                 max_channels: fields.max_channels,
                 sources: fields.sources.unwrap_or_default(),
+                options: TrunkOptions::default(),
             };
             Ok(trunk_body(&trunks::create(desk, who, new).await?))
         }
@@ -187,6 +188,7 @@ pub(super) async fn trunk(rooms: &Rooms, who: &Principal, command: &TrunkCommand
                 from_domain: fields.from_domain,
                 max_channels: fields.max_channels,
                 sources: fields.sources,
+                options: None,
                 status: *status,
             };
             Ok(trunk_body(&trunks::update(desk, who, TrunkId(*id), changes).await?))
@@ -229,15 +231,18 @@ pub(super) async fn route(rooms: &Rooms, who: &Principal, command: &RouteCommand
     let desk = &rooms.desk;
     match command {
         RouteCommand::Create { prefix, default, did, extension, trunk_id, priority } => {
-            let kind = match (prefix, default, did, extension, trunk_id.map(TrunkId)) {
-                (Some(prefix), false, None, None, Some(trunk)) => RouteKind::Prefix { prefix: prefix.clone(), trunk },
-                (None, true, None, None, Some(trunk)) => RouteKind::Default { trunk },
+            let plain = |kind| NewRoute::plain(kind, *priority);
+            let new = match (prefix, default, did, extension, trunk_id.map(TrunkId)) {
+                (Some(prefix), false, None, None, Some(trunk)) => {
+                    plain(RouteKind::Prefix { prefix: prefix.clone(), trunk })
+                }
+                (None, true, None, None, Some(trunk)) => plain(RouteKind::Default { trunk }),
                 (None, false, Some(number), Some(extension), trunk) => {
-                    RouteKind::Did { number: number.clone(), extension: extension.clone(), trunk }
+                    NewRoute { priority: *priority, ..NewRoute::did(number, extension, trunk) }
                 }
                 _ => bail!("a route is --prefix P --trunk-id T, --default --trunk-id T, or --did N --extension E"),
             };
-            Ok(route_body(&routes::create(desk, who, kind, *priority).await?))
+            Ok(route_body(&routes::create(desk, who, new).await?))
         }
         RouteCommand::List => Ok(routes::list(desk, who).await?.iter().map(route_body).collect()),
         RouteCommand::Delete { id } => {
@@ -297,16 +302,18 @@ fn caller_id_body(caller_id: &CallerId) -> Value {
 }
 
 fn route_body(route: &Route) -> Value {
-    let (kind, pattern, extension, trunk) = match &route.kind {
+    let (kind, pattern, destination, trunk) = match &route.kind {
         RouteKind::Prefix { prefix, trunk } => ("prefix", Some(prefix), None, Some(*trunk)),
         RouteKind::Default { trunk } => ("default", None, None, Some(*trunk)),
-        RouteKind::Did { number, extension, trunk } => ("did", Some(number), Some(extension), *trunk),
+        RouteKind::Did { number, destination, trunk } => ("did", Some(number), Some(destination), *trunk),
     };
+    let extension = destination.filter(|destination| matches!(destination, Destination::Extension(_)));
     json!({
         "id": route.id,
         "kind": kind,
         "pattern": pattern,
-        "extension": extension,
+        "extension": extension.map(Destination::target),
+        "destination": destination.map(|to| json!({ "kind": to.kind(), "target": to.target() })),
         "trunk_id": trunk,
         "priority": route.priority,
     })

@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context;
 use domain::{EventName, Principal};
 use pbx::{
-    model::RouteKind,
+    model::{NewRoute, RouteKind},
     ops::{
         routes,
         trunks::{self, NewTrunk},
@@ -172,7 +172,7 @@ async fn furnish(app: &App, carrier: SocketAddr, hook: &str) -> anyhow::Result<S
         ..NewTrunk::default()
     };
     let trunk = trunks::create(&rooms.desk, &who, trunk).await?;
-    routes::create(&rooms.desk, &who, RouteKind::Default { trunk: trunk.id }, 0).await?;
+    routes::create(&rooms.desk, &who, NewRoute::plain(RouteKind::Default { trunk: trunk.id }, 0)).await?;
     let new = NewWebhook {
         name: "Sandbox CRM".to_owned(),
         url: hook.to_owned(),

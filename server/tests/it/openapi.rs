@@ -2,7 +2,7 @@
 
 use domain::{Permission, Principal, principal::Role};
 use pbx::{
-    model::RouteKind,
+    model::{NewRoute, RouteKind},
     ops::{caller_ids, routes, trunks},
 };
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ async fn furnish(server: &TestServer) {
     assert_eq!(trunk.id.0, 1);
     let fill = caller_ids::Fill { number: Some("0287654321".to_owned()), ..Default::default() };
     assert_eq!(caller_ids::create(desk, &who, fill, Fields::new()).await.unwrap().id, 1);
-    routes::create(desk, &who, RouteKind::Default { trunk: trunk.id }, 0).await.unwrap();
+    routes::create(desk, &who, NewRoute::plain(RouteKind::Default { trunk: trunk.id }, 0)).await.unwrap();
 }
 
 #[tokio::test]

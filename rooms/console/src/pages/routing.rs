@@ -6,9 +6,9 @@ use axum::{
     extract::{Path, State},
     routing::{get, post},
 };
-use domain::{Principal, ids::TrunkId};
+use domain::{Principal, ids::TrunkId, routing::Destination};
 use pbx::{
-    model::{Extension, Route, RouteKind, Trunk, TrunkStatus},
+    model::{Extension, NewRoute, Route, RouteKind, Trunk, TrunkStatus},
     ops::{
         extensions::{self, Search},
         routes::{self, Leads, Way},
@@ -77,8 +77,8 @@ impl List<'_> {
 
     fn extension<'a>(&self, route: &'a Route) -> Option<&'a str> {
         match &route.kind {
-            RouteKind::Did { extension, .. } => Some(extension),
-            RouteKind::Prefix { .. } | RouteKind::Default { .. } => None,
+            RouteKind::Did { destination: Destination::Extension(extension), .. } => Some(extension),
+            _ => None,
         }
     }
 
@@ -113,7 +113,10 @@ async fn list(State(console): State<Console>, view: View, asked: Asked) -> Answe
         let texts = match &route.kind {
             RouteKind::Prefix { prefix, .. } => [Some(prefix), None],
             RouteKind::Default { .. } => [None, None],
-            RouteKind::Did { number, extension, .. } => [Some(number), Some(extension)],
+            RouteKind::Did { number, destination: Destination::Extension(extension), .. } => {
+                [Some(number), Some(extension)]
+            }
+            RouteKind::Did { number, .. } => [Some(number), None],
         };
         let mut texts = texts.into_iter().flatten().chain(trunk.map(|trunk| &trunk.name));
         (wanted.is_empty() || texts.any(|text| text.to_lowercase().contains(&wanted)))
@@ -167,7 +170,9 @@ async fn show(State(console): State<Console>, view: View, Path(id): Path<i64>) -
     let form = match &route.kind {
         RouteKind::Prefix { prefix, .. } => form.with("prefix", prefix),
         RouteKind::Default { .. } => form,
-        RouteKind::Did { number, extension, .. } => form.with("number", number).with("extension", extension),
+        RouteKind::Did { number, destination, .. } => {
+            form.with("number", number).with("extension", destination.target())
+        }
     };
     draw(&console, &view, &form, Some(&route)).await
 }
@@ -187,8 +192,8 @@ async fn suggestions(console: &Console, who: &Principal) -> Result<Vec<Extension
 
 async fn create(State(console): State<Console>, view: View, mut form: Form) -> Answer {
     let who = view.needs(SEES)?;
-    if let Some((kind, priority)) = read(&view, &mut form) {
-        match routes::create(&console.pbx.desk(), who, kind, priority).await {
+    if let Some(new) = read(&view, &mut form) {
+        match routes::create(&console.pbx.desk(), who, new).await {
             Ok(_) => return view.go_with("/routing", "routing.created"),
             Err(error) => form = refused(&view, form, error)?,
         }
@@ -199,8 +204,8 @@ async fn create(State(console): State<Console>, view: View, mut form: Form) -> A
 async fn change(State(console): State<Console>, view: View, Path(id): Path<i64>, mut form: Form) -> Answer {
     let (who, desk) = (view.needs(SEES)?, console.pbx.desk());
     let route = routes::show(&desk, who, id).await?;
-    if let Some((kind, priority)) = read(&view, &mut form) {
-        match routes::replace(&desk, who, id, kind, priority).await {
+    if let Some(new) = read(&view, &mut form) {
+        match routes::replace(&desk, who, id, new).await {
             Ok(_) => return view.go_with("/routing", "routing.saved"),
             Err(error) => form = refused(&view, form, error)?,
         }
@@ -220,13 +225,13 @@ fn refused(view: &View, form: Form, error: pbx::Error) -> Result<Form, Failure> 
     }
 }
 
-fn read(view: &View, form: &mut Form) -> Option<(RouteKind, i64)> {
+fn read(view: &View, form: &mut Form) -> Option<NewRoute> {
     let priority = form.number(view, "priority").unwrap_or(0);
     let trunk = form.number(view, "trunk_id").map(TrunkId);
     let kind = match (form.text("kind"), trunk) {
         ("did", trunk) => RouteKind::Did {
             number: form.text("number").to_owned(),
-            extension: form.text("extension").to_owned(),
+            destination: Destination::Extension(form.text("extension").to_owned()),
             trunk,
         },
         (_, None) => {
@@ -236,5 +241,5 @@ fn read(view: &View, form: &mut Form) -> Option<(RouteKind, i64)> {
         ("default", Some(trunk)) => RouteKind::Default { trunk },
         (_, Some(trunk)) => RouteKind::Prefix { prefix: form.text("prefix").to_owned(), trunk },
     };
-    (!form.is_wrong()).then_some((kind, priority))
+    (!form.is_wrong()).then(|| NewRoute::plain(kind, priority))
 }

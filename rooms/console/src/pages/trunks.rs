@@ -10,7 +10,7 @@ use axum::{
 };
 use domain::{Permission, ids::TrunkId};
 use pbx::{
-    model::{Trunk, TrunkAuth, TrunkStatus, TrunkTransport},
+    model::{Trunk, TrunkAuth, TrunkOptions, TrunkStatus, TrunkTransport},
     ops::trunks::{self, NewTrunk, TrunkState},
 };
 
@@ -180,6 +180,7 @@ fn read(view: &View, form: &mut Form) -> NewTrunk {
         from_domain: form.optional("from_domain"),
         max_channels: form.number(view, "max_channels"),
         sources,
+        options: TrunkOptions::default(),
     }
 }
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     Config, Deps, Pbx,
     changes::Changed,
-    model::{RecordingInfo, RecordingState, RouteKind, TrunkStatus},
+    model::{NewRoute, RecordingInfo, RecordingState, RouteKind, TrunkStatus},
     ops,
     store::{self as rows, tests::record},
 };
@@ -260,15 +260,16 @@ async fn trunks_are_shown_without_secrets_and_kept_while_routed() {
     assert_eq!((status, &shown["data"]), (200, &list["data"][0]));
     assert_eq!(house.ask("GET", "/api/pbx/trunks/x", None).await.0, 404);
 
-    let route = ops::routes::create(&desk, &who, RouteKind::Default { trunk: trunk.id }, 0).await.unwrap();
+    let route =
+        ops::routes::create(&desk, &who, NewRoute::plain(RouteKind::Default { trunk: trunk.id }, 0)).await.unwrap();
     assert!(ops::trunks::delete(&desk, &who, trunk.id).await.is_err(), "a route leads to it");
     let disable = ops::trunks::TrunkChanges { status: Some(TrunkStatus::Disabled), ..Default::default() };
     let disabled = ops::trunks::update(&desk, &who, trunk.id, disable).await.unwrap();
     assert_eq!(ops::trunks::open_password(&house.db.secrets, &disabled).as_deref(), Some("hush"));
     ops::routes::delete(&desk, &who, route.id).await.unwrap();
     ops::trunks::delete(&desk, &who, trunk.id).await.unwrap();
-    let unknown = RouteKind::Did { number: "1900".to_owned(), extension: "1001".to_owned(), trunk: None };
-    assert!(ops::routes::create(&desk, &who, unknown, 0).await.is_err(), "there is no such extension");
+    let unknown = NewRoute::did("1900", "1001", None);
+    assert!(ops::routes::create(&desk, &who, unknown).await.is_err(), "there is no such extension");
 }
 
 #[tokio::test]

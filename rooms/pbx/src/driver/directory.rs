@@ -3,22 +3,28 @@
 //! Calls are routed from here, so that a database that is away for a minute stops no call.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     net::IpAddr,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use domain::{
-    TenantId,
+    TenantId, Timestamp,
+    guard::Policy,
+    hours::{Calendar, Override},
     ids::TrunkId,
     number::Region,
-    routing::{self, Destination, FeatureCodes},
+    routing::{self, Arrival, Destination, Pattern},
 };
+use jiff::tz::TimeZone;
 use store::{Db, Secrets};
 
-use super::places::{self, Places};
+use super::{
+    border::numbers::Group,
+    places::{self, Places},
+};
 use crate::{
-    model::{Extension, ExtensionStatus, Ha1Pair, Route, RouteKind, Trunk, TrunkStatus},
+    model::{CallerIdGroupStatus, Extension, ExtensionStatus, Ha1Pair, Route, RouteKind, Trunk, TrunkStatus},
     ops, store as rows,
 };
 
@@ -42,6 +48,12 @@ pub(crate) struct TrunkLine {
     pub(crate) password: Option<String>,
 }
 
+impl TrunkLine {
+    pub(crate) fn is_active(&self) -> bool {
+        self.trunk.status == TrunkStatus::Active
+    }
+}
+
 impl std::fmt::Debug for TrunkLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TrunkLine").field("trunk", &self.trunk.id).finish_non_exhaustive()
@@ -54,17 +66,30 @@ pub(crate) struct Account {
     pub(crate) extensions: HashMap<String, Arc<Line>>,
     pub(crate) trunks: HashMap<TrunkId, Arc<TrunkLine>>,
     pub(crate) routes: Vec<routing::Route>,
-    /// By number as dialled and, where it is a public number, by E.164.
-    dids: HashMap<String, Vec<Did>>,
-    pub(crate) caller_ids: HashSet<String>,
+    /// What numbers inside of the account stand for beside extensions, ring groups and menus: queues.
+    pub(crate) numbers: HashMap<String, Destination>,
+    /// Rules for calls from outside to one number, by it: as dialled and, where it is a public number, by E.164.
+    dids: HashMap<String, Vec<routing::Rule>>,
+    /// Rules for calls from outside to many numbers.
+    patterns: Vec<routing::Rule>,
+    /// The numbers that may be shown, and the trunk that one is bound to.
+    pub(crate) caller_ids: HashMap<String, Option<TrunkId>>,
+    pub(crate) groups: HashMap<i64, Arc<Group>>,
+    /// Extensions that draw the number they show from a group.
+    pub(crate) group_of: HashMap<String, i64>,
+    pub(crate) conditions: HashMap<i64, Condition>,
+    pub(crate) policy: Policy,
+    pub(crate) dialling: rows::guard::Dialling,
     region: Option<Region>,
     pub(crate) places: Places,
+    timezone: Option<TimeZone>,
 }
 
-#[derive(Clone, Debug)]
-struct Did {
-    extension: String,
-    trunk: Option<TrunkId>,
+/// A time condition as calls see it.
+#[derive(Debug)]
+pub(crate) struct Condition {
+    pub(crate) calendar: Calendar,
+    pub(crate) by_hand: Override,
 }
 
 impl Account {
@@ -76,43 +101,65 @@ impl Account {
         self.extensions.get(number).filter(|line| line.is_active())
     }
 
-    /// Returns the extension that calls from outside to `number` ring. Numbers are compared as dialled and by E.164;
-    /// a route for one trunk alone goes before a route for all.
-    pub(crate) fn did(&self, number: &str, trunk: TrunkId) -> Option<&str> {
+    /// Returns where a call from outside leads, if a rule takes it. Numbers are compared as dialled and by E.164.
+    pub(crate) fn inbound(&self, number: &str, caller: &str, trunk: TrunkId, now: Timestamp) -> Option<&Destination> {
         let e164 = self.region().e164(number);
-        let found = self.dids.get(number).or_else(|| self.dids.get(&e164?))?;
-        let fits = |wanted: Option<TrunkId>| found.iter().find(|did| did.trunk == wanted);
-        fits(Some(trunk)).or_else(|| fits(None)).map(|did| did.extension.as_str())
+        let exact = self.dids.get(number).or_else(|| self.dids.get(&e164?));
+        let rules = exact.into_iter().flatten().chain(&self.patterns);
+        let arrival = Arrival { number, caller, trunk };
+        let found = routing::inbound(arrival, self.region(), rules, |condition| self.is_open(condition, now));
+        found.map(|rule| &rule.destination)
     }
 
-    /// Returns what a number is inside of the account: an active extension, else what menus and groups are dialled by.
+    /// Returns whether a time condition is open. One that is gone never is.
+    pub(crate) fn is_open(&self, condition: i64, now: Timestamp) -> bool {
+        let Some(condition) = self.conditions.get(&condition) else { return false };
+        match condition.by_hand {
+            Override::Open => true,
+            Override::Closed => false,
+            Override::Automatic => condition.calendar.is_open(self.local(now)),
+        }
+    }
+
+    /// Returns what the account's clock on the wall shows.
+    pub(crate) fn local(&self, now: Timestamp) -> domain::hours::Local {
+        ops::time_conditions::local(&self.timezone(), now)
+    }
+
+    pub(crate) fn timezone(&self) -> TimeZone {
+        self.timezone.clone().unwrap_or(TimeZone::UTC)
+    }
+
+    /// Returns what the account offers to whoever dials that number.
+    pub(crate) fn plan<'a>(&'a self, own: Option<&'a Destination>) -> routing::Plan<'a> {
+        routing::Plan {
+            region: self.region(),
+            own,
+            codes: &self.dialling.codes,
+            emergency: &self.dialling.emergency,
+            routes: &self.routes,
+        }
+    }
+
+    /// Returns what a number stands for inside of the account: an active extension, else a queue, a ring group or a menu.
     pub(crate) fn own(&self, dialled: &str) -> Option<Destination> {
         let extension = self.active(dialled).map(|_| Destination::Extension(dialled.to_owned()));
-        extension.or_else(|| self.places.number(dialled).cloned())
+        extension.or_else(|| self.numbers.get(dialled).or_else(|| self.places.number(dialled)).cloned())
     }
 
-    /// Returns where a number leads that a phone of the account dials.
+    /// Decides where a number leads that somebody of the account dials.
     pub(crate) fn way(&self, dialled: &str) -> Destination {
-        if let Some(own) = self.own(dialled).or_else(|| FeatureCodes::default().read(dialled)) {
-            return own;
-        }
-        let plan = routing::Plan { region: self.region(), extension: false, routes: &self.routes };
-        routing::plan(dialled, &plan)
+        let own = self.own(dialled);
+        routing::plan(dialled, &self.plan(own.as_ref()))
     }
 
     /// Returns the places of parked calls.
     pub(crate) fn slots(&self) -> std::ops::RangeInclusive<u16> {
-        let codes = FeatureCodes::default();
-        codes.first_slot..=codes.last_slot
+        self.dialling.codes.first_slot..=self.dialling.codes.last_slot
     }
 
-    /// Returns the active trunks among `ids`, in that order.
-    pub(crate) fn active_trunks(&self, ids: &[TrunkId]) -> Vec<Arc<TrunkLine>> {
-        ids.iter()
-            .filter_map(|id| self.trunks.get(id))
-            .filter(|line| line.trunk.status == TrunkStatus::Active)
-            .cloned()
-            .collect()
+    pub(crate) fn is_emergency(&self, dialled: &str) -> bool {
+        routing::is_emergency(dialled, self.region(), &self.dialling.emergency)
     }
 }
 
@@ -199,7 +246,8 @@ async fn read(db: &Db, secrets: &Secrets) -> Result<Tables, store::Error> {
     let mut hosts = HashMap::new();
     let tenants = rows::accounts::any_tenant_all(&mut tx).await?;
     for tenant in &tenants {
-        let account = Account { region: Some(Region::of(&tenant.region)), ..Account::default() };
+        let timezone = Some(ops::time_conditions::zone(&tenant.timezone));
+        let account = Account { region: Some(Region::of(&tenant.region)), timezone, ..Account::default() };
         accounts.insert(tenant.id, account);
         if let Some(host) = &tenant.host {
             hosts.insert(host.to_ascii_lowercase(), tenant.id);
@@ -241,9 +289,28 @@ async fn read(db: &Db, secrets: &Secrets) -> Result<Tables, store::Error> {
             add_route(account, route);
         }
     }
-    for (tenant, number) in rows::accounts::any_tenant_caller_ids(&mut tx).await? {
+    let mut numbers = HashMap::new();
+    for (tenant, id, number, trunk) in rows::accounts::any_tenant_caller_ids(&mut tx).await? {
         if let Some(account) = accounts.get_mut(&tenant) {
-            account.caller_ids.insert(number);
+            account.caller_ids.insert(number.clone(), trunk);
+            numbers.insert((tenant, id), number);
+        }
+    }
+    read_groups(&mut tx, &mut accounts, &numbers).await?;
+    for condition in rows::time_conditions::any_tenant_all(&mut tx).await? {
+        if let Some(account) = accounts.get_mut(&condition.tenant) {
+            let seen = Condition { calendar: condition.calendar, by_hand: condition.by_hand };
+            account.conditions.insert(condition.id, seen);
+        }
+    }
+    for (tenant, policy) in rows::guard::any_tenant_policies(&mut tx).await? {
+        if let Some(account) = accounts.get_mut(&tenant) {
+            account.policy = policy;
+        }
+    }
+    for (tenant, dialling) in rows::guard::any_tenant_dialling(&mut tx).await? {
+        if let Some(account) = accounts.get_mut(&tenant) {
+            account.dialling = dialling;
         }
     }
     let only = match tenants.as_slice() {
@@ -254,19 +321,69 @@ async fn read(db: &Db, secrets: &Secrets) -> Result<Tables, store::Error> {
     Ok(Tables { accounts, hosts, only, sources })
 }
 
-fn add_route(account: &mut Account, route: Route) {
-    let priority = route.priority;
-    match route.kind {
-        RouteKind::Prefix { prefix, trunk } => account.routes.push(routing::Route { prefix, trunk, priority }),
-        RouteKind::Default { trunk } => {
-            account.routes.push(routing::Route { prefix: String::new(), trunk, priority });
+/// Reads the groups with those of their numbers that are active.
+async fn read_groups(
+    tx: &mut store::Tx,
+    accounts: &mut HashMap<TenantId, Account>,
+    numbers: &HashMap<(TenantId, i64), String>,
+) -> Result<(), store::Error> {
+    let mut groups: HashMap<(TenantId, i64), Group> = HashMap::new();
+    for group in rows::caller_id_groups::any_tenant_all(tx).await? {
+        if group.status == CallerIdGroupStatus::Active {
+            groups.insert((group.tenant, group.id), Group::of(&group));
         }
-        RouteKind::Did { number, extension, trunk } => {
-            let did = Did { extension, trunk };
-            if let Some(e164) = account.region().e164(&number).filter(|e164| *e164 != number) {
-                account.dids.entry(e164).or_default().push(did.clone());
+    }
+    for (tenant, group, caller_id, weight, cap) in rows::caller_id_groups::any_tenant_members(tx).await? {
+        if let (Some(group), Some(number)) = (groups.get_mut(&(tenant, group)), numbers.get(&(tenant, caller_id))) {
+            group.add(caller_id, number.clone(), weight, cap);
+        }
+    }
+    for ((tenant, id), group) in groups {
+        if let Some(account) = accounts.get_mut(&tenant) {
+            account.groups.insert(id, Arc::new(group));
+        }
+    }
+    for (tenant, extension, group) in rows::caller_id_groups::any_tenant_extensions(tx).await? {
+        if let Some(account) = accounts.get_mut(&tenant) {
+            account.group_of.insert(extension, group);
+        }
+    }
+    Ok(())
+}
+
+fn add_route(account: &mut Account, route: Route) {
+    let (id, priority, options) = (route.id, route.priority, route.options);
+    let mut out = |prefix, trunk| {
+        account.routes.push(routing::Route {
+            id,
+            prefix,
+            trunk,
+            priority,
+            rewrite: options.rewrite.clone(),
+            caller_id_group: options.caller_id_group,
+            anonymous: options.anonymous,
+        });
+    };
+    match route.kind {
+        RouteKind::Prefix { prefix, trunk } => out(prefix, trunk),
+        RouteKind::Default { trunk } => out(String::new(), trunk),
+        RouteKind::Did { number, destination, trunk } => {
+            let caller = match options.caller.as_deref().map(Pattern::read) {
+                None => None,
+                Some(Some(caller)) => Some(caller),
+                // What nobody can read takes no calls.
+                Some(None) => return,
+            };
+            let Some(pattern) = Pattern::read(&number) else { return };
+            let rule = routing::Rule { id, number: pattern, trunk, caller, when: options.when, priority, destination };
+            if !matches!(rule.number, Pattern::Is(_)) {
+                account.patterns.push(rule);
+                return;
             }
-            account.dids.entry(number).or_default().push(did);
+            if let Some(e164) = account.region().e164(&number).filter(|e164| *e164 != number) {
+                account.dids.entry(e164).or_default().push(rule.clone());
+            }
+            account.dids.entry(number).or_default().push(rule);
         }
     }
 }
@@ -274,31 +391,58 @@ fn add_route(account: &mut Account, route: Route) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{NewRoute, RouteOptions};
 
-    fn route(number: &str, extension: &str, trunk: Option<i64>) -> Route {
-        let kind =
-            RouteKind::Did { number: number.to_owned(), extension: extension.to_owned(), trunk: trunk.map(TrunkId) };
-        Route { id: 0, tenant: TenantId(1), kind, priority: 0 }
+    fn rule(id: i64, number: &str, extension: &str, trunk: Option<i64>) -> Route {
+        let new = NewRoute::did(number, extension, trunk.map(TrunkId));
+        Route { id, tenant: TenantId(1), kind: new.kind, priority: 0, options: new.options }
     }
 
     #[test]
     fn a_called_number_is_found_however_the_carrier_writes_it() {
         let mut account = Account { region: Some(Region::of("VN")), ..Account::default() };
-        for route in
-            [route("02838221234", "1001", None), route("02838221234", "1002", Some(7)), route("1900", "1003", None)]
-        {
+        for route in [
+            rule(1, "02838221234", "1001", None),
+            rule(2, "02838221234", "1002", Some(7)),
+            rule(3, "1900", "1003", None),
+            rule(4, "02438*", "1004", None),
+        ] {
             add_route(&mut account, route);
         }
+        let now = Timestamp::from_millis(0);
         for (number, trunk, extension) in [
             ("02838221234", 1, Some("1001")),
             ("842838221234", 1, Some("1001")),
             ("+842838221234", 1, Some("1001")),
             ("+842838221234", 7, Some("1002")),
             ("1900", 7, Some("1003")),
+            ("+842438000000", 7, Some("1004")),
             ("1901", 7, None),
             ("nonsense", 7, None),
         ] {
-            assert_eq!(account.did(number, TrunkId(trunk)), extension, "{number} by {trunk}");
+            let expected = extension.map(|extension| Destination::Extension(extension.to_owned()));
+            assert_eq!(account.inbound(number, "", TrunkId(trunk), now), expected.as_ref(), "{number} by {trunk}");
         }
+    }
+
+    #[test]
+    fn a_time_condition_follows_the_accounts_own_clock_and_whoever_overrides_it() {
+        let zone = TimeZone::get("Asia/Ho_Chi_Minh").unwrap();
+        let mut account = Account { region: Some(Region::of("VN")), timezone: Some(zone), ..Account::default() };
+        let week = (1..=5).map(|day| domain::hours::Span { day, from: 480, to: 1_020 }).collect();
+        let calendar = Calendar { week, holidays: Vec::new() };
+        account.conditions.insert(9, Condition { calendar, by_hand: Override::Automatic });
+        let options = RouteOptions { when: Some((9, false)), ..RouteOptions::default() };
+        add_route(&mut account, Route { options, ..rule(1, "02838221234", "1009", None) });
+        add_route(&mut account, rule(2, "02838221234", "1001", None));
+        // Monday, 2026-11-23, 00:59 and 01:00 UTC: 07:59 and 08:00 in Vietnam.
+        let at = |millis| account_at(&account, millis);
+        assert_eq!((at(1_795_395_540_000), at(1_795_395_600_000)), ("1009".to_owned(), "1001".to_owned()));
+        account.conditions.get_mut(&9).unwrap().by_hand = Override::Closed;
+        assert_eq!(account_at(&account, 1_795_395_600_000), "1009");
+    }
+
+    fn account_at(account: &Account, millis: i64) -> String {
+        account.inbound("02838221234", "", TrunkId(1), Timestamp::from_millis(millis)).unwrap().target()
     }
 }

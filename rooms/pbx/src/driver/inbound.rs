@@ -7,7 +7,7 @@ use domain::{
     cause::Cause,
     ids::TrunkId,
     number,
-    routing::{self, Destination, Dialler},
+    routing::Destination,
 };
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use super::{
     call::{self, Setup},
     directory::{Account, Line},
     live::{LegView, Seat, Taken, View},
-    outbound::{self, PhoneTarget, Target, TrunkTarget},
+    outbound::{self, PhoneTarget, Target},
     resolve::{self, Resolved, resolve},
 };
 use crate::{
@@ -90,20 +90,26 @@ fn from_extension(
 ) -> Result<Planned, Cause> {
     let dialled = incoming.request.uri_user.clone();
     let own = &line.extension;
-    // The login says who calls, whatever From claims.
-    let seat = take_extension(pbx, tenant, line)?;
-    let destination = destination(account, &dialled);
+    // The login says who calls, whatever From claims. Whoever calls for help is not told to hang up something first.
+    let most = if account.is_emergency(&dialled) { Some(u32::MAX) } else { None };
+    let seat = take_seat(pbx, tenant, line, most)?;
+    let destination = account.way(&dialled);
     let leaves = matches!(destination, Destination::Outbound(_));
-    let caller = resolve::Caller {
+    let mut caller = resolve::Caller {
         call: CallId(Uuid::now_v7()),
         direction: if leaves { Direction::Outbound } else { Direction::Internal },
-        number: if leaves { shown_number(account, line) } else { own.number.clone() },
+        number: own.number.clone(),
         name: own.display_name.clone().filter(|_| !leaves),
         extension: Some(own.number.clone()),
         acting: Some(Arc::clone(line)),
         dialled,
+        anonymous: false,
+        asked: None,
     };
     let mut first = resolve(pbx, tenant, account, &caller, destination, 0)?;
+    if let Some(shown) = first.shown.take() {
+        caller.number = shown;
+    }
     first.record |= records(own.recording_mode, Direction::Outbound);
     Ok(Planned {
         caller,
@@ -115,11 +121,6 @@ fn from_extension(
     })
 }
 
-/// Returns where a number leads that an extension of the account dials.
-pub(crate) fn destination(account: &Account, dialled: &str) -> Destination {
-    account.way(dialled)
-}
-
 /// A trunk reaches only the numbers that are mapped to extensions, never another trunk (no transit).
 fn from_trunk(
     pbx: &Pbx,
@@ -129,7 +130,8 @@ fn from_trunk(
     incoming: &sip::Incoming,
 ) -> Result<Planned, Cause> {
     let dialled = incoming.request.uri_user.clone();
-    let number = account.did(&dialled, trunk).ok_or(Cause::UnallocatedNumber)?;
+    let number = incoming.request.from_user.as_str();
+    let destination = account.inbound(&dialled, number, trunk, pbx.db.now()).ok_or(Cause::UnallocatedNumber)?.clone();
     let line = account.trunks.get(&trunk).ok_or(Cause::NoRouteTransitNet)?;
     let most = line.trunk.max_channels.and_then(|most| u32::try_from(most).ok()).unwrap_or(u32::MAX);
     let seat = pbx.live.take(Seat::Trunk(tenant, trunk), most).ok_or(Cause::RequestedChanUnavail)?;
@@ -141,8 +143,10 @@ fn from_trunk(
         extension: None,
         acting: None,
         dialled: dialled.clone(),
+        anonymous: false,
+        asked: None,
     };
-    let first = resolve(pbx, tenant, account, &caller, Destination::Extension(number.to_owned()), 0)?;
+    let first = resolve(pbx, tenant, account, &caller, destination, 0)?;
     Ok(Planned {
         caller,
         source_type: SourceType::Inbound,
@@ -204,7 +208,12 @@ fn start(pbx: &Pbx, tenant: TenantId, planned: Planned, incoming: sip::Incoming)
 
 /// Takes one of the calls that an extension may have up.
 pub(crate) fn take_extension(pbx: &Pbx, tenant: TenantId, line: &Line) -> Result<Taken, Cause> {
-    let most = u32::try_from(line.extension.max_concurrent).unwrap_or(1);
+    take_seat(pbx, tenant, line, None)
+}
+
+/// Takes one of the calls that an extension may have up, or of `most`.
+fn take_seat(pbx: &Pbx, tenant: TenantId, line: &Line, most: Option<u32>) -> Result<Taken, Cause> {
+    let most = most.unwrap_or_else(|| u32::try_from(line.extension.max_concurrent).unwrap_or(1));
     let seat = Seat::Extension(tenant, line.extension.number.clone());
     pbx.live.take(seat, most).ok_or(Cause::UserBusy)
 }
@@ -221,43 +230,10 @@ pub(crate) fn phones(pbx: &Pbx, tenant: TenantId, line: &Line) -> Result<(Vec<Ta
     Ok((contacts.into_iter().map(phone).collect(), seat))
 }
 
-/// Returns the trunks that may carry a call of `line` to `dialled`, authorised, and the channel of the first.
-pub(crate) fn trunks_for(
-    pbx: &Pbx,
-    tenant: TenantId,
-    account: &Account,
-    line: &Line,
-    dialled: &str,
-    trunks: &[TrunkId],
-) -> Result<(Vec<Target>, Taken), Cause> {
-    let own = &line.extension;
-    let dialler = Dialler {
-        tenant,
-        extension: Some(&own.number),
-        active: line.is_active(),
-        // The caller's own seat is taken by now, and taking it checked the limit.
-        calls: 0,
-        max_calls: u32::try_from(own.max_concurrent).unwrap_or(1),
-    };
-    let right = routing::authorize_outbound(dialled, &dialler, account.region())?;
-    let targets: Vec<TrunkTarget> =
-        account.active_trunks(trunks).into_iter().filter_map(|trunk| TrunkTarget::new(&right, trunk)).collect();
-    if targets.is_empty() {
-        return Err(Cause::NoRouteDestination);
-    }
-    for (at, target) in targets.iter().enumerate() {
-        let most = if right.is_emergency() { u32::MAX } else { target.channels() };
-        if let Some(channel) = pbx.live.take(Seat::Trunk(tenant, target.id()), most) {
-            return Ok((targets.into_iter().skip(at).map(Target::Trunk).collect(), channel));
-        }
-    }
-    Err(Cause::RequestedChanUnavail)
-}
-
 /// Returns the number that the called side sees: the extension's caller ID while it is active, else the extension.
 pub(crate) fn shown_number(account: &Account, line: &Line) -> String {
     let own = &line.extension;
-    let chosen = own.outbound_caller_id.as_ref().filter(|number| account.caller_ids.contains(*number));
+    let chosen = own.outbound_caller_id.as_ref().filter(|number| account.caller_ids.contains_key(*number));
     chosen.unwrap_or(&own.number).clone()
 }
 

@@ -4,11 +4,13 @@ pub(crate) mod apps;
 #[cfg(test)]
 mod apps_tests;
 pub(crate) mod auth;
+pub(crate) mod border;
 pub(crate) mod call;
 pub(crate) mod directory;
 pub(crate) mod groups;
 pub(crate) mod inbound;
 pub(crate) mod keep_alive;
+pub(crate) mod leave;
 pub(crate) mod live;
 pub(crate) mod outbound;
 pub(crate) mod parking;
@@ -106,6 +108,9 @@ pub(crate) async fn refresh(pbx: &Pbx) {
     }
     if let Err(error) = queue::reload(pbx).await {
         tracing::error!(%error, "the queues could not be read anew; the last ones are kept");
+    }
+    if let Err(error) = pbx.border.read_rates(pbx).await {
+        tracing::error!(%error, "the rates could not be read anew; the last ones are kept");
     }
     announce(pbx);
     if let Err(error) = trunk_registrations::follow(pbx).await {

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::{CallId, ids::TrunkId, routing::OutboundAuthorization};
+use domain::{
+    CallId,
+    ids::TrunkId,
+    number::Region,
+    routing::{OutboundAuthorization, Way},
+};
 use sip::{Destination, Invite, Sip, TrunkCredentials};
 use sip_proto::registration::Binding;
 
-use super::directory::TrunkLine;
+use super::{border::passage::Passage, directory::TrunkLine};
 use crate::model::{Trunk, TrunkTransport};
 
 /// One phone or trunk to try.
@@ -28,14 +33,42 @@ pub(crate) struct PhoneTarget {
 #[derive(Clone, Debug)]
 pub(crate) struct TrunkTarget {
     trunk: Arc<TrunkLine>,
+    /// As the trunk wants it written.
     number: String,
+    shown: Shown,
+    passage: Arc<Passage>,
+    region: Region,
+}
+
+/// What the called side sees of the caller.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) number: String,
+    pub(crate) anonymous: bool,
 }
 
 impl TrunkTarget {
-    /// Turns the right to dial into a target. There is no other way to a trunk leg.
-    pub(crate) fn new(right: &OutboundAuthorization, trunk: Arc<TrunkLine>) -> Option<Self> {
-        // A right of one account never opens another account's trunk.
-        (right.tenant() == trunk.trunk.tenant).then(|| Self { trunk, number: right.number().to_owned() })
+    /// Turns one way of the right to dial into a target. There is no other way to a trunk leg.
+    pub(crate) fn new(
+        right: &OutboundAuthorization,
+        way: &Way,
+        trunk: Arc<TrunkLine>,
+        shown: Shown,
+        passage: Arc<Passage>,
+        region: Region,
+    ) -> Option<Self> {
+        // A right of one account never opens another account's trunk, and only the ways that passed are open.
+        let is_open = right.tenant() == trunk.trunk.tenant
+            && way.trunk == trunk.trunk.id
+            && right.ways().iter().any(|passed| passed == way);
+        is_open.then(|| {
+            let options = &trunk.trunk.options;
+            let number = match right.is_emergency() {
+                true => way.number.clone(),
+                false => options.number_format.apply(&way.number, region),
+            };
+            Self { trunk, number, shown, passage, region }
+        })
     }
 
     pub(crate) fn id(&self) -> TrunkId {
@@ -46,9 +79,9 @@ impl TrunkTarget {
         &self.trunk.trunk.name
     }
 
-    /// Returns how many calls the trunk may carry.
-    pub(crate) fn channels(&self) -> u32 {
-        self.trunk.trunk.max_channels.and_then(|most| u32::try_from(most).ok()).unwrap_or(u32::MAX)
+    /// Returns what the leg holds while it lasts; its driver says when it was answered and when it has ended.
+    pub(crate) fn passage(&self) -> Arc<Passage> {
+        Arc::clone(&self.passage)
     }
 }
 
@@ -71,6 +104,8 @@ pub(crate) struct Offer<'a> {
 pub(crate) enum Unreachable {
     #[error("the trunk's host has no address")]
     NoAddress(#[from] sip::Unresolved),
+    #[error("the trunk has no channel free, or began enough calls this second")]
+    Full,
 }
 
 impl Target {
@@ -126,28 +161,24 @@ impl PhoneTarget {
 
 impl TrunkTarget {
     async fn invite(&self, sip: &Sip, offer: &Offer<'_>) -> Result<Invite, Unreachable> {
+        if !self.passage.seize() {
+            return Err(Unreachable::Full);
+        }
+        self.passage.begins(offer.call);
         let trunk = &self.trunk.trunk;
         let mut destinations = sip.resolve(target(trunk)).await?.into_iter();
         let destination = destinations.next().ok_or_else(|| sip::Unresolved::NoAddress(trunk.host.clone()))?;
         let host = if trunk.host.contains(':') { format!("[{}]", trunk.host) } else { trunk.host.clone() };
         let authority = trunk.port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
-        let from_user = trunk.from_user.as_deref().unwrap_or(offer.from_user);
         let from_host = trunk.from_domain.as_deref().unwrap_or(&host);
         let parameter = if trunk.transport == TrunkTransport::Tls { sip::Transport::Tls.parameter() } else { "" };
         let uri = format!("sip:{}@{authority}{parameter}", self.number);
-        let mut invite = Invite::new(uri, destination, from_user, from_host);
+        let asked = offer.headers.iter().any(|(name, _)| name == PRIVACY);
+        let from = self.from(from_host, asked);
+        let mut invite = Invite::new(uri, destination, &from.user, &from.host);
         invite.also = destinations.collect();
-        let hides = offer.headers.iter().any(|(name, _)| name == PRIVACY);
-        if hides && trunk.from_user.is_none() {
-            // The carrier knows who calls, and tells nobody (RFC 3325 §7).
-            invite.from_display = Some("Anonymous".to_owned());
-            invite.from_user = "anonymous".to_owned();
-            invite.from_host = "anonymous.invalid".to_owned();
-        }
-        if hides || trunk.from_user.is_some() {
-            // The carrier wants its login in From; the number to show travels beside it (RFC 3325).
-            invite.headers.push(("P-Asserted-Identity".to_owned(), format!("<sip:{}@{from_host}>", offer.from_user)));
-        }
+        invite.from_display = from.display.map(str::to_owned);
+        invite.headers.extend(from.headers);
         invite.sdp = Some(offer.sdp.clone());
         invite.headers.extend(offer.headers.iter().cloned());
         invite.max_forwards = offer.max_forwards;
@@ -160,6 +191,39 @@ impl TrunkTarget {
         }
         Ok(invite)
     }
+
+    /// Returns who the INVITE says calls. An anonymous caller is hidden in From (RFC 3323 §4.1.1.3) and
+    /// named to the carrier alone (RFC 3325 §7).
+    fn from(&self, from_host: &str, asked: bool) -> From<'_> {
+        let trunk = &self.trunk.trunk;
+        let number = trunk.options.caller_id_format.apply(&self.shown.number, self.region);
+        let mut headers = Vec::new();
+        // A carrier that wants its login in From learns the number to show beside it.
+        let hides = asked || self.shown.anonymous;
+        if hides || trunk.options.asserts_identity || trunk.from_user.is_some() {
+            headers.push(("P-Asserted-Identity".to_owned(), format!("<sip:{number}@{from_host}>")));
+        }
+        let own = trunk.from_user.clone();
+        if !hides {
+            return From { user: own.unwrap_or(number), host: from_host.to_owned(), display: None, headers };
+        }
+        // A phone's own wish is among the headers that go along.
+        if !asked {
+            headers.push((PRIVACY.to_owned(), "id".to_owned()));
+        }
+        let display = Some("Anonymous");
+        match own {
+            Some(user) => From { user, host: from_host.to_owned(), display, headers },
+            None => From { user: "anonymous".to_owned(), host: "anonymous.invalid".to_owned(), display, headers },
+        }
+    }
+}
+
+struct From<'a> {
+    user: String,
+    host: String,
+    display: Option<&'a str>,
+    headers: Vec<(String, String)>,
 }
 
 /// The header by which a caller asks not to be shown.

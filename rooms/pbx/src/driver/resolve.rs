@@ -16,6 +16,7 @@ use domain::{
 use super::{
     directory::{Account, Line},
     groups, inbound,
+    leave::{Wish, leave},
     live::Taken,
     outbound::Target,
     parking::Place,
@@ -44,6 +45,10 @@ pub(crate) struct Caller {
     pub(crate) acting: Option<Arc<Line>>,
     /// The number that was dialled: an outside one is dialled as it stands.
     pub(crate) dialled: String,
+    /// It asks not to be shown.
+    pub(crate) anonymous: bool,
+    /// The number that it asked to be shown, an active caller ID of the account.
+    pub(crate) asked: Option<String>,
 }
 
 /// What becomes of a caller.
@@ -318,10 +323,17 @@ fn outside(
 ) -> Result<Resolved, Cause> {
     // No dial-through: what leads outside is somebody's, who answers for it.
     let line = caller.acting.as_ref().ok_or(Cause::BearerCapabilityNotAuth)?;
-    let (targets, seat) = inbound::trunks_for(pbx, tenant, account, line, &caller.dialled, trunks)?;
+    let wish = Wish {
+        dialled: &caller.dialled,
+        trunks,
+        caller_id: caller.asked.as_deref(),
+        anonymous: caller.anonymous,
+        lead: None,
+    };
+    let leaving = leave(pbx, tenant, account, line, wish)?;
     Ok(Resolved {
-        targets,
-        seats: vec![seat],
+        targets: leaving.targets,
+        shown: Some(leaving.shown),
         extension: caller.extension.clone(),
         record: inbound::records(line.extension.recording_mode, Direction::Outbound),
         ..Resolved::step(Found::Ring { order: Order::OneByOne, time: pbx.config.ring_time }, hops)

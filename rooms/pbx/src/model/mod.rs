@@ -2,15 +2,19 @@
 
 pub mod call;
 pub mod caller_id;
+pub mod caller_id_group;
 pub mod cdr;
 pub mod extension;
 pub mod forwarding;
 pub mod menus;
 pub mod prompts;
 pub mod queues;
+pub mod rate;
 pub mod registration;
 pub mod ring_groups;
 pub mod route;
+pub mod time_condition;
+pub(crate) mod toll;
 pub mod trunk;
 pub mod trunk_registration;
 pub mod voicemail;
@@ -19,16 +23,19 @@ pub use domain::call::EndedBy as HangupBy;
 
 pub use call::{Boot, CallState, Direction, LiveCall, SourceType};
 pub use caller_id::{CallerId, CallerIdStatus};
+pub use caller_id_group::{CallerIdGroup, CallerIdGroupStatus, GroupMember, Quarter};
 pub use cdr::{Cdr, CdrBody, CdrDetail, RecordingInfo, RecordingState};
 pub use extension::{Credentials, Extension, ExtensionStatus, Ha1Pair, RecordingMode};
 pub use forwarding::Forwarding;
 pub use menus::{KeyAction, MenuRow};
 pub use prompts::StoredPrompt;
 pub use queues::{Abandoned, Agent, AgentWork, Queue, QueueFigures, QueueLine, QueueStatus, QueueTier};
+pub use rate::Rate;
 pub use registration::Binding;
 pub use ring_groups::{RingGroup, RingStrategy};
-pub use route::{Route, RouteKind};
-pub use trunk::{Trunk, TrunkAuth, TrunkStatus, TrunkTransport};
+pub use route::{NewRoute, Route, RouteKind, RouteOptions};
+pub use time_condition::TimeCondition;
+pub use trunk::{Trunk, TrunkAuth, TrunkDtmf, TrunkOptions, TrunkSrtp, TrunkStatus, TrunkTransport};
 pub use trunk_registration::{RegistrationState, TrunkRegistration};
 pub use voicemail::{Mailbox, Message, MessageState, Waiting};
 

@@ -2,7 +2,11 @@
 
 use std::net::IpAddr;
 
-use domain::{TenantId, Timestamp, ids::TrunkId};
+use domain::{
+    TenantId, Timestamp,
+    ids::TrunkId,
+    routing::{NumberFormat, Rewrite},
+};
 
 use super::names;
 
@@ -31,11 +35,64 @@ pub struct Trunk {
     pub status: TrunkStatus,
     /// Requests from these addresses are this trunk's, without a login.
     pub sources: Vec<IpAddr>,
+    pub options: TrunkOptions,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 
+/// What a carrier wants done its way. The default changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkOptions {
+    /// New calls a second; `None` is no limit.
+    pub max_cps: Option<i64>,
+    /// Codec names in their order; empty is the server's order.
+    pub codecs: Vec<String>,
+    pub dtmf: TrunkDtmf,
+    pub srtp: TrunkSrtp,
+    /// How called numbers are written, after `rewrite` has had its turn.
+    pub number_format: NumberFormat,
+    pub rewrite: Rewrite,
+    /// Shown when a call brings no number that may be shown.
+    pub caller_id: Option<String>,
+    pub caller_id_format: NumberFormat,
+    /// Whether P-Asserted-Identity is sent (RFC 3325).
+    pub asserts_identity: bool,
+    /// Whether what the carrier says of a caller's identity is believed: P-Asserted-Identity, `verstat`.
+    pub trusts_identity: bool,
+}
+
+impl Default for TrunkOptions {
+    fn default() -> Self {
+        Self {
+            max_cps: None,
+            codecs: Vec::new(),
+            dtmf: TrunkDtmf::Rfc4733,
+            srtp: TrunkSrtp::Off,
+            number_format: NumberFormat::AsDialled,
+            rewrite: Rewrite::default(),
+            caller_id: None,
+            caller_id_format: NumberFormat::AsDialled,
+            asserts_identity: false,
+            trusts_identity: false,
+        }
+    }
+}
+
 names! {
+    /// How key presses travel.
+    pub enum TrunkDtmf {
+        Rfc4733 = "rfc4733",
+        Info = "info",
+        Inband = "inband",
+    }
+
+    /// Whether the voice is encrypted.
+    pub enum TrunkSrtp {
+        Off = "off",
+        Optional = "optional",
+        Required = "required",
+    }
+
     /// How we prove ourselves to the carrier.
     pub enum TrunkAuth {
         None = "none",

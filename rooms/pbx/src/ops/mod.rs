@@ -17,6 +17,7 @@ pub mod recordings;
 pub mod ring_groups;
 pub mod ring_test;
 pub mod routes;
+pub mod time_conditions;
 pub mod trunk_registrations;
 pub mod trunks;
 pub mod voicemail;

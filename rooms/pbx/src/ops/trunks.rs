@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
-use domain::{Principal, TenantId, ids::TrunkId};
+use domain::{Principal, TenantId, ids::TrunkId, number};
 use serde_json::json;
 use store::{Secrets, Tx};
 use web::{Fields, Listing, Page, Rule, Text};
@@ -11,7 +11,7 @@ use super::{Desk, Done, may_manage, may_read, refuse, taken};
 use crate::{
     changes::Changed,
     error::{Error, Result},
-    model::{Trunk, TrunkAuth, TrunkStatus, TrunkTransport},
+    model::{Trunk, TrunkAuth, TrunkOptions, TrunkStatus, TrunkTransport},
     store as rows,
 };
 
@@ -43,6 +43,7 @@ pub struct NewTrunk {
     pub from_domain: Option<String>,
     pub max_channels: Option<i64>,
     pub sources: Vec<IpAddr>,
+    pub options: TrunkOptions,
 }
 
 /// A trunk with how busy it is.
@@ -106,6 +107,7 @@ pub struct TrunkChanges {
     pub from_domain: Option<String>,
     pub max_channels: Option<i64>,
     pub sources: Option<Vec<IpAddr>>,
+    pub options: Option<TrunkOptions>,
     pub status: Option<TrunkStatus>,
 }
 
@@ -127,6 +129,7 @@ pub async fn update(desk: &Desk, who: &Principal, id: TrunkId, changes: TrunkCha
         from_domain: changes.from_domain.or_else(|| old.from_domain.clone()),
         max_channels: changes.max_channels.or(old.max_channels),
         sources: changes.sources.unwrap_or_else(|| old.sources.clone()),
+        options: changes.options.unwrap_or_else(|| old.options.clone()),
     };
     write(desk, who, tx, old, merged, changes.status).await
 }
@@ -234,6 +237,7 @@ fn checked(tenant: TenantId, new: &NewTrunk, has_password: bool) -> Result<Trunk
         new.sources.len() <= MOST_SOURCES,
         Text::new("There are too many sources.", "Có quá nhiều địa chỉ."),
     );
+    let options = checked_options(new, &mut fields);
     refuse(fields)?;
     let epoch = domain::Timestamp::from_millis(0);
     Ok(Trunk {
@@ -252,9 +256,31 @@ fn checked(tenant: TenantId, new: &NewTrunk, has_password: bool) -> Result<Trunk
         max_channels,
         status: TrunkStatus::Active,
         sources: new.sources.clone(),
+        options,
         created_at: epoch,
         updated_at: epoch,
     })
+}
+
+/// Codecs that a trunk may be told to prefer.
+pub const CODECS: &[&str] = &["PCMA", "PCMU", "G722", "opus"];
+
+fn checked_options(new: &NewTrunk, fields: &mut Fields) -> TrunkOptions {
+    let options = new.options.clone();
+    fields.number("max_cps", options.max_cps, 1, 10_000);
+    let known = |(at, name): (usize, &String)| {
+        CODECS.contains(&name.as_str()) && !options.codecs[..at].iter().any(|other| other == name)
+    };
+    fields.check("codecs", options.codecs.iter().enumerate().all(known), Rule::Selected);
+    fields.check("strip", options.rewrite.strip <= 32, Rule::Between(0, 32));
+    fields.check("prepend", is_prefix(&options.rewrite.prepend), Rule::Format);
+    fields.check("caller_id", options.caller_id.as_deref().is_none_or(number::is_dialable), Rule::Format);
+    options
+}
+
+/// Says whether this may stand before a number: digits, a plus, stars and hashes of a carrier's own prefix.
+pub(super) fn is_prefix(text: &str) -> bool {
+    text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'*' | b'#'))
 }
 
 /// Says whether this is a host name or an address, an IPv6 one with or without brackets.
@@ -279,6 +305,16 @@ fn done<'a>(action: &'static str, trunk: &Trunk) -> Done<'a> {
             "max_channels": trunk.max_channels,
             "status": trunk.status,
             "sources": trunk.sources,
+            "max_cps": trunk.options.max_cps,
+            "codecs": trunk.options.codecs,
+            "dtmf": trunk.options.dtmf,
+            "srtp": trunk.options.srtp,
+            "number_format": trunk.options.number_format.as_str(),
+            "strip": trunk.options.rewrite.strip,
+            "prepend": trunk.options.rewrite.prepend,
+            "caller_id": trunk.options.caller_id,
+            "asserts_identity": trunk.options.asserts_identity,
+            "trusts_identity": trunk.options.trusts_identity,
         }),
         changed: Changed::Trunks(trunk.tenant),
     }

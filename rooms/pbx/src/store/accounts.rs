@@ -1,6 +1,6 @@
 //! What calls need to know of the accounts themselves.
 
-use domain::{TenantId, app::Language, number::Region};
+use domain::{TenantId, app::Language, ids::TrunkId, number::Region};
 use serde::Deserialize;
 use store::{FromRow, Tx, sql};
 
@@ -11,10 +11,11 @@ pub(crate) struct Tenant {
     pub(crate) id: TenantId,
     pub(crate) host: Option<String>,
     pub(crate) region: String,
+    pub(crate) timezone: String,
 }
 
 pub(crate) async fn any_tenant_all(tx: &mut Tx) -> Result<Vec<Tenant>> {
-    sql("select id, host, region from tenant order by id").all(tx).await
+    sql("select id, host, region, timezone from tenant order by id").all(tx).await
 }
 
 /// Returns the account's own domain, if it has one: the realm of its logins.
@@ -39,9 +40,9 @@ struct Voice {
     language: Option<String>,
 }
 
-/// Returns the active caller IDs of every account.
-pub(crate) async fn any_tenant_caller_ids(tx: &mut Tx) -> Result<Vec<(TenantId, String)>> {
-    sql("select tenant_id, number from caller_id where status = 'active'").all(tx).await
+/// Returns the active caller IDs of every account, each with its id and the trunk that it is bound to.
+pub(crate) async fn any_tenant_caller_ids(tx: &mut Tx) -> Result<Vec<(TenantId, i64, String, Option<TrunkId>)>> {
+    sql("select tenant_id, id, number, trunk_id from caller_id where status = 'active'").all(tx).await
 }
 
 /// How an account wants its records read.

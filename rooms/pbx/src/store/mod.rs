@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod agents;
+pub(crate) mod caller_id_groups;
 pub(crate) mod caller_ids;
 pub(crate) mod calls;
 // Its statements are put together by macros that its neighbours use too.
@@ -13,14 +14,17 @@ pub(crate) mod changes;
 pub(crate) mod extensions;
 pub(crate) mod figures;
 pub(crate) mod forwarding;
+pub(crate) mod guard;
 pub(crate) mod menus;
 pub(crate) mod prompts;
 pub(crate) mod queue_calls;
 pub(crate) mod queues;
+pub(crate) mod rates;
 pub(crate) mod recordings;
 pub(crate) mod registrations;
 pub(crate) mod ring_groups;
 pub(crate) mod routes;
+pub(crate) mod time_conditions;
 pub(crate) mod trunk_registrations;
 pub(crate) mod trunks;
 pub(crate) mod voicemail;

@@ -7,6 +7,7 @@ use domain::{
     call::EndedBy,
     cause::{CallResult, Cause},
     ids::TrunkId,
+    routing::Destination,
 };
 use store::testing::{START, TENANT, TestDb, test_db};
 use uuid::Uuid;
@@ -14,8 +15,8 @@ use uuid::Uuid;
 use super::{Slice, caller_ids, calls, cdr, extensions, recordings, registrations, routes, trunks};
 use crate::model::{
     Binding, Boot, CallState, CallerId, CallerIdStatus, Cdr, Direction, Extension, ExtensionStatus, LiveCall,
-    RecordingInfo, RecordingMode, RecordingState, Route, RouteKind, SourceType, Trunk, TrunkAuth, TrunkStatus,
-    TrunkTransport,
+    RecordingInfo, RecordingMode, RecordingState, Route, RouteKind, RouteOptions, SourceType, Trunk, TrunkAuth,
+    TrunkOptions, TrunkStatus, TrunkTransport,
 };
 
 const OTHER: TenantId = TenantId(2);
@@ -56,6 +57,7 @@ fn trunk(name: &str) -> Trunk {
         max_channels: Some(30),
         status: TrunkStatus::Active,
         sources: vec![IpAddr::from([192, 0, 2, 1]), "2001:db8::1".parse().unwrap()],
+        options: TrunkOptions::default(),
         created_at: START,
         updated_at: START,
     }
@@ -213,7 +215,8 @@ async fn trunks_and_routes_come_back_as_they_were_stored() {
     let second = trunks::insert(&mut tx, TENANT, &trunk("second")).await.unwrap();
     assert_eq!(trunks::find(&mut tx, TENANT, first.id).await.unwrap(), Some(first.clone()));
     assert_eq!(trunks::find(&mut tx, OTHER, first.id).await.unwrap(), None);
-    let did = RouteKind::Did { number: "84".to_owned(), extension: "1001".to_owned(), trunk: None };
+    let to = Destination::Extension("1001".to_owned());
+    let did = RouteKind::Did { number: "84".to_owned(), destination: to, trunk: None };
     let prefix = RouteKind::Prefix { prefix: "849".to_owned(), trunk: second };
     for (kind, priority) in [
         (RouteKind::Default { trunk: second }, 5),
@@ -221,7 +224,8 @@ async fn trunks_and_routes_come_back_as_they_were_stored() {
         (prefix.clone(), 9),
         (did.clone(), 9),
     ] {
-        routes::insert(&mut tx, TENANT, &Route { id: 0, tenant: TENANT, kind, priority }).await.unwrap();
+        let options = RouteOptions::default();
+        routes::insert(&mut tx, TENANT, &Route { id: 0, tenant: TENANT, kind, priority, options }).await.unwrap();
     }
     first.status = TrunkStatus::Disabled;
     assert!(trunks::update(&mut tx, TENANT, &first).await.unwrap());

@@ -2,11 +2,15 @@
 
 use std::net::IpAddr;
 
-use domain::{TenantId, ids::TrunkId};
+use domain::{
+    TenantId,
+    ids::TrunkId,
+    routing::{NumberFormat, Rewrite},
+};
 use store::{FromRow, Row, Tx, containing, sql};
 
 use super::{Result, Slice, unreadable};
-use crate::model::Trunk;
+use crate::model::{Trunk, TrunkOptions};
 
 impl FromRow for Trunk {
     fn from_row(row: &Row) -> Result<Self> {
@@ -27,15 +31,44 @@ impl FromRow for Trunk {
             max_channels: row.get("max_channels")?,
             status: row.get("status")?,
             sources: serde_json::from_str::<Vec<IpAddr>>(&sources).map_err(|_| unreadable("sources", sources))?,
+            options: options(row)?,
             created_at: row.get("created_at")?,
             updated_at: row.get("updated_at")?,
         })
     }
 }
 
+fn options(row: &Row) -> Result<TrunkOptions> {
+    let format = |column: &'static str| {
+        let name: String = row.get(column)?;
+        NumberFormat::parse(&name).ok_or_else(|| unreadable(column, name))
+    };
+    let list = |column: &'static str| {
+        let text: String = row.get(column)?;
+        serde_json::from_str::<Vec<String>>(&text).map_err(|_| unreadable(column, text))
+    };
+    let strip: i64 = row.get("strip")?;
+    Ok(TrunkOptions {
+        max_cps: row.get("max_cps")?,
+        codecs: list("codecs")?,
+        dtmf: row.get("dtmf")?,
+        srtp: row.get("srtp")?,
+        number_format: format("number_format")?,
+        rewrite: Rewrite {
+            strip: u8::try_from(strip).map_err(|_| unreadable("strip", strip))?,
+            prepend: row.get("prepend")?,
+        },
+        caller_id: row.get("caller_id")?,
+        caller_id_format: format("caller_id_format")?,
+        asserts_identity: row.get("asserts_identity")?,
+        trusts_identity: row.get("trusts_identity")?,
+    })
+}
+
 pub(crate) async fn find(tx: &mut Tx, tenant: TenantId, id: TrunkId) -> Result<Option<Trunk>> {
     sql("select id, tenant_id, name, host, port, transport, auth, username, password_sealed, realm, from_user, from_domain,
-            max_channels, status, sources, created_at, updated_at
+            max_channels, status, sources, max_cps, codecs, dtmf,
+            srtp, number_format, strip, prepend, caller_id, caller_id_format, asserts_identity, trusts_identity, created_at, updated_at
          from trunk where tenant_id = $1 and id = $2")
     .bind(tenant)
     .bind(id)
@@ -48,7 +81,8 @@ pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, text: Option<&str>, slic
     let pattern = text.map(containing);
     let rows =
         sql("select id, tenant_id, name, host, port, transport, auth, username, password_sealed, realm, from_user,
-            from_domain, max_channels, status, sources, created_at, updated_at
+            from_domain, max_channels, status, sources, max_cps, codecs, dtmf,
+            srtp, number_format, strip, prepend, caller_id, caller_id_format, asserts_identity, trusts_identity, created_at, updated_at
          from trunk
          where tenant_id = $1
            and (cast($2 as text) is null or lower(name) like lower($2) escape '!' or lower(host) like lower($2) escape '!')
@@ -71,7 +105,8 @@ pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, text: Option<&str>, slic
 
 pub(crate) async fn any_tenant_all(tx: &mut Tx) -> Result<Vec<Trunk>> {
     sql("select id, tenant_id, name, host, port, transport, auth, username, password_sealed, realm, from_user, from_domain,
-            max_channels, status, sources, created_at, updated_at
+            max_channels, status, sources, max_cps, codecs, dtmf,
+            srtp, number_format, strip, prepend, caller_id, caller_id_format, asserts_identity, trusts_identity, created_at, updated_at
          from trunk order by tenant_id, id")
     .all(tx)
     .await
@@ -81,8 +116,10 @@ pub(crate) async fn any_tenant_all(tx: &mut Tx) -> Result<Vec<Trunk>> {
 pub(crate) async fn insert(tx: &mut Tx, tenant: TenantId, trunk: &Trunk) -> Result<TrunkId> {
     let (id,) = sql("insert into trunk
             (tenant_id, name, host, port, transport, auth, username, password_sealed, realm, from_user, from_domain,
-             max_channels, status, sources, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+             max_channels, status, sources, created_at, updated_at, max_cps, codecs,
+             dtmf, srtp, number_format, strip, prepend, caller_id, caller_id_format, asserts_identity, trusts_identity)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+                 $24, $25, $26, $27)
          returning id")
     .bind(tenant)
     .bind(&trunk.name)
@@ -100,6 +137,17 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: TenantId, trunk: &Trunk) -> Resu
     .bind(sources_json(&trunk.sources))
     .bind(trunk.created_at)
     .bind(trunk.updated_at)
+    .bind(trunk.options.max_cps)
+    .bind(names_json(&trunk.options.codecs))
+    .bind(trunk.options.dtmf)
+    .bind(trunk.options.srtp)
+    .bind(trunk.options.number_format.as_str())
+    .bind(i64::from(trunk.options.rewrite.strip))
+    .bind(&trunk.options.rewrite.prepend)
+    .bind(trunk.options.caller_id.as_deref())
+    .bind(trunk.options.caller_id_format.as_str())
+    .bind(trunk.options.asserts_identity)
+    .bind(trunk.options.trusts_identity)
     .one::<(TrunkId,)>(tx)
     .await?;
     Ok(id)
@@ -109,7 +157,9 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: TenantId, trunk: &Trunk) -> Resu
 pub(crate) async fn update(tx: &mut Tx, tenant: TenantId, trunk: &Trunk) -> Result<bool> {
     let rows = sql("update trunk
          set name = $3, host = $4, port = $5, transport = $6, auth = $7, username = $8, password_sealed = $9, realm = $10,
-             from_user = $11, from_domain = $12, max_channels = $13, status = $14, sources = $15, updated_at = $16
+             from_user = $11, from_domain = $12, max_channels = $13, status = $14, sources = $15, updated_at = $16,
+             max_cps = $17, codecs = $18, dtmf = $19, srtp = $20, number_format = $21, strip = $22, prepend = $23,
+             caller_id = $24, caller_id_format = $25, asserts_identity = $26, trusts_identity = $27
          where tenant_id = $1 and id = $2")
     .bind(tenant)
     .bind(trunk.id)
@@ -127,6 +177,17 @@ pub(crate) async fn update(tx: &mut Tx, tenant: TenantId, trunk: &Trunk) -> Resu
     .bind(trunk.status)
     .bind(sources_json(&trunk.sources))
     .bind(trunk.updated_at)
+    .bind(trunk.options.max_cps)
+    .bind(names_json(&trunk.options.codecs))
+    .bind(trunk.options.dtmf)
+    .bind(trunk.options.srtp)
+    .bind(trunk.options.number_format.as_str())
+    .bind(i64::from(trunk.options.rewrite.strip))
+    .bind(&trunk.options.rewrite.prepend)
+    .bind(trunk.options.caller_id.as_deref())
+    .bind(trunk.options.caller_id_format.as_str())
+    .bind(trunk.options.asserts_identity)
+    .bind(trunk.options.trusts_identity)
     .run(tx)
     .await?;
     Ok(rows > 0)
@@ -135,6 +196,10 @@ pub(crate) async fn update(tx: &mut Tx, tenant: TenantId, trunk: &Trunk) -> Resu
 pub(crate) async fn delete(tx: &mut Tx, tenant: TenantId, id: TrunkId) -> Result<bool> {
     let rows = sql("delete from trunk where tenant_id = $1 and id = $2").bind(tenant).bind(id).run(tx).await?;
     Ok(rows > 0)
+}
+
+fn names_json(names: &[String]) -> String {
+    serde_json::to_string(names).expect("texts always serialise")
 }
 
 fn sources_json(sources: &[IpAddr]) -> String {

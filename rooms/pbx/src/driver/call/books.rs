@@ -43,6 +43,11 @@ impl Driver {
         let ended_at = self.pbx.db.now();
         // Seats are free as soon as the call is over, not when its record is written.
         self.setup.seats.clear();
+        self.targets.clear();
+        if let Some(rare) = &mut self.rare {
+            rare.consult.clear();
+        }
+        self.legs.iter_mut().for_each(|leg| leg.passage = None);
         let finished = self.session.finish();
         let mut cdr = self.cdr(ending, ended_at);
         if self.recording.is_none() {

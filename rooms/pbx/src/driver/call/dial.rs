@@ -10,7 +10,7 @@ use sip_proto::sdp;
 use uuid::Uuid;
 
 use super::{Driver, leg::Leg, speech::offered_to};
-use crate::driver::outbound::{Offer, Target};
+use crate::driver::outbound::{Offer, Target, TrunkTarget};
 
 impl Driver {
     pub(super) async fn dial(&mut self, no: LegNo, side: Side, part: Part, target: usize) -> Option<Input> {
@@ -22,6 +22,7 @@ impl Driver {
             Some(target) => {
                 leg.extension = target.extension().map(str::to_owned);
                 leg.trunk = target.trunk().map(|trunk| trunk.name().to_owned());
+                leg.passage = target.trunk().map(TrunkTarget::passage);
                 // An agent that is offered the call after others takes over the place, and with it the port.
                 leg.media = self.leg(no).and_then(|former| former.media);
                 leg.local = self.leg(no).and_then(|former| former.local.clone());

@@ -1,10 +1,15 @@
 //! One leg of a call: its SIP dialog, its media, and what the record will say of it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use domain::{LegId, Timestamp, call::Side, cause::Cause};
 use serde::Serialize;
 use sip_proto::{dialog::DialogRecord, sdp};
+
+use crate::driver::border::passage::Passage;
 
 pub(crate) struct Leg {
     pub(crate) uuid: LegId,
@@ -29,6 +34,8 @@ pub(crate) struct Leg {
     pub(crate) number: String,
     pub(crate) extension: Option<String>,
     pub(crate) trunk: Option<String>,
+    /// What a leg over a trunk holds while it lasts.
+    pub(crate) passage: Option<Arc<Passage>>,
     pub(crate) is_incoming: bool,
     pub(crate) state: LegState,
     pub(crate) started_at: Timestamp,
@@ -134,6 +141,9 @@ impl Leg {
             self.ended_at = Some(at);
             self.cause = Some(cause);
             self.sip_status = sip_status.or(self.sip_status);
+            if let Some(passage) = self.passage.take() {
+                passage.ended(cause, sip_status);
+            }
         }
     }
 }

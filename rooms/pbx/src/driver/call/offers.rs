@@ -71,6 +71,9 @@ impl Driver {
         leg.answered_at = Some(now);
         leg.sip_status = Some(200);
         leg.ack_waits = true;
+        if let Some(passage) = &leg.passage {
+            passage.answered();
+        }
         let taken = match sdp {
             Some(sdp) => self.take_answer(no, &sdp),
             // The answer came with an earlier provisional response.

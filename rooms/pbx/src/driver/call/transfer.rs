@@ -37,7 +37,7 @@ impl Driver {
         let line = self.leg(by).and_then(|leg| leg.extension.as_ref()).and_then(|number| account.active(number));
         let line = line.cloned().ok_or(Conflict::NoSuchParty)?;
         let (shown, own) = (inbound::shown_number(&account, &line), line.extension.number.clone());
-        let destination = inbound::destination(&account, to);
+        let destination = account.way(to);
         self.hops = 0;
         let goes = self.goes_on(by, line, to);
         let mut resolved = self.find(destination, &goes).map_err(Conflict::Unreachable)?;

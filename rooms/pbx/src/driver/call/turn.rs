@@ -95,6 +95,7 @@ impl Driver {
             number,
             extension: None,
             trunk: None,
+            passage: None,
             is_incoming: false,
             state: LegState::Dialling,
             started_at: self.pbx.db.now(),

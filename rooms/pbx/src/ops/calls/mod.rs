@@ -63,8 +63,9 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
     who.may(Permission::PbxApiAccess, Access::Write)?;
     let tenant = who.tenant;
     let account = pbx.directory.account(tenant).ok_or(Error::NotFound("account"))?;
-    let checked = check(&account, wish)?;
-    let line = &checked.line;
+    let mut checked = check(&account, wish)?;
+    let line = Arc::clone(&checked.line);
+    let line = &line;
     let own = line.extension.number.clone();
     if pbx.live.is_closed() {
         return Err(Error::Draining);
@@ -82,10 +83,16 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
         extension: Some(own.clone()),
         acting: Some(Arc::clone(line)),
         dialled: checked.to_phone.clone(),
+        anonymous: false,
+        asked: checked.asked_caller_id.then(|| checked.caller_id.clone()),
     };
     let (mut first, direction) = callee(pbx, &account, &checked, &caller)?;
     first.record = inbound::records(line.extension.recording_mode, Direction::Outbound);
-    first.headers = checked.headers;
+    first.headers = std::mem::take(&mut checked.headers);
+    if let Some(shown) = first.shown.take() {
+        caller.number.clone_from(&shown);
+        checked.caller_id = shown;
+    }
     caller.direction = direction;
     let node = pbx.live.take(Seat::Node, pbx.config.max_calls).ok_or(Error::NoChannel)?;
     let (call, a_leg, b_leg) = (caller.call, LegId(Uuid::now_v7()), LegId(Uuid::now_v7()));
@@ -149,6 +156,8 @@ struct Checked {
     line: Arc<Line>,
     to_phone: String,
     caller_id: String,
+    /// Whether the caller ID was asked for by number.
+    asked_caller_id: bool,
     trunk: Option<Arc<TrunkLine>>,
     headers: Vec<(String, String)>,
 }
@@ -168,9 +177,10 @@ fn check(account: &Account, wish: Originate) -> Result<Checked> {
     if let Some(to) = &to_phone {
         fields.check("to_phone", number::is_dialable(to), Rule::Format);
     }
+    let asked_caller_id = wish.caller_id.is_some();
     let caller_id = match wish.caller_id {
         Some(chosen) => {
-            fields.check("caller_id", account.caller_ids.contains(&chosen), Rule::Selected);
+            fields.check("caller_id", account.caller_ids.contains_key(&chosen), Rule::Selected);
             chosen
         }
         None => line.as_ref().map(|line| inbound::shown_number(account, line)).unwrap_or_default(),
@@ -181,7 +191,7 @@ fn check(account: &Account, wish: Originate) -> Result<Checked> {
         return Err(fields.into());
     }
     let (Some(line), Some(to_phone)) = (line, to_phone) else { return Err(Error::NotFound("extension")) };
-    Ok(Checked { line, to_phone, caller_id, trunk, headers })
+    Ok(Checked { line, to_phone, caller_id, asked_caller_id, trunk, headers })
 }
 
 fn find_trunk(account: &Account, id: Option<i64>, name: Option<String>, fields: &mut Fields) -> Option<Arc<TrunkLine>> {
@@ -221,9 +231,18 @@ fn callee(pbx: &Pbx, account: &Account, checked: &Checked, caller: &Caller) -> R
             Rule::from(Text::new("No outbound route leads to this number.", "Không có tuyến gọi ra nào đến số này.")),
         )]))
     };
+    let barred = || {
+        Error::from(Fields::from_iter([(
+            "to_phone",
+            Rule::from(Text::new(
+                "The rules against toll fraud forbid this call.",
+                "Quy tắc chống gian lận cước không cho phép cuộc gọi này.",
+            )),
+        )]))
+    };
     let destination = match &checked.trunk {
         Some(trunk) => Destination::Outbound(vec![trunk.trunk.id]),
-        None => inbound::destination(account, &checked.to_phone),
+        None => account.way(&checked.to_phone),
     };
     let own = match &destination {
         Destination::Extension(number) => Some(number.clone()),
@@ -235,6 +254,7 @@ fn callee(pbx: &Pbx, account: &Account, checked: &Checked, caller: &Caller) -> R
         (Err(Cause::NoUserResponse), Some(number)) => Err(Error::ExtensionOffline(number)),
         (Err(Cause::UserBusy), Some(number)) => Err(Error::ExtensionFull(number)),
         (Err(Cause::RequestedChanUnavail), None) => Err(Error::NoChannel),
+        (Err(Cause::OutgoingCallBarred), _) => Err(barred()),
         (Err(_), _) => Err(no_route()),
     }
 }
