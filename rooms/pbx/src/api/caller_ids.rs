@@ -76,7 +76,7 @@ async fn list_caller_ids(
     let status = params.status.as_deref().map(CallerIdStatus::parse);
     fields.check("status", status != Some(None), Rule::Selected);
     fields.finish()?;
-    Ok(ops::list(&pbx.desk(), &who, status.flatten(), page).await?.map(CallerIdBody::from))
+    Ok(ops::with_groups(&pbx.desk(), &who, status.flatten(), page).await?.map(CallerIdBody::from))
 }
 
 /// Adds a caller ID. Needs `manage_caller_ids`.
@@ -89,7 +89,8 @@ async fn create_caller_id(
     Caller(who): Caller,
     body: Body<CallerIdFields>,
 ) -> Result<Created<CallerIdBody>> {
-    Ok(Created(ops::create(&pbx.desk(), &who, body.value.into(), body.fields).await?.into()))
+    let caller_id = ops::create(&pbx.desk(), &who, body.value.into(), body.fields).await?;
+    Ok(Created((caller_id, Vec::new()).into()))
 }
 
 /// Changes a caller ID: the fields that are given, null clears. Needs `manage_caller_ids`.
@@ -105,7 +106,10 @@ async fn update_caller_id(
     Path(id): Path<i64>,
     body: Body<CallerIdFields>,
 ) -> Result<Data<CallerIdBody>> {
-    Ok(Data(ops::update(&pbx.desk(), &who, id, body.value.into(), body.fields).await?.into()))
+    let desk = pbx.desk();
+    let caller_id = ops::update(&desk, &who, id, body.value.into(), body.fields).await?;
+    let groups = ops::groups_of(&desk, &who, id).await?;
+    Ok(Data((caller_id, groups).into()))
 }
 
 /// Deletes a caller ID that no extension shows. Needs `manage_caller_ids`.
@@ -117,15 +121,15 @@ async fn delete_caller_id(State(pbx): State<Pbx>, Caller(who): Caller, Path(id):
     Ok(Data(Nothing {}))
 }
 
-impl From<CallerId> for CallerIdBody {
-    fn from(caller_id: CallerId) -> Self {
+impl From<(CallerId, Vec<i64>)> for CallerIdBody {
+    fn from((caller_id, group_ids): (CallerId, Vec<i64>)) -> Self {
         Self {
             id: caller_id.id,
             number: caller_id.number,
             label: caller_id.label,
             status: caller_id.status,
             trunk_id: caller_id.trunk.map(|trunk| trunk.0),
-            group_ids: Vec::new(),
+            group_ids,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The room over HTTP: arguments in, one operation, the answer's shape.
 
 mod agents;
+mod caller_id_groups;
 mod caller_ids;
 mod calls;
 mod cdr;
@@ -26,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<Pbx> {
         .merge(extensions::routes())
         .merge(trunks::routes())
         .merge(caller_ids::routes())
+        .merge(caller_id_groups::routes())
         .merge(calls::routes())
         .merge(cdr::routes())
         .merge(recordings::routes())

@@ -5,7 +5,7 @@ use serde_json::json;
 use store::Tx;
 use web::{Fields, Listing, Page, Rule};
 
-use super::{Desk, Done, may_read, refuse, taken};
+use super::{Desk, Done, caller_id_groups, may_read, refuse, taken};
 use crate::{
     changes::Changed,
     error::{Error, Result},
@@ -32,6 +32,29 @@ pub async fn list(
     page: Page,
 ) -> Result<Listing<CallerId>> {
     search(desk, who, None, status, page).await
+}
+
+/// Lists the caller IDs, each with the groups that it belongs to.
+pub async fn with_groups(
+    desk: &Desk,
+    who: &Principal,
+    status: Option<CallerIdStatus>,
+    page: Page,
+) -> Result<Listing<(CallerId, Vec<i64>)>> {
+    let found = list(desk, who, status, page).await?;
+    let mut tx = desk.db.read(who.tenant).await?;
+    let mut groups = caller_id_groups::groups_of(&mut tx, who.tenant).await?;
+    Ok(found.map(|caller_id| {
+        let own = groups.remove(&caller_id.id).unwrap_or_default();
+        (caller_id, own)
+    }))
+}
+
+/// Returns the groups that a caller ID belongs to.
+pub async fn groups_of(desk: &Desk, who: &Principal, id: i64) -> Result<Vec<i64>> {
+    let tenant = may_read(who)?;
+    let mut tx = desk.db.read(tenant).await?;
+    Ok(caller_id_groups::groups_of(&mut tx, tenant).await?.remove(&id).unwrap_or_default())
 }
 
 /// Lists the caller IDs with `text` in their number or label.
@@ -99,6 +122,7 @@ pub async fn delete(desk: &Desk, who: &Principal, id: i64) -> Result<()> {
     let mut tx = desk.write(who).await?;
     let caller_id = find(&mut tx, tenant, id).await?;
     refuse_if_used(&mut tx, tenant, &caller_id.number).await?;
+    rows::caller_id_groups::delete_number(&mut tx, tenant, id).await?;
     rows::caller_ids::delete(&mut tx, tenant, id).await?;
     desk.commit(tx, who, done("caller_id.delete", &caller_id)).await
 }

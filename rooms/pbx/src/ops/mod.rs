@@ -1,6 +1,7 @@
 //! What the room can do: permission, transaction, store, publish, commit.
 
 pub mod agents;
+pub mod caller_id_groups;
 pub mod caller_ids;
 pub mod calls;
 pub mod cdr;
@@ -13,11 +14,13 @@ pub mod places;
 pub mod prompts;
 pub mod queue_status;
 pub mod queues;
+pub mod rates;
 pub mod recordings;
 pub mod ring_groups;
 pub mod ring_test;
 pub mod routes;
 pub mod time_conditions;
+pub mod toll;
 pub mod trunk_registrations;
 pub mod trunks;
 pub mod voicemail;

@@ -36,7 +36,8 @@ pub(super) async fn destination(
     Ok(exists.then_some(destination))
 }
 
-async fn exists(tx: &mut Tx, tenant: TenantId, destination: &Destination) -> Result<bool> {
+/// Returns whether a destination is there.
+pub(super) async fn exists(tx: &mut Tx, tenant: TenantId, destination: &Destination) -> Result<bool> {
     Ok(match destination {
         Destination::Extension(number) | Destination::Voicemail(number) => {
             rows::extensions::find(tx, tenant, number).await?.is_some()
@@ -77,7 +78,8 @@ pub(super) async fn refuse_if_used(
     what: &'static str,
     destination: &Destination,
 ) -> Result<()> {
-    match rows::menus::leading_to(tx, tenant, destination).await? {
+    let menus = rows::menus::leading_to(tx, tenant, destination).await?;
+    match menus + rows::routes::count_leading_to(tx, tenant, destination).await? {
         0 => Ok(()),
         count => Err(Error::InUse { what, count }),
     }

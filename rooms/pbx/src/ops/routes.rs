@@ -12,7 +12,7 @@ use serde_json::json;
 use store::Tx;
 use web::{Fields, Rule};
 
-use super::{Desk, Done, may_manage, may_read, refuse, taken, trunks::is_prefix};
+use super::{Desk, Done, may_manage, may_read, places::exists, refuse, taken, trunks::is_prefix};
 use crate::{
     Pbx,
     changes::Changed,
@@ -152,23 +152,14 @@ async fn checked_options(tx: &mut Tx, tenant: TenantId, new: &NewRoute, fields: 
     Ok(RouteOptions { caller: None, when: None, ..options.clone() })
 }
 
-/// Checks that what a rule leads to is there. Extensions, as far as this file knows; the rest by its own kind.
-async fn check_destination(
-    tx: &mut Tx,
-    tenant: TenantId,
-    destination: &Destination,
-    fields: &mut Fields,
-) -> Result<()> {
-    match destination {
-        Destination::Extension(extension) | Destination::Voicemail(extension) => {
-            let known = rows::extensions::find(tx, tenant, extension).await?.is_some();
-            fields.check("extension", known, Rule::Selected);
-        }
-        other => {
-            let readable = Destination::read(other.kind(), &other.target()).is_some();
-            fields.check("destination", readable, Rule::Selected);
-        }
-    }
+/// Checks that what a rule leads to is there, and may be named at all.
+async fn check_destination(tx: &mut Tx, tenant: TenantId, destination: &Destination, fields: &mut Fields) -> Result<()> {
+    let field = match destination {
+        Destination::Extension(_) | Destination::Voicemail(_) => "extension",
+        _ => "destination",
+    };
+    let nameable = Destination::read(destination.kind(), &destination.target()).is_some();
+    fields.check(field, nameable && exists(tx, tenant, destination).await?, Rule::Selected);
     Ok(())
 }
 

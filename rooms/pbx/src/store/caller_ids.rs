@@ -40,6 +40,15 @@ pub(crate) async fn find(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<Optio
     .await
 }
 
+/// Returns every caller ID of the account, by number.
+pub(crate) async fn all(tx: &mut Tx, tenant: TenantId) -> Result<Vec<CallerId>> {
+    sql("select id, tenant_id, number, label, status, trunk_id, created_at, updated_at
+         from caller_id where tenant_id = $1 order by number")
+    .bind(tenant)
+    .all(tx)
+    .await
+}
+
 /// Returns the caller IDs of one page with `text` in their number or label, by number, and how many there are in all.
 pub(crate) async fn list(
     tx: &mut Tx,

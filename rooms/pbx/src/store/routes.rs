@@ -146,16 +146,6 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<boo
     Ok(rows > 0)
 }
 
-/// Deletes the rules for calls from outside that lead there. Returns how many.
-pub(crate) async fn delete_leading_to(tx: &mut Tx, tenant: TenantId, destination: &Destination) -> Result<u64> {
-    sql("delete from route where tenant_id = $1 and destination_kind = $2 and destination = $3")
-        .bind(tenant)
-        .bind(destination.kind())
-        .bind(destination.target())
-        .run(tx)
-        .await
-}
-
 /// Returns how many rules for calls from outside lead there.
 pub(crate) async fn count_leading_to(tx: &mut Tx, tenant: TenantId, destination: &Destination) -> Result<i64> {
     let (count,) =
