@@ -6,6 +6,7 @@ use alerts::{Alerts, Door, Kind, Post, Reading, Refusal};
 use bus::Bus;
 use mail::Mail;
 use nix::sys::statvfs::statvfs;
+use pbx::{Pbx, TollAlarm};
 use store::{Db, Secrets};
 use webhooks::{EndpointHealth, Once, Webhooks};
 
@@ -17,6 +18,8 @@ use crate::{
 };
 
 const DAY_SECONDS: i64 = 86_400;
+/// Extensions that one alert names.
+const NAMED: usize = 5;
 
 /// Opens the room; nothing is watched yet.
 pub(crate) fn open(config: &Config, db: &Db, bus: &Bus, mail: &Mail, secrets: &Secrets, webhooks: &Webhooks) -> Alerts {
@@ -32,8 +35,16 @@ pub(crate) fn open(config: &Config, db: &Db, bus: &Bus, mail: &Mail, secrets: &S
 }
 
 /// Registers everything that there is to see.
-pub(crate) fn watch(config: &Config, rooms: &Rooms, certificates: Option<&Certificates>, trunks: &TrunkProbe) {
+pub(crate) fn watch(
+    config: &Config,
+    rooms: &Rooms,
+    pbx: &Pbx,
+    certificates: Option<&Certificates>,
+    trunks: &TrunkProbe,
+) {
     let alerts = &rooms.alerts;
+    let exchange = pbx.clone();
+    alerts.watch(Kind::TollFraud, move || std::future::ready(Ok(refused(exchange.toll_alarms()))));
     if config.alerts.trunk_seconds > 0 {
         let trunks = trunks.clone();
         alerts.watch(Kind::TrunkDown, move || std::future::ready(trunks.down()));
@@ -111,6 +122,17 @@ fn door(webhooks: &Webhooks) -> Door {
             }
         },
     )
+}
+
+/// Returns what the guard against toll fraud refused, one reading for each reason.
+fn refused(alarms: Vec<TollAlarm>) -> Vec<Reading> {
+    let reading = |alarm: TollAlarm| {
+        let reason = alarm.why.as_str();
+        let whose = alarm.extensions.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+        let name = if whose.is_empty() { reason.to_owned() } else { format!("{reason} ({whose})") };
+        Reading { tenant: Some(alarm.tenant), subject: reason.to_owned(), name, value: 0 }
+    };
+    alarms.into_iter().map(reading).collect()
 }
 
 async fn endpoints(webhooks: &Webhooks) -> Result<Vec<EndpointHealth>, String> {

@@ -11,6 +11,7 @@ use anyhow::Context;
 use domain::{Principal, TenantId, ids::TrunkId};
 use futures_util::{StreamExt, stream};
 use pbx::{
+    Pbx,
     model::{Trunk, TrunkStatus, TrunkTransport},
     ops::trunks,
 };
@@ -40,12 +41,15 @@ struct Known {
 
 impl TrunkProbe {
     /// Asks all trunks every so often; never returns. The first time is a period after the start.
-    pub(crate) async fn run(&self, sip: &Sip, rooms: &Rooms, realm: &str, every: Duration) {
+    pub(crate) async fn run(&self, sip: &Sip, rooms: &Rooms, pbx: &Pbx, realm: &str, every: Duration) {
         loop {
             tokio::time::sleep(every).await;
             if let Err(error) = self.round(sip, rooms, realm).await {
                 tracing::warn!(error = format!("{error:#}"), "the trunks could not be asked whether they are there");
             }
+            // Calls try those last that do not answer.
+            let down = self.down().unwrap_or_default();
+            pbx.trunks_are_down(down.iter().filter_map(|one| one.subject.parse().ok().map(TrunkId)).collect());
         }
     }
 

@@ -138,15 +138,17 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     addresses.sip_wss.extend(exchange.sip.local(Transport::Wss));
     let (pbx, phones) = (exchange.pbx, exchange.sip.clone());
     let probe = TrunkProbe::default();
-    alarms::watch(&config, &rooms, certificates.as_ref(), &probe);
+    alarms::watch(&config, &rooms, &pbx, certificates.as_ref(), &probe);
 
     let tasks = Tasks::default();
     if config.alerts.trunk_seconds > 0 {
         let (sip, asked, realm) = (exchange.sip.clone(), rooms.clone(), config.sip.realm.clone());
+        let exchange = pbx.clone();
         let every = Duration::from_secs(config.alerts.trunk_seconds);
         tasks.run("trunks", move || {
             let (probe, sip, rooms, realm) = (probe.clone(), sip.clone(), asked.clone(), realm.clone());
-            async move { probe.run(&sip, &rooms, &realm, every).await }
+            let pbx = exchange.clone();
+            async move { probe.run(&sip, &rooms, &pbx, &realm, every).await }
         });
     }
     let (secrets, db) = (rooms.secrets.clone(), rooms.db.clone());

@@ -9,6 +9,7 @@ use web::Language;
 pub enum Kind {
     WebhookSuspended,
     TrunkDown,
+    TollFraud,
     DeliveriesLate,
     CertificateExpiring,
     DiskLow,
@@ -32,13 +33,20 @@ enum Fires {
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] =
-        [Self::WebhookSuspended, Self::TrunkDown, Self::DeliveriesLate, Self::CertificateExpiring, Self::DiskLow];
+    pub const ALL: [Self; 6] = [
+        Self::WebhookSuspended,
+        Self::TrunkDown,
+        Self::TollFraud,
+        Self::DeliveriesLate,
+        Self::CertificateExpiring,
+        Self::DiskLow,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::WebhookSuspended => "webhook_suspended",
             Self::TrunkDown => "trunk_down",
+            Self::TollFraud => "toll_fraud",
             Self::DeliveriesLate => "deliveries_late",
             Self::CertificateExpiring => "certificate_expiring",
             Self::DiskLow => "disk_low",
@@ -56,7 +64,7 @@ impl Kind {
 
     pub const fn threshold(self) -> Option<Threshold> {
         let (unit, default, min, max, fires) = match self {
-            Self::WebhookSuspended | Self::TrunkDown => return None,
+            Self::WebhookSuspended | Self::TrunkDown | Self::TollFraud => return None,
             Self::DeliveriesLate => ("seconds", 300, 10, 86_400, Fires::AtOrAbove),
             Self::CertificateExpiring => ("days", 14, 1, 90, Fires::AtOrBelow),
             Self::DiskLow => ("percent", 10, 1, 50, Fires::AtOrBelow),

@@ -104,6 +104,16 @@ fn sentences(language: Language, incident: &Incident) -> (String, &'static str) 
             format!("Trung kế \"{name}\" không phản hồi"),
             "Cuộc gọi qua trung kế này sẽ lỗi. Hãy liên hệ nhà mạng và kiểm tra địa chỉ, cổng, tường lửa.",
         ),
+        (Language::En, Kind::TollFraud) => (
+            format!("Calls out were refused by the rules against toll fraud: {name}"),
+            "Somebody dials what the account does not allow, or more of it. If nobody of yours did, the password of that\n\
+             extension is known to others: draw a new one, and stop all calls out in the console if they go on.",
+        ),
+        (Language::Vi, Kind::TollFraud) => (
+            format!("Cuộc gọi ra bị quy tắc chống gian lận cước từ chối: {name}"),
+            "Có người gọi số mà tài khoản không cho phép, hoặc gọi quá mức. Nếu không phải người của bạn, mật khẩu của\n\
+             máy nhánh đó đã bị lộ: hãy đổi mật khẩu, và dừng mọi cuộc gọi ra trong trang quản trị nếu còn tiếp diễn.",
+        ),
         (Language::En, Kind::DeliveriesLate) => (
             format!("Webhook deliveries are late: the oldest has waited for {value} seconds"),
             "A receiver is slow or does not answer. The deliveries page of the console shows which.",

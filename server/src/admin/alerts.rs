@@ -14,7 +14,7 @@ pub(super) enum AlertCommand {
     List,
     /// Sets a rule: all of it. The secret of a first URL is shown this once.
     Set {
-        /// webhook_suspended, trunk_down, deliveries_late, certificate_expiring or disk_low.
+        /// webhook_suspended, trunk_down, toll_fraud, deliveries_late, certificate_expiring or disk_low.
         #[arg(value_parser = kind)]
         kind: Kind,
         /// Addresses that get letters.
