@@ -195,7 +195,11 @@ async fn only_admins_set_rules_and_only_of_their_own_account() {
         assert!(matches!(rig.alerts.incident(&who, id).await, Err(Error::Denied)));
     }
     let kinds: Vec<_> = rig.alerts.list(&stranger).await.unwrap().into_iter().map(|rule| rule.kind).collect();
-    assert_eq!(kinds, [Kind::WebhookSuspended, Kind::TrunkDown, Kind::TollFraud, Kind::DeliveriesLate], "the host is not theirs");
+    assert_eq!(
+        kinds,
+        [Kind::WebhookSuspended, Kind::TrunkDown, Kind::TollFraud, Kind::DeliveriesLate],
+        "the host is not theirs"
+    );
     assert!(matches!(rig.alerts.set(&stranger, Kind::DiskLow, rule(&[], None)).await, Err(Error::NotFound)));
 }
 
