@@ -6,7 +6,7 @@ use domain::{
     ids::TrunkId,
 };
 use serde_json::json;
-use web::{Fields, Listing, Page, Rule, Text};
+use web::{Fields, Listing, Page, Rule, Text, csv::records};
 
 use super::{Desk, Done, may_manage, may_read, refuse};
 use crate::{changes::Changed, error::Result, model::Rate, store as rows};
@@ -47,15 +47,13 @@ pub async fn import(desk: &Desk, who: &Principal, trunk: Option<TrunkId>, text: 
 
 /// Reads the lines; the first bad one is named.
 fn read(trunk: Option<TrunkId>, text: &str) -> Result<Vec<Rate>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut rates: Vec<Rate> = Vec::new();
     let mut known = std::collections::HashSet::new();
-    for (at, record) in reader.records().enumerate() {
-        let rate = record.ok().and_then(|record| rate(trunk, &record));
-        match rate {
+    for (at, record) in records(text).enumerate() {
+        match rate(trunk, &record.cells) {
             Some(rate) if known.insert(rate.prefix.clone()) && rates.len() < MOST_RATES => rates.push(rate),
             None if at == 0 => {}
-            _ => return Err(bad_line(at + 1)),
+            _ => return Err(bad_line(record.line)),
         }
     }
     if rates.is_empty() {
@@ -72,8 +70,8 @@ fn bad_line(line: usize) -> crate::Error {
     Fields::from_iter([("rows", Rule::from(text))]).into()
 }
 
-fn rate(trunk: Option<TrunkId>, record: &csv::StringRecord) -> Option<Rate> {
-    let field = |at: usize| record.get(at).map(str::trim).filter(|text| !text.is_empty());
+fn rate(trunk: Option<TrunkId>, cells: &[String]) -> Option<Rate> {
+    let field = |at: usize| cells.get(at).map(|cell| cell.trim()).filter(|text| !text.is_empty());
     let prefix = field(0)?.trim_start_matches('+');
     let is_prefix = (1..=15).contains(&prefix.len()) && prefix.bytes().all(|digit| digit.is_ascii_digit());
     let step = |at: usize| match field(at) {
