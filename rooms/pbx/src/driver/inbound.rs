@@ -2,13 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{
-    CallId, LegId, TenantId,
-    cause::Cause,
-    ids::TrunkId,
-    number,
-    routing::Destination,
-};
+use domain::{CallId, LegId, TenantId, cause::Cause, ids::TrunkId, number, routing::Destination};
 use uuid::Uuid;
 
 use super::{

@@ -153,7 +153,12 @@ async fn checked_options(tx: &mut Tx, tenant: TenantId, new: &NewRoute, fields: 
 }
 
 /// Checks that what a rule leads to is there, and may be named at all.
-async fn check_destination(tx: &mut Tx, tenant: TenantId, destination: &Destination, fields: &mut Fields) -> Result<()> {
+async fn check_destination(
+    tx: &mut Tx,
+    tenant: TenantId,
+    destination: &Destination,
+    fields: &mut Fields,
+) -> Result<()> {
     let field = match destination {
         Destination::Extension(_) | Destination::Voicemail(_) => "extension",
         _ => "destination",
