@@ -27,8 +27,8 @@ const STREAM_BATCH: i64 = 500;
 /// Shortest and longest text that `extension` matches.
 const EXTENSION_LENGTH: std::ops::RangeInclusive<usize> = 3..=20;
 /// Most tags of a record, and the longest in characters.
-const MOST_TAGS: usize = 20;
-const LONGEST_TAG: usize = 50;
+pub(crate) const MOST_TAGS: usize = 20;
+pub(crate) const LONGEST_TAG: usize = 50;
 /// Longest text that `phone` matches.
 const LONGEST_PHONE: usize = 50;
 

@@ -38,7 +38,7 @@ pub async fn registrar(pbx: &Pbx, who: &Principal) -> Result<Registrar> {
         domain: rows::accounts::domain(&mut tx, tenant).await?,
         udp: port(pbx.sip.local_udp()),
         tcp: port(pbx.sip.local_tcp()),
-        tls: None,
+        tls: port(pbx.sip.local(sip::Transport::Tls)),
     })
 }
 

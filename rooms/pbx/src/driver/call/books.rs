@@ -13,6 +13,7 @@ use super::{
 use crate::{
     driver::recordings,
     model::{Cdr, RecordingInfo, RecordingState},
+    ops::cdr::{LONGEST_TAG, MOST_TAGS},
 };
 
 impl Driver {
@@ -134,11 +135,18 @@ impl Driver {
             disposition: None,
             campaign: None,
             lead: None,
-            tags: Vec::new(),
+            tags: tags(&self.headers),
             mos: None,
             legs: show(&self.legs),
         }
     }
+}
+
+/// Returns the tags that whoever placed the call gave it: words with commas between them, in the header `X-Tags`.
+fn tags(headers: &[(String, String)]) -> Vec<String> {
+    let given = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("X-Tags")).map_or("", |(_, value)| value);
+    let tags = given.split(',').map(str::trim).filter(|tag| !tag.is_empty());
+    tags.map(|tag| tag.chars().take(LONGEST_TAG).collect()).take(MOST_TAGS).collect()
 }
 
 /// Returns whole seconds, to the nearest.
@@ -150,4 +158,18 @@ fn seconds(length: Duration) -> i64 {
 fn mos(finished: &media::Finished) -> Option<f64> {
     let heard = finished.legs.iter().filter(|leg| leg.received > 0).map(|leg| f64::from(leg.mos));
     heard.reduce(f64::min).map(|mos| (mos * 100.0).round() / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_the_words_of_a_header() {
+        let header = |value: &str| [("X-Ticket".to_owned(), "7".to_owned()), ("x-tags".to_owned(), value.to_owned())];
+        assert_eq!(tags(&header(" vip, renewal ,,")), ["vip", "renewal"]);
+        assert_eq!(tags(&header(&"a,".repeat(100))).len(), MOST_TAGS);
+        assert_eq!(tags(&header(&"ế".repeat(100)))[0].chars().count(), LONGEST_TAG);
+        assert!(tags(&[]).is_empty());
+    }
 }
