@@ -104,7 +104,7 @@ async fn a_sheet_is_imported_whole_or_refused_with_its_mistakes() {
     let wrong = import(&server, &token, "", "text/csv", b"full_name,phone\nLan,0912345678\n,x").await;
     assert_eq!(
         wrong.json["errors"],
-        json!({"rows.3.full_name": ["The rows.3.full_name field is required."], "rows.3.phones": ["The rows.3.phones format is invalid."]})
+        json!({"rows.3.full_name": ["The rows.3.full name field is required."], "rows.3.phones": ["Rows.3.phones format is invalid."]})
     );
     assert_eq!(
         import(&server, &token, "?on_duplicate=ask", "text/csv", b"full_name,phone\nLan,0912345678").await.status,
