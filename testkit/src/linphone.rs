@@ -15,10 +15,7 @@ use tokio::{
     process::{Child, ChildStdin, Command},
 };
 
-use crate::{
-    baresip::{Account, read_wav},
-    until,
-};
+use crate::baresip::{Account, read_wav};
 
 /// A running Linphone; killed when dropped.
 #[derive(Debug)]
@@ -41,15 +38,16 @@ impl Linphone {
         let rc = folder.path().join("rc");
         std::fs::write(&rc, config(&account, listen, media))?;
         let output = std::fs::File::create(folder.path().join("said"))?;
-        let mut command = Command::new("linphonec");
-        command.arg("-c").arg(&rc).args(["-d", "6", "-l"]).arg(folder.path().join("log"));
+        // It turns its wheels only while it waits at a terminal: `script` is one.
+        let mut line = format!("linphonec -c {} -d 6 -l {}", rc.display(), folder.path().join("log").display());
         if account.answers {
-            command.arg("-a");
+            line.push_str(" -a");
         }
+        let mut command = Command::new("script");
+        command.args(["-qfc", &line, "/dev/null"]);
         // Its databases are in the home of whoever starts it.
-        for name in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
-            command.env(name, folder.path());
-        }
+        std::fs::create_dir_all(folder.path().join(".local/share/linphone"))?;
+        command.env("HOME", folder.path()).env_remove("XDG_DATA_HOME").env_remove("XDG_CONFIG_HOME");
         command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output).kill_on_drop(true);
         let mut child = command.spawn().context("cannot start linphonec (apt install linphone-cli)")?;
         let orders = child.stdin.take().context("linphonec takes orders")?;
@@ -57,12 +55,14 @@ impl Linphone {
         phone.order("soundcard use files").await?;
         phone.order(&format!("play {}", account.says.display())).await?;
         phone.order(&format!("record {}", phone.heard_file().display())).await?;
-        until("linphone registers", Duration::from_secs(20), async || {
-            phone.said().contains("successful").then_some(())
-        })
-        .await
-        .with_context(|| phone.said())?;
-        Ok(phone)
+        for _ in 0..20 {
+            phone.order("proxy list").await?;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if phone.said().contains("registered: yes") {
+                return Ok(phone);
+            }
+        }
+        anyhow::bail!("linphone does not register: {}", phone.said())
     }
 
     /// Returns what the phone has printed so far.
@@ -123,6 +123,7 @@ fn config(account: &Account<'_>, listen: SocketAddr, media: u16) -> String {
                 ("sip_tls_port", "0"),
                 ("default_proxy", "0"),
                 ("use_ipv6", "0"),
+                ("auto_net_state_mon", "0"),
             ],
         ),
         ("net", &[("bind_address", &ip), ("firewall_policy", "0")]),

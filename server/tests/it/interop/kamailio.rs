@@ -2,20 +2,32 @@
 
 use std::net::SocketAddr;
 
-use sandbox::{Agent, agent};
-use sip::Destination;
+use sandbox::{
+    Agent, agent,
+    carrier::{self, Customers},
+};
+use sip::{Destination, TrustedSource};
 use testkit::{
     World,
     kamailio::{Kamailio, Place},
     world::{NOTICED, PATIENCE},
 };
 
-use crate::calls::world;
+use crate::calls::ZORIO;
 
 /// What our trunk and the carrier share.
 const PASSWORD: &str = "secret-of-the-trunk";
 /// The carrier's own address, by which its calls are told from those of phones.
 const CARRIER_IP: [u8; 4] = [127, 6, 6, 7];
+
+/// Opens a world whose carrier lets Kamailio call, too.
+async fn world() -> World {
+    let sources = [[127, 0, 0, 1], CARRIER_IP].map(|ip| TrustedSource { ip: ip.into(), port: None });
+    let config =
+        carrier::Config { customers: Customers::Addresses(sources.to_vec()), ..carrier::Config::on_loopback() };
+    let settings = [("ZORIO_CALLS__RING_SECONDS", "3"), ("ZORIO_CALLS__AGENT_RING_SECONDS", "3")];
+    World::open_with(ZORIO, &settings, config).await.unwrap()
+}
 
 /// Puts Kamailio between the server and the simulated carrier, as the trunk of all numbers.
 async fn behind_kamailio(world: &World) -> Kamailio {

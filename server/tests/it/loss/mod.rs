@@ -37,6 +37,11 @@ impl Outcome {
 /// Every call has exactly one record, and afterwards nothing of any is left.
 async fn call(world: &World, agents: &[Agent], count: usize) -> Outcome {
     let mut placed = BTreeSet::new();
+    for agent in agents {
+        let path = format!("/api/pbx/extensions/{}", agent.extension());
+        let reply = world.crm().put(&path, &serde_json::json!({ "max_concurrent": 10 })).await.unwrap();
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
     for (index, agent) in (0..count).zip(agents.iter().cycle()) {
         let reply = world.crm().click_to_call(agent.extension(), &format!("8428123{index:03}6")).await.unwrap();
         placed.insert(reply["call_uuid"].as_str().unwrap().to_owned());
