@@ -61,6 +61,10 @@ async fn calls_go_on_in_a_storm_of_torture_messages() {
     ];
     let world = World::open(ZORIO, &settings).await.unwrap();
     let agents = [world.agent("1001").await.unwrap(), world.agent("1002").await.unwrap()];
+    for agent in &agents {
+        let path = format!("/api/pbx/extensions/{}", agent.extension());
+        world.crm().put(&path, &serde_json::json!({ "max_concurrent": 10 })).await.unwrap();
+    }
     let (over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let storm = {
         let (over, sent, server) = (Arc::clone(&over), Arc::clone(&sent), world.server.sip());
