@@ -93,9 +93,13 @@ struct Quality {
     lost: u64,
     /// Of the packets that should have come.
     loss_percent: f64,
+    /// Came too late to be heard, where we decode.
+    late: u64,
     jitter_ms: f64,
     remote_lost: u64,
     remote_jitter_ms: f64,
+    /// As RTCP tells; null if the far end sends none.
+    round_trip_ms: Option<f64>,
     /// Packets that were not let in.
     dropped: u64,
     /// Estimated; null if nothing was heard.
@@ -111,9 +115,11 @@ impl Quality {
             sent: stats.sent,
             lost: stats.lost,
             loss_percent: rounded(share),
+            late: stats.late,
             jitter_ms: rounded(f64::from(stats.jitter_ms)),
             remote_lost: stats.remote_lost,
             remote_jitter_ms: rounded(f64::from(stats.remote_jitter_ms)),
+            round_trip_ms: stats.round_trip_ms.map(|ms| rounded(f64::from(ms))),
             dropped: stats.dropped.total(),
             mos: (stats.received > 0).then(|| rounded(f64::from(stats.mos))),
         }
