@@ -11,6 +11,7 @@ use crate::process::{cpu_seconds, settle};
 use crate::sipp::{DEAD_PORT, Load, Outcome, Scenarios};
 use crate::stack::{self, Setup, Stack, Treatment, Zorio};
 use crate::time::wait_until;
+use crate::tls::Bridge;
 
 const HOLD: Duration = Duration::from_secs(1);
 /// Calls a second at which the cost is taken.
@@ -25,18 +26,22 @@ pub(crate) fn cost(zorio: &Path, effort: Effort, figures: &mut Figures) -> Resul
     println!("CPU of {} bridged calls at {RATE} a second, {} times", effort.calls, effort.runs);
     let folder = tempfile::tempdir()?;
     let scenarios = Scenarios::write(folder.path())?;
-    let setup = Setup { relayed: 2 * RATE, ..Setup::default() };
+    let setup = Setup { relayed: 2 * RATE, tls: true, ..Setup::default() };
     let mut ours = Vec::new();
+    let mut by_tls = Vec::new();
     let mut theirs = Vec::new();
     for run in 0..effort.runs {
         // The two take turns, so that a slow moment of the machine meets both.
         if let Some(reference) = stack::reference(folder.path())? {
-            theirs.push(cost_of(&reference, &scenarios, effort.calls)?);
+            theirs.push(cost_of(&reference, &scenarios, effort.calls, None)?);
         }
         let room = folder.path().join(run.to_string());
         std::fs::create_dir_all(&room)?;
-        let stack = Stack::Zorio(Box::new(Zorio::start(zorio, &room, &scenarios, &setup)?));
-        ours.push(cost_of(&stack, &scenarios, effort.calls)?);
+        let zorio = Zorio::start(zorio, &room, &scenarios, &setup)?;
+        let bridge = Bridge::start(zorio.tls(), &room)?;
+        let stack = Stack::Zorio(Box::new(zorio));
+        ours.push(cost_of(&stack, &scenarios, effort.calls, None)?);
+        by_tls.push(cost_of(&stack, &scenarios, effort.calls, Some(&bridge))?);
     }
     figures.add(Figure {
         name: "CPU per 1,000 bridged calls",
@@ -45,21 +50,40 @@ pub(crate) fn cost(zorio: &Path, effort: Effort, figures: &mut Figures) -> Resul
         reference: (!theirs.is_empty()).then(|| median(theirs)),
         goal: Goal::Relative(0.6, 0.4),
     });
+    figures.add(Figure {
+        name: "the same, the caller by TLS",
+        value: median(by_tls),
+        unit: "CPU-s",
+        reference: None,
+        goal: Goal::Below(0.9),
+    });
     Ok(())
 }
 
-fn cost_of(stack: &Stack, scenarios: &Scenarios, calls: u32) -> Result<f64> {
+fn cost_of(stack: &Stack, scenarios: &Scenarios, calls: u32, bridge: Option<&Bridge>) -> Result<f64> {
     let processes = stack.processes();
     let _callee = scenarios.callee(DEAD_PORT)?;
     settle(&processes);
     let before = cpu_seconds(&processes);
-    let outcome = run(stack, scenarios, RATE, calls)?;
+    let done = match stack {
+        Stack::Zorio(zorio) => zorio.records()?,
+        Stack::Kamailio(_) => 0,
+    };
+    let outcome = match bridge {
+        None => run(stack, scenarios, RATE, calls)?,
+        Some(bridge) => {
+            let numbers = stack.numbers(Treatment::Relayed);
+            let server = bridge.address;
+            let load = Load { server, numbers: &numbers, rate: RATE, calls, hold: HOLD, media: false, rtp_ports: 1000 };
+            scenarios.load_by_tcp(&load)?.finish()?
+        }
+    };
     settle(&processes);
     let used = cpu_seconds(&processes) - before;
     ensure!(outcome.failed == 0, "{} of {calls} calls failed: {:?}", outcome.failed, outcome.reasons);
     if let Stack::Zorio(zorio) = stack {
         let all =
-            wait_until(Duration::from_secs(10), || zorio.records().is_ok_and(|records| records == u64::from(calls)));
+            wait_until(Duration::from_secs(10), || zorio.records().is_ok_and(|all| all - done == u64::from(calls)));
         ensure!(all, "{} records of {calls} calls", zorio.records()?);
     }
     Ok(used * 1000.0 / f64::from(calls))

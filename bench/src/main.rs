@@ -21,6 +21,7 @@ mod registrations;
 mod sipp;
 mod stack;
 mod time;
+mod tls;
 mod webhooks;
 
 use std::ffi::OsString;

@@ -70,8 +70,17 @@ impl Scenarios {
         Ok(())
     }
 
-    /// Starts a load.
+    /// Starts a load by UDP.
     pub(crate) fn load(&self, load: &Load<'_>) -> Result<Running> {
+        self.load_by(load, "u1")
+    }
+
+    /// Starts a load over one connection by TCP.
+    pub(crate) fn load_by_tcp(&self, load: &Load<'_>) -> Result<Running> {
+        self.load_by(load, "t1")
+    }
+
+    fn load_by(&self, load: &Load<'_>, transport: &str) -> Result<Running> {
         let mut rows = String::from("SEQUENTIAL\n");
         for (number, index) in load.numbers.iter().cycle().zip(0..load.rtp_ports.max(load.numbers.len() as u16)) {
             let _ = writeln!(rows, "{number};{}", FIRST_RTP_PORT + index * 2);
@@ -82,7 +91,7 @@ impl Scenarios {
         let mut command = self.sipp(scenario, CALLER, CALLER_PORT);
         command.args([&load.server.to_string(), "-inf", "calls.csv", "-d", &load.hold.as_millis().to_string()]);
         command.args(["-r", &load.rate.to_string(), "-m", &load.calls.to_string(), "-l", "100000"]);
-        command.args(["-trace_stat", "-stf", "uac.stat", "-fd", "1"]);
+        command.args(["-trace_stat", "-stf", "uac.stat", "-fd", "1", "-t", transport]);
         if load.media {
             let _ = fs::remove_file(self.rtp_log());
             command.args(["-trace_logs", "-log_file"]).arg(self.rtp_log());

@@ -27,6 +27,8 @@ pub struct Config {
     pub password: String,
     /// The server's SIP address.
     pub registrar: Destination,
+    /// Whose certificates the phone trusts, by TLS.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
     /// The account's SIP domain.
     pub domain: String,
     /// The phone's own address; port 0 takes a free one.
@@ -47,6 +49,7 @@ impl Config {
             extension: extension.to_owned(),
             password: password.to_owned(),
             registrar: Destination::udp(registrar),
+            tls: None,
             domain: registrar.ip().to_string(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             expires: 120,
@@ -89,7 +92,11 @@ struct Inner {
 impl Agent {
     /// Opens the phone's socket and registers. `media` may be shared with other parties.
     pub async fn register(config: Config, media: Media) -> Result<Self, AgentFailed> {
-        let edge = sip::Config { user_agent: "Zorio sandbox phone".to_owned(), ..sip::Config::on(config.listen) };
+        let edge = sip::Config {
+            user_agent: "Zorio sandbox phone".to_owned(),
+            tls_client: config.tls.clone(),
+            ..sip::Config::on(config.listen)
+        };
         let (sip, events) = Sip::open(edge).await?;
         sip.trust(vec![config.registrar.addr.ip()]);
         rehearse([Voice::of_agent(&config.extension)]).await;

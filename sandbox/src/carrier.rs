@@ -27,6 +27,8 @@ use crate::{
 pub struct Config {
     /// UDP and TCP; port 0 takes free ones.
     pub listen: SocketAddr,
+    /// The certificate, where it listens for TLS too.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Whom it lets call.
     pub customers: Customers,
     /// Ringing before an ordinary answer.
@@ -53,6 +55,7 @@ impl Config {
     pub fn on_loopback() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: None,
             customers: Customers::Addresses(vec![TrustedSource { ip: [127, 0, 0, 1].into(), port: None }]),
             answers_after: Duration::from_millis(400),
             answers_slowly_after: Duration::from_secs(4),
@@ -81,7 +84,12 @@ struct Inner {
 impl Carrier {
     /// Opens the trunk's sockets. `media` may be shared with other parties.
     pub async fn open(config: Config, media: Media) -> io::Result<Self> {
-        let edge = sip::Config { user_agent: "Zorio sandbox carrier".to_owned(), ..sip::Config::on(config.listen) };
+        let edge = sip::Config {
+            user_agent: "Zorio sandbox carrier".to_owned(),
+            tls: config.tls.iter().map(|_| SocketAddr::new(config.listen.ip(), 0)).collect(),
+            tls_server: config.tls.clone(),
+            ..sip::Config::on(config.listen)
+        };
         let (sip, events) = Sip::open(edge).await?;
         if let Customers::Addresses(sources) = &config.customers {
             sip.trust(sources.clone());
@@ -103,6 +111,11 @@ impl Carrier {
     /// Returns the address that a trunk sends calls to, UDP or TCP.
     pub fn address(&self) -> SocketAddr {
         self.inner.sip.local_udp().expect("the carrier was opened with a UDP address")
+    }
+
+    /// Returns the address by TLS, if it listens for that.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.inner.sip.local(sip::Transport::Tls)
     }
 
     /// Makes one number react in its own way, whatever its last digit.

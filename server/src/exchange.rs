@@ -28,8 +28,7 @@ pub async fn open(
     public_url: &str,
 ) -> anyhow::Result<Exchange> {
     let (sip, sip_events) = Sip::open(sip_settings(config, certificates)?).await.context("sip")?;
-    // The pages of the server itself, and those that the settings name.
-    sip.allow_origins(config.sip.ws_origins.iter().cloned().chain([public_url.to_owned()]));
+    sip.allow_origins(own_origins(config, public_url));
     let media = Media::open(media_settings(config)).context("media")?;
     let deps = pbx::Deps {
         db: rooms.db.clone(),
@@ -42,6 +41,11 @@ pub async fn open(
         config: room_settings(config, public_url),
     };
     Ok(Exchange { pbx: Pbx::open(deps).await?, sip })
+}
+
+/// Returns the web sites whose pages may always connect: the server's own and those that the settings name.
+pub(crate) fn own_origins(config: &Config, public_url: &str) -> Vec<String> {
+    config.sip.ws_origins.iter().cloned().chain([public_url.to_owned()]).collect()
 }
 
 fn sip_settings(config: &Config, certificates: Option<&Certificates>) -> anyhow::Result<sip::Config> {

@@ -12,6 +12,7 @@ pub mod http;
 pub mod keys;
 pub mod openapi;
 mod opening;
+mod origins;
 pub mod router;
 pub mod serve;
 mod strangers;

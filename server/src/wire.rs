@@ -21,6 +21,7 @@ use crate::{
     config::Config,
     exchange, health,
     http::{Bound, Bounds, Server},
+    origins,
     router::{self, Draining},
     tasks::Tasks,
     telemetry,
@@ -156,6 +157,9 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
         let (secrets, db) = (secrets.clone(), db.clone());
         async move { secrets.follow(&db).await }
     });
+    let (accounts, sip, own) =
+        (rooms.accounts.clone(), phones.clone(), exchange::own_origins(&config, &addresses.public_url));
+    tasks.run("origins", move || origins::follow(accounts.clone(), sip.clone(), own.clone()));
     let accounts = rooms.accounts.clone();
     tasks.run("accounts", move || {
         let accounts = accounts.clone();

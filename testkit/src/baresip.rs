@@ -44,16 +44,41 @@ impl Baresip {
     /// Starts the phone with its SIP socket on `listen` (it takes the next port too, for TLS) and its control socket on
     /// `control`, and waits until it is registered.
     pub async fn start(account: Account<'_>, listen: SocketAddr, control: SocketAddr) -> anyhow::Result<Self> {
+        Self::start_by(account, "udp", None, listen, control).await
+    }
+
+    /// Starts the phone by TLS: the registrar is the server's TLS address, and its certificate has to come from an
+    /// authority of the PEM file.
+    pub async fn start_by_tls(
+        account: Account<'_>,
+        ca_file: &Path,
+        listen: SocketAddr,
+        control: SocketAddr,
+    ) -> anyhow::Result<Self> {
+        Self::start_by(account, "tls", Some(ca_file), listen, control).await
+    }
+
+    async fn start_by(
+        account: Account<'_>,
+        transport: &str,
+        ca_file: Option<&Path>,
+        listen: SocketAddr,
+        control: SocketAddr,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let heard = folder.path().join("heard");
         std::fs::create_dir(&heard)?;
         let modules = module_folder().context("baresip's modules are not installed (apt install baresip)")?;
-        std::fs::write(folder.path().join("config"), config(&modules, account.says, &heard, listen, control))?;
+        let mut settings = config(&modules, account.says, &heard, listen, control);
+        if let Some(ca_file) = ca_file {
+            let _ = writeln!(settings, "sip_cafile {}\nsip_verify_server yes", ca_file.display());
+        }
+        std::fs::write(folder.path().join("config"), settings)?;
         let mode = if account.answers { "auto" } else { "manual" };
         std::fs::write(
             folder.path().join("accounts"),
             format!(
-                "<sip:{user}@{server};transport=udp>;auth_user={user};auth_pass={password};answermode={mode};\
+                "<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={password};answermode={mode};\
                  audio_codecs=PCMU/8000/1,PCMA/8000/1;regint=60;ptime=20;medianat=;mediaenc=\n",
                 user = account.extension,
                 server = account.registrar,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod attackers;
+pub mod authority;
 pub mod baresip;
 pub mod database;
 pub mod dns;
@@ -9,17 +10,21 @@ pub mod linphone;
 pub mod ports;
 pub mod raw_phone;
 pub mod records;
+pub mod registrar;
 pub mod server;
 pub mod sipp;
 pub mod wait;
 pub mod weather;
 pub mod world;
 
+pub use authority::Authority;
 pub use baresip::Baresip;
 pub use database::Database;
+pub use dns::Dns;
 pub use linphone::Linphone;
 pub use ports::Ports;
 pub use raw_phone::RawPhone;
+pub use registrar::Registrar;
 pub use sandbox::{Crm, Receiver, crm::Reply};
 pub use server::Server;
 pub use sipp::Sipp;

@@ -71,6 +71,22 @@ impl Server {
         self.ports.address(1)
     }
 
+    /// Returns the SIP address by TLS, open where the settings name a certificate.
+    pub fn sip_tls(&self) -> SocketAddr {
+        self.ports.address(3)
+    }
+
+    /// Returns the address of SIP over WebSocket, and of that over TLS where the settings name a certificate.
+    pub fn sip_ws(&self) -> [SocketAddr; 2] {
+        [self.ports.address(4), self.ports.address(5)]
+    }
+
+    /// Returns what the metrics listener shows.
+    pub async fn metrics(&self) -> anyhow::Result<String> {
+        let reply = Crm::new(&format!("http://{}", self.ports.address(2))).get("/metrics").await?;
+        Ok(String::from_utf8_lossy(&reply.bytes).into_owned())
+    }
+
     /// Returns the server's ports for media: 200 of them.
     pub fn media(&self) -> RangeInclusive<u16> {
         self.ports.media()
@@ -248,6 +264,7 @@ impl Server {
             ("ZORIO_HTTP__LISTEN", self.ports.address(0).to_string()),
             ("ZORIO_SIP__UDP_LISTEN", self.sip().to_string()),
             ("ZORIO_SIP__TCP_LISTEN", self.sip().to_string()),
+            ("ZORIO_SIP__WS_LISTEN", self.sip_ws()[0].to_string()),
             ("ZORIO_MEDIA__BIND_ADDRESS", "127.0.0.1".to_owned()),
             ("ZORIO_MEDIA__PORT_RANGE", format!("{}-{}", media.start(), media.end())),
             ("ZORIO_METRICS__LISTEN", self.ports.address(2).to_string()),
@@ -258,6 +275,10 @@ impl Server {
             ("ZORIO_BOOTSTRAP__ADMIN_PASSWORD", ADMIN.1.to_owned()),
         ] {
             command.env(name, value);
+        }
+        if self.settings.iter().any(|(name, _)| name == "ZORIO_TLS__CERT_FILE") {
+            command.env("ZORIO_SIP__TLS_LISTEN", self.sip_tls().to_string());
+            command.env("ZORIO_SIP__WSS_LISTEN", self.sip_ws()[1].to_string());
         }
         if let Some(url) = self.database.url() {
             command.env("ZORIO_DATABASE__URL", url);

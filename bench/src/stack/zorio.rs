@@ -39,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) recorded: u32,
     /// Extensions to import, in a CSV file.
     pub(crate) extensions: Option<PathBuf>,
+    /// Whether SIP is spoken by TLS too, with `tls.pem` and `tls-key.pem` of the folder.
+    pub(crate) tls: bool,
     /// The certificate of the webhooks' receiver.
     pub(crate) ca_file: Option<PathBuf>,
 }
@@ -60,6 +62,12 @@ impl Zorio {
             ("ZORIO_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD.into()),
             ("ZORIO_LOG__FILTER", "warn".into()),
         ];
+        if setup.tls {
+            crate::tls::write_certificate(folder)?;
+            environment.push(("ZORIO_TLS__CERT_FILE", folder.join("tls.pem").display().to_string()));
+            environment.push(("ZORIO_TLS__KEY_FILE", folder.join("tls-key.pem").display().to_string()));
+            environment.push(("ZORIO_SIP__TLS_LISTEN", format!("{ADDRESS}:{}", SIP_PORT + 1)));
+        }
         if let Some(file) = &setup.ca_file {
             environment.push(("ZORIO_WEBHOOKS__CA_FILE", file.display().to_string()));
             environment.push(("ZORIO_WEBHOOKS__ALLOW_NETWORKS", "127.0.0.0/8".into()));
@@ -80,6 +88,11 @@ impl Zorio {
 
     pub(super) fn sip(&self) -> SocketAddr {
         SocketAddr::from((ADDRESS, SIP_PORT))
+    }
+
+    /// Where SIP is spoken by TLS.
+    pub(crate) fn tls(&self) -> SocketAddr {
+        SocketAddr::from((ADDRESS, SIP_PORT + 1))
     }
 
     pub(crate) fn processes(&self) -> Vec<u32> {

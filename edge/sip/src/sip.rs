@@ -102,6 +102,11 @@ impl Sip {
         self.shared.local.iter().find(|(its, _)| *its == transport).map(|(_, address)| *address)
     }
 
+    /// Returns the addresses of all sockets or listeners of a transport.
+    pub fn all(&self, transport: Transport) -> impl Iterator<Item = SocketAddr> {
+        self.shared.local.iter().filter(move |(its, _)| *its == transport).map(|(_, address)| *address)
+    }
+
     /// Returns the address of the first UDP socket.
     pub fn local_udp(&self) -> Option<SocketAddr> {
         self.local(Transport::Udp)

@@ -127,6 +127,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// When there is something to do if nothing comes before.
     fn deadline(&self) -> Instant {
         let end = self.end();
+        if self.is_stranger() {
+            // Nobody wakes us when it becomes a friend: it is looked at again before a friend would be asked.
+            return end.min(Instant::now() + self.door.limits.ping);
+        }
         match (self.asked, self.ask_after()) {
             (Some(asked), _) if self.answers => end.min(asked + self.door.limits.pong),
             (None, Some(after)) => end.min(self.heard + after),

@@ -67,6 +67,13 @@ impl Accounts {
         Ok(())
     }
 
+    /// Returns the origins of all accounts: pages from there may connect to SIP over WebSocket, where a login says whose
+    /// they are.
+    pub async fn every_origin(&self) -> Result<Vec<String>, Error> {
+        let mut tx = self.inner.db.read_any_tenant().await?;
+        Ok(store::origins::any_tenant_all(&mut tx).await?)
+    }
+
     /// Returns the origins that may frame the webphone of an account.
     pub async fn allowed_origins(&self, tenant: TenantId) -> Result<Vec<String>, Error> {
         let mut tx = self.inner.db.read(tenant).await?;

@@ -23,6 +23,12 @@ pub(crate) async fn all(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Origin>, Er
         .await
 }
 
+/// Returns every account's origins, each once.
+pub(crate) async fn any_tenant_all(tx: &mut Tx) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = sql("select distinct origin from frame_origin order by origin").all(tx).await?;
+    Ok(rows.into_iter().map(|(origin,)| origin).collect())
+}
+
 pub(crate) async fn delete(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<Option<String>, Error> {
     sql("delete from frame_origin where tenant_id = $1 and id = $2 returning origin")
         .bind(tenant)

@@ -26,6 +26,7 @@ pub(crate) mod second_factor;
 pub(crate) mod sign_in;
 pub(crate) mod system;
 pub(crate) mod tokens;
+pub(crate) mod trunk_registration;
 pub(crate) mod trunks;
 pub(crate) mod two_step;
 pub(crate) mod users;
@@ -60,6 +61,7 @@ pub(crate) fn routes() -> Router<Console> {
         .merge(sign_in::routes())
         .merge(system::routes())
         .merge(tokens::routes())
+        .merge(trunk_registration::routes())
         .merge(trunks::routes())
         .merge(two_step::routes())
         .merge(users::routes())

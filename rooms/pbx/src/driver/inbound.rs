@@ -123,10 +123,17 @@ fn from_trunk(
     trunk: TrunkId,
     incoming: &sip::Incoming,
 ) -> Result<Planned, Cause> {
-    let dialled = incoming.request.uri_user.clone();
-    let number = incoming.request.from_user.as_str();
-    let destination = account.inbound(&dialled, number, trunk, pbx.db.now()).ok_or(Cause::UnallocatedNumber)?.clone();
     let line = account.trunks.get(&trunk).ok_or(Cause::NoRouteTransitNet)?;
+    let number = incoming.request.from_user.as_str();
+    let leads = |dialled: &str| account.inbound(dialled, number, trunk, pbx.db.now()).cloned();
+    let mut dialled = incoming.request.uri_user.clone();
+    let mut destination = leads(&dialled);
+    if destination.is_none() && line.trunk.username.as_ref() == Some(&dialled) {
+        // A carrier that a trunk is registered at may call its contact: the number is in To then.
+        dialled.clone_from(&incoming.request.to_user);
+        destination = leads(&dialled);
+    }
+    let destination = destination.ok_or(Cause::UnallocatedNumber)?;
     let most = line.trunk.max_channels.and_then(|most| u32::try_from(most).ok()).unwrap_or(u32::MAX);
     let seat = pbx.live.take(Seat::Trunk(tenant, trunk), most).ok_or(Cause::RequestedChanUnavail)?;
     let caller = resolve::Caller {

@@ -2,13 +2,18 @@
 
 mod audio;
 mod click_to_call;
+mod failover;
 mod hold;
+mod ipv6;
 mod methods;
 mod outcomes;
 mod sessions;
 mod sipp;
 mod subscriptions;
+mod tls;
 mod transfer;
+mod trunk_registration;
+mod ws;
 
 use testkit::World;
 

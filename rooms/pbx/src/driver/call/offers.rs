@@ -66,6 +66,10 @@ impl Driver {
             }
             return;
         }
+        if !leg.is_incoming {
+            // Another of the trunk's addresses may have taken the call than the one that was tried first.
+            leg.signalled_from = dialog.addr.ip();
+        }
         leg.dialog = Some(dialog);
         leg.state = LegState::Answered;
         leg.answered_at = Some(now);
