@@ -270,6 +270,12 @@ impl Task {
                 self.take(leg, sink);
                 return;
             }
+            Order::HandOver { leg, sink, done } => {
+                self.take(leg, sink);
+                // Whoever asked may have stopped waiting.
+                let _ = done.send(());
+                return;
+            }
             Order::Register { request, flow, answer } => {
                 let user = self.registering.remove(&request).unwrap_or_default();
                 match &answer {

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use sip_proto::session::{LegCommand, LegEvent, LegKey, Reason, ReferKey, Replaces, Request};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Credentials, DialogRecord, Flow, Transport,
@@ -128,6 +128,13 @@ impl Leg {
     /// Ends the leg with CANCEL, BYE or a failure, whichever its state asks for.
     pub fn hangup(&self, reason: Option<Reason>) {
         self.send(LegCommand::Hangup { reason });
+    }
+
+    /// Has further events of this leg go to `sink`. Comes back when that is so; what came before went to the former one.
+    pub async fn hand_over(&self, sink: LegSink) {
+        let (done, is_done) = oneshot::channel();
+        self.commands.give(Order::HandOver { leg: self.key, sink, done });
+        let _ = is_done.await;
     }
 
     fn send(&self, command: LegCommand) {

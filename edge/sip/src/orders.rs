@@ -24,6 +24,11 @@ pub(crate) enum Order {
     },
     Leg(LegKey, LegCommand),
     Sink(LegKey, LegSink),
+    HandOver {
+        leg: LegKey,
+        sink: LegSink,
+        done: oneshot::Sender<()>,
+    },
     Register {
         request: RequestKey,
         flow: Flow,

@@ -9,7 +9,7 @@ use super::{
     auth::{self, Login},
     call::{self, Setup},
     directory::{Account, Line},
-    live::{LegView, Seat, Taken, View},
+    live::{Command, JoinAs, Joining, LegView, Seat, Taken, View},
     outbound::{self, PhoneTarget, Target},
     resolve::{self, Resolved, resolve},
 };
@@ -41,11 +41,10 @@ pub(crate) fn receive(pbx: &Pbx, incoming: sip::Incoming) {
             Login::Limited => return incoming.reject(403, None),
         }
     };
-    if incoming.replaces.is_some() {
-        // No call takes another's place yet.
-        return incoming.reject(481, None);
-    }
     let Some(account) = pbx.directory.account(tenant) else { return incoming.reject(404, None) };
+    if incoming.replaces.is_some() {
+        return replace(pbx, tenant, &caller, incoming);
+    }
     let planned = match &caller {
         Caller::Extension(line) => from_extension(pbx, tenant, &account, line, &incoming),
         Caller::Trunk(trunk) => from_trunk(pbx, tenant, &account, *trunk, &incoming),
@@ -62,6 +61,26 @@ pub(crate) fn receive(pbx: &Pbx, incoming: sip::Incoming) {
             incoming.reject(call::refusal(cause), call::reason(cause));
         }
     }
+}
+
+/// Takes an INVITE that asks for the place of a leg to the call of that leg (RFC 3891). Only extensions take places, and
+/// only in calls of their account.
+fn replace(pbx: &Pbx, tenant: TenantId, caller: &Caller, incoming: sip::Incoming) {
+    let Caller::Extension(line) = caller else { return incoming.reject(403, None) };
+    let found = incoming.replaces.as_ref().and_then(|replaces| {
+        let key = replaces.leg?;
+        Some((pbx.live.with_leg(tenant, key)?, key, replaces.refusal()))
+    });
+    let (call, key) = match found {
+        None => return incoming.reject(481, None),
+        Some((_, _, Some(status))) => return incoming.reject(status, None),
+        Some((call, key, None)) => (call, key),
+    };
+    let Ok(seat) = take_extension(pbx, tenant, line) else { return incoming.reject(486, None) };
+    let extension = Some(line.extension.number.clone());
+    let joining = Joining { incoming, how: JoinAs::Replaces(key), extension, seat: Some(seat) };
+    // A call that ended meanwhile drops the INVITE, which refuses it.
+    pbx.live.command(tenant, call, Command::Join(Box::new(joining)));
 }
 
 /// What is known of a call before it starts.

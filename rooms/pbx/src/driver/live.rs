@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::queue::QueueOrder;
+use super::{call::Moved, queue::QueueOrder};
 use crate::model::{Direction, SourceType};
 
 /// How often a draining node looks whether its calls are over.
@@ -56,6 +56,38 @@ pub(crate) enum Command {
     Supervise(Box<Supervise>),
     /// What the queue wants that the call waits in.
     Queue(QueueOrder),
+    /// Somebody who called joins the call.
+    Join(Box<Joining>),
+    /// Another call takes over the one whom a leg talks with.
+    TakeLeg(Box<TakeLeg>),
+}
+
+/// Somebody who called, and wants into this call.
+#[derive(Debug)]
+pub(crate) struct Joining {
+    pub(crate) incoming: sip::Incoming,
+    pub(crate) how: JoinAs,
+    pub(crate) extension: Option<String>,
+    pub(crate) seat: Option<Taken>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JoinAs {
+    /// Answers in place of the phones that ring.
+    Pickup,
+    /// Takes the caller out of where he is parked.
+    Retrieve,
+    /// Takes the place of a leg (RFC 3891).
+    Replaces(sip::LegKey),
+}
+
+/// A wish for the one whom a leg of this call talks with.
+#[derive(Debug)]
+pub(crate) struct TakeLeg {
+    pub(crate) beside: sip::LegKey,
+    /// Where its SIP events go from now on.
+    pub(crate) sink: sip::LegSink,
+    pub(crate) reply: oneshot::Sender<Result<Box<Moved>, Conflict>>,
 }
 
 /// A wish to hand a party on.
@@ -136,6 +168,7 @@ pub(crate) struct View {
 #[derive(Clone, Debug)]
 pub(crate) struct LegView {
     pub(crate) uuid: domain::LegId,
+    pub(crate) key: Option<sip::LegKey>,
     pub(crate) side: &'static str,
     pub(crate) state: &'static str,
     pub(crate) number: String,
@@ -161,6 +194,11 @@ pub(crate) struct Taken {
 impl Taken {
     pub(crate) const fn seat(&self) -> &Seat {
         &self.seat
+    }
+
+    /// Tells whether it is a seat of that extension.
+    pub(crate) fn is_of(&self, extension: &str) -> bool {
+        matches!(&self.seat, Seat::Extension(_, number) if number == extension)
     }
 }
 
@@ -273,6 +311,13 @@ impl Live {
     /// Returns a call of that account.
     pub(crate) fn find(&self, tenant: TenantId, call: CallId) -> Option<View> {
         self.lock().calls.get(&call).filter(|entry| entry.tenant == tenant).map(|entry| entry.view.clone())
+    }
+
+    /// Returns the account's call that has that leg.
+    pub(crate) fn with_leg(&self, tenant: TenantId, key: sip::LegKey) -> Option<CallId> {
+        let tables = self.lock();
+        let has = |entry: &&Entry| entry.tenant == tenant && entry.view.legs.iter().any(|leg| leg.key == Some(key));
+        tables.calls.values().find(has).map(|entry| entry.view.call)
     }
 
     /// Returns the account's calls, the oldest first.

@@ -12,8 +12,9 @@ impl Driver {
             Command::Hangup(cause) => return self.feed(Input::Hangup { cause }).await,
             Command::Transfer(wish) => return self.transfer(*wish).await,
             Command::Supervise(wish) => return self.on_supervise(*wish).await,
-            // No call waits in a queue yet.
-            Command::Queue(_) => return,
+            Command::Queue(order) => return self.on_order(order).await,
+            Command::TakeLeg(wish) => return self.give_away(*wish).await,
+            Command::Join(joining) => return self.join(*joining).await,
             Command::Hold { by, reply } => (self.hold(&by, true).await, reply),
             Command::Unhold { by, reply } => (self.hold(&by, false).await, reply),
             Command::Dtmf { digits, to, reply } => (self.press(&digits, &to), reply),

@@ -141,6 +141,35 @@ impl Leg {
         remote(agreed, self.signalled_from)
     }
 
+    /// Takes the leg out for another call; what stays is what the record of this one says of it.
+    pub(crate) fn moved(&mut self, at: Timestamp) -> Self {
+        let goes = Self {
+            uuid: self.uuid,
+            side: self.side,
+            sip: self.sip.take(),
+            media: self.media.take(),
+            local: self.local.clone(),
+            agreed: self.agreed.clone(),
+            answer: self.answer.clone(),
+            dialog: self.dialog.take(),
+            ack_waits: std::mem::take(&mut self.ack_waits),
+            plays: self.plays,
+            signalled_from: self.signalled_from,
+            number: self.number.clone(),
+            extension: self.extension.clone(),
+            trunk: self.trunk.clone(),
+            is_incoming: self.is_incoming,
+            state: self.state,
+            started_at: self.started_at,
+            answered_at: self.answered_at,
+            ended_at: None,
+            cause: None,
+            sip_status: self.sip_status,
+        };
+        self.close(at, Cause::NormalClearing, None);
+        goes
+    }
+
     pub(crate) fn close(&mut self, at: Timestamp, cause: Cause, sip_status: Option<u16>) {
         if self.state != LegState::Ended {
             self.state = LegState::Ended;

@@ -11,6 +11,8 @@ pub(crate) mod facts;
 mod hold;
 mod keys;
 mod leg;
+mod merge;
+mod moved;
 mod offers;
 mod speech;
 mod steps;
@@ -35,6 +37,7 @@ use self::{
 };
 pub(crate) use self::{
     leg::remote as media_remote,
+    merge::Moved,
     speech::security,
     turn::{reason, refusal},
 };
@@ -203,6 +206,9 @@ struct Rare {
     transfers: i64,
     /// What those see as the caller's number whom a transfer dials.
     shown: Option<String>,
+    /// How often a callee said that he is somewhere else, and who said so last: where he is among the targets.
+    redirects: u8,
+    moved: Option<(LegNo, usize)>,
 }
 
 /// Runs a call from its first INVITE to its record.

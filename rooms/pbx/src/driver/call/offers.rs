@@ -20,6 +20,7 @@ impl Driver {
         let Some(no) = found.and_then(|at| u8::try_from(at).ok()).map(LegNo) else { return };
         match event.kind {
             LegEventKind::Progress { status, sdp } => {
+                self.on_transfer_progress(no, status);
                 let early_media = sdp.is_some_and(|sdp| self.take_answer(no, &sdp).is_ok());
                 tracing::debug!(call.uuid = %self.setup.call, status, early_media, "progress");
                 self.feed(Input::Progress { leg: no, early_media }).await;
@@ -48,10 +49,16 @@ impl Driver {
                     leg.close(now, cause, status);
                 }
                 self.leave_media(no);
-                self.feed(Input::LegEnded { leg: no, cause, sip_status: status }).await;
+                let moved = self.rare.as_mut().and_then(|rare| rare.moved.take_if(|(leg, _)| *leg == no));
+                let input = match moved.filter(|_| status.is_some_and(|status| status < 400)) {
+                    Some((_, target)) => Input::Redirected { leg: no, target },
+                    None => Input::LegEnded { leg: no, cause, sip_status: status },
+                };
+                self.feed(input).await;
             }
-            // News of what nobody here asked for.
-            _ => {}
+            LegEventKind::Refer { refer } => Box::pin(self.on_refer(no, *refer)).await,
+            LegEventKind::Redirected { contacts } => self.on_redirected(no, &contacts),
+            LegEventKind::OfferRefused { .. } | LegEventKind::Referred { .. } | LegEventKind::Notify { .. } => {}
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::call::{Input, LegNo, Outcome, Side, Step};
+use domain::call::{Input, LegNo, Outcome, Part, Side, Step};
 
-use super::Driver;
+use super::{Driver, refusal};
 use crate::driver::{
     directory::Line,
     inbound,
@@ -12,9 +12,11 @@ use crate::driver::{
     resolve::Caller,
 };
 
-/// Who asked for the transfer under way.
-#[derive(Debug)]
-pub(super) struct Pending {}
+/// Who asked by REFER for the transfer under way.
+pub(super) struct Pending {
+    leg: sip::Leg,
+    refer: sip::ReferKey,
+}
 
 impl Driver {
     pub(super) async fn transfer(&mut self, wish: Transfer) {
@@ -28,6 +30,16 @@ impl Driver {
 
     /// Begins to hand the other side of `by` on to a number.
     pub(super) async fn begin_transfer(&mut self, by: LegNo, to: &str, mode: TransferMode) -> Result<(), Conflict> {
+        let input = self.find_transfer(by, to, mode)?;
+        let fed = self.try_feed(input).await;
+        if fed.is_err() {
+            self.free_seats();
+        }
+        fed
+    }
+
+    /// Finds out where the other side of `by` goes.
+    fn find_transfer(&mut self, by: LegNo, to: &str, mode: TransferMode) -> Result<Input, Conflict> {
         if !self.machine.parties().is_some_and(|(one, other)| [one, other].contains(&by)) {
             return Err(Conflict::WrongState);
         }
@@ -45,7 +57,7 @@ impl Driver {
             // A carrier takes numbers of the account only: whoever hands the call on shows its own.
             resolved.shown.get_or_insert(shown);
         }
-        let input = match mode {
+        Ok(match mode {
             TransferMode::Blind => Input::Transfer { by, step: self.begin(resolved) },
             TransferMode::Attended => {
                 let Step::Ring(ring) = super::step_of(&resolved) else { return Err(Conflict::WrongState) };
@@ -54,12 +66,7 @@ impl Driver {
                 self.rare().shown = resolved.shown.or(Some(own));
                 Input::Consult { by, ring }
             }
-        };
-        let fed = self.try_feed(input).await;
-        if fed.is_err() {
-            self.free_seats();
-        }
-        fed
+        })
     }
 
     /// Returns the other side of `by` as somebody who goes on with the rights of `by`.
@@ -75,14 +82,65 @@ impl Driver {
         Caller { acting: Some(line), dialled: dialled.to_owned(), ..goes }
     }
 
+    /// A phone hands its other side on (RFC 3515): to a number, or to whom it talks with in another call.
+    pub(super) async fn on_refer(&mut self, by: LegNo, refer: sip::Refer) {
+        let Some(leg) = self.leg(by).and_then(|leg| leg.sip.clone()) else { return };
+        if self.rare.as_ref().is_some_and(|rare| rare.transfer.is_some()) {
+            return leg.refuse_refer(refer.refer, 491);
+        }
+        if let Some(replaces) = &refer.replaces {
+            return match replaces.leg.filter(|_| self.may_hand_on(by)) {
+                Some(other) => {
+                    leg.accept_refer(refer.refer);
+                    self.rare().transfer = Some(Pending { leg, refer: refer.refer });
+                    if let Err(conflict) = self.merge(by, other).await {
+                        self.tell_transferor(status_of(&conflict));
+                    }
+                }
+                None => leg.refuse_refer(refer.refer, if replaces.leg.is_some() { 403 } else { 481 }),
+            };
+        }
+        match self.find_transfer(by, &refer.target_user, TransferMode::Blind) {
+            Ok(input) => {
+                leg.accept_refer(refer.refer);
+                self.rare().transfer = Some(Pending { leg, refer: refer.refer });
+                if let Err(conflict) = self.try_feed(input).await {
+                    self.tell_transferor(status_of(&conflict));
+                }
+            }
+            Err(conflict) => leg.refuse_refer(refer.refer, status_of(&conflict)),
+        }
+    }
+
+    /// Tells whether that leg is an extension's, which alone hands calls on.
+    pub(super) fn may_hand_on(&self, by: LegNo) -> bool {
+        self.leg(by).is_some_and(|leg| leg.extension.is_some())
+    }
+
+    /// Tells who asked by REFER how it goes; a final status is the last news.
+    fn tell_transferor(&mut self, status: u16) {
+        let Some(rare) = &mut self.rare else { return };
+        let Some(Pending { leg, refer }) = &rare.transfer else { return };
+        leg.notify_refer(*refer, status);
+        if status >= 200 {
+            rare.transfer = None;
+        }
+    }
+
+    pub(super) fn on_transfer_progress(&mut self, no: LegNo, status: u16) {
+        if status == 180 && matches!(self.machine.part(no), Some((Part::Step, _))) {
+            self.tell_transferor(180);
+        }
+    }
+
     pub(super) fn on_transferred(&mut self, by: LegNo) {
         self.rare().transfers += 1;
-        self.rare().transfer = None;
+        self.tell_transferor(200);
         tracing::info!(call.uuid = %self.setup.call, leg = by.0, "call transferred");
     }
 
     pub(super) fn on_transfer_failed(&mut self, by: LegNo, outcome: Outcome) {
-        self.rare().transfer = None;
+        self.tell_transferor(outcome.sip_status.filter(|status| *status >= 300).unwrap_or(refusal(outcome.cause)));
         tracing::info!(call.uuid = %self.setup.call, leg = by.0, cause = outcome.cause.as_str(), "transfer failed");
         self.free_seats();
     }
@@ -127,5 +185,14 @@ impl Driver {
             leg if leg == callee => Some(caller),
             _ => None,
         }
+    }
+}
+
+/// Returns the response that stands for a conflict.
+fn status_of(conflict: &Conflict) -> u16 {
+    match conflict {
+        Conflict::Unreachable(cause) => refusal(*cause),
+        Conflict::NoSuchParty => 403,
+        Conflict::WrongState | Conflict::NotRecorded => 480,
     }
 }

@@ -277,6 +277,7 @@ impl Driver {
         let state = self.machine.state_name();
         let legs = self.legs.iter().map(|leg| LegView {
             uuid: leg.uuid,
+            key: leg.sip.as_ref().map(sip::Leg::key),
             side: leg.side_name(),
             state: leg.state.as_str(),
             number: leg.number.clone(),
