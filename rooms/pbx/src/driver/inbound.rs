@@ -11,7 +11,7 @@ use super::{
     directory::{Account, Line},
     live::{Command, JoinAs, Joining, LegView, Seat, Taken, View},
     outbound::{self, PhoneTarget, Target},
-    resolve::{self, Resolved, resolve},
+    resolve::{self, Found, Resolved, resolve},
 };
 use crate::{
     Pbx,
@@ -50,7 +50,11 @@ pub(crate) fn receive(pbx: &Pbx, incoming: sip::Incoming) {
         Caller::Trunk(trunk) => from_trunk(pbx, tenant, &account, *trunk, &incoming),
     };
     match planned {
-        Ok(planned) => start(pbx, tenant, planned, incoming),
+        Ok(planned) => match planned.first.step {
+            Found::Pickup(call) => join(pbx, tenant, call, JoinAs::Pickup, planned, incoming),
+            Found::Retrieve(call) => join(pbx, tenant, call, JoinAs::Retrieve, planned, incoming),
+            _ => start(pbx, tenant, planned, incoming),
+        },
         Err(cause) => {
             tracing::info!(
                 tenant.id = %tenant,
@@ -79,6 +83,13 @@ fn replace(pbx: &Pbx, tenant: TenantId, caller: &Caller, incoming: sip::Incoming
     let Ok(seat) = take_extension(pbx, tenant, line) else { return incoming.reject(486, None) };
     let extension = Some(line.extension.number.clone());
     let joining = Joining { incoming, how: JoinAs::Replaces(key), extension, seat: Some(seat) };
+    // A call that ended meanwhile drops the INVITE, which refuses it.
+    pbx.live.command(tenant, call, Command::Join(Box::new(joining)));
+}
+
+/// Lets somebody into a call that is up: the INVITE becomes a leg of it, not a call of its own.
+fn join(pbx: &Pbx, tenant: TenantId, call: CallId, how: JoinAs, planned: Planned, incoming: sip::Incoming) {
+    let joining = Joining { incoming, how, extension: planned.extension, seat: Some(planned.seat) };
     // A call that ended meanwhile drops the INVITE, which refuses it.
     pbx.live.command(tenant, call, Command::Join(Box::new(joining)));
 }
@@ -124,6 +135,9 @@ fn from_extension(
         caller.number = shown;
     }
     first.record |= records(own.recording_mode, Direction::Outbound);
+    if matches!(first.step, Found::App(_)) {
+        caller.direction = Direction::Local;
+    }
     Ok(Planned {
         caller,
         source_type: if leaves { SourceType::OutboundManual } else { SourceType::Internal },

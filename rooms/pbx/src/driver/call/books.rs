@@ -2,7 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use domain::{Timestamp, call::Ending, cause::Cause};
+use domain::{
+    Timestamp,
+    call::Ending,
+    cause::{CallResult, Cause},
+};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -39,8 +43,11 @@ impl Driver {
             cause: Cause::NormalTemporaryFailure,
             sip_status: None,
             by: domain::call::EndedBy::System,
-            result: domain::cause::CallResult::Failed,
+            result: CallResult::Failed,
         });
+        if self.rare.is_some() {
+            Box::pin(self.end_app()).await;
+        }
         let ended_at = self.pbx.db.now();
         // Seats are free as soon as the call is over, not when its record is written.
         self.setup.seats.clear();
@@ -106,7 +113,14 @@ impl Driver {
     fn cdr(&self, ending: Ending, ended_at: Timestamp) -> Cdr {
         // People's times come from the wall clock, lengths from the monotonic one: a clock that jumps bills nobody.
         let now = Instant::now();
-        let billsec = self.answered.map_or(0, |(_, since)| seconds(now.saturating_duration_since(since)));
+        // What only an application answered was answered by it, and has the result that this stands for.
+        let reached = self.rare.as_ref().and_then(|rare| rare.reached).filter(|_| self.answered.is_none());
+        let answered = match reached {
+            Some((CallResult::Answered, at, since)) => Some((at, since)),
+            _ => self.answered,
+        };
+        let result = reached.map_or(ending.result, |(result, ..)| result);
+        let billsec = answered.map_or(0, |(_, since)| seconds(now.saturating_duration_since(since)));
         Cdr {
             uuid: self.setup.call,
             tenant: self.setup.tenant,
@@ -117,7 +131,7 @@ impl Driver {
             extension: self.row.extension.clone(),
             agent_extension: self.row.agent_extension.clone(),
             start_time: self.setup.started_at,
-            answer_time: self.answered.map(|(at, _)| at),
+            answer_time: answered.map(|(at, _)| at),
             end_time: ended_at,
             duration: seconds(now.saturating_duration_since(self.started)).max(billsec),
             billsec,
@@ -126,10 +140,10 @@ impl Driver {
             trunk: self.row.trunk,
             trunk_name: self.row.trunk_name.clone(),
             transfer_count: self.rare.as_ref().map_or(0, |rare| rare.transfers),
-            result: ending.result,
+            result,
             hangup_cause: ending.cause,
             hangup_cause_q850: ending.cause.q850().map(i64::from),
-            sip_status: ending.sip_status.or_else(|| self.answered.map(|_| 200)).map(i64::from),
+            sip_status: ending.sip_status.or_else(|| answered.map(|_| 200)).map(i64::from),
             hangup_by: ending.by,
             recording: RecordingInfo::NONE,
             disposition: None,

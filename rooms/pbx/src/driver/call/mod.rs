@@ -4,6 +4,7 @@
 //! Facts are committed beside the signalling, in order and grouped; the one thing that waits for the disk is the
 //! answer to an incoming caller: a call that was answered is on disk.
 
+mod apps;
 mod books;
 mod commands;
 mod dial;
@@ -14,6 +15,7 @@ mod leg;
 mod merge;
 mod moved;
 mod offers;
+mod queue;
 mod speech;
 mod steps;
 mod supervise;
@@ -147,6 +149,25 @@ fn step_of(resolved: &Resolved) -> Step {
     }
 }
 
+/// Takes out what the caller enters, if that is an application or a queue.
+fn begins(resolved: &mut Resolved) -> Option<apps::Begins> {
+    let nobody = Found::Ring { order: domain::call::Order::AllAtOnce, time: Duration::ZERO };
+    match std::mem::replace(&mut resolved.step, nobody) {
+        Found::App(app) => Some(apps::Begins::App(app, resolved.place.take())),
+        Found::Queue(name) => Some(apps::Begins::Queue(name)),
+        // Other calls are joined by whoever calls; nobody is sent there.
+        Found::Pickup(_) | Found::Retrieve(_) => {
+            let bye = domain::app::Next::Hangup(Cause::FacilityRejected);
+            let app = domain::app::Announce::new(Vec::new(), bye);
+            Some(apps::Begins::App(domain::app::App::Announce(app), None))
+        }
+        ring @ Found::Ring { .. } => {
+            resolved.step = ring;
+            None
+        }
+    }
+}
+
 type Committing = Pin<Box<dyn Future<Output = (Vec<Fact>, Result<(), store::Error>)> + Send>>;
 
 /// One call and all it owns.
@@ -206,6 +227,12 @@ struct Rare {
     transfers: i64,
     /// What those see as the caller's number whom a transfer dials.
     shown: Option<String>,
+    /// What the caller enters next, what he is in, and that he is to be in it once he is answered.
+    begins: Option<apps::Begins>,
+    app: Option<Box<apps::Running>>,
+    app_waits: Option<LegNo>,
+    /// What the record says of a call that only an application answered, and since when it did.
+    reached: Option<(domain::cause::CallResult, Timestamp, Instant)>,
     /// How often a callee said that he is somewhere else, and who said so last: where he is among the targets.
     redirects: u8,
     moved: Option<(LegNo, usize)>,
@@ -229,6 +256,7 @@ impl Driver {
         let session = pbx.media.session(media::EventSink::new(media_sink));
         let row = setup.row(&pbx);
         let machine = Call::new(setup.plan(&pbx));
+        let begins = begins(&mut setup.first);
         let targets = std::mem::take(&mut setup.first.targets);
         let otherwise = std::mem::take(&mut setup.first.otherwise);
         setup.seats.append(&mut setup.first.seats);
@@ -275,6 +303,9 @@ impl Driver {
         if let Some(shown) = driver.setup.first.shown.take() {
             driver.rare().shown = Some(shown);
         }
+        if begins.is_some() {
+            driver.rare().begins = begins;
+        }
         if let Some(incoming) = incoming {
             driver.accept_caller(&incoming);
             // What is answered later can be ended after a crash: the caller's dialog is known now.
@@ -300,7 +331,7 @@ impl Driver {
             self.begin_commit();
             let ring = self.machine.next_timeout().map(Instant::from_std);
             let retry = self.commit_at.filter(|_| self.committing.is_none());
-            let deadline = ring.into_iter().chain(retry).min();
+            let deadline = ring.into_iter().chain(retry).chain(self.app_deadline()).min();
             tokio::select! {
                 Some(event) = self.sip_events.recv() => self.on_sip(event).await,
                 Some(event) = self.media_events.recv() => self.on_media(event).await,
@@ -314,6 +345,9 @@ impl Driver {
                 done = committed(&mut self.committing) => self.on_committed(done).await,
                 () = at(deadline) => {
                     self.machine.handle_timeout(Instant::now().into_std());
+                    if self.rare.is_some() {
+                        Box::pin(self.app_timeout()).await;
+                    }
                     self.turn().await;
                 }
             }
@@ -373,6 +407,10 @@ impl Driver {
                 self.is_on_disk = true;
                 if std::mem::take(&mut self.answer_waits) {
                     self.answer_caller();
+                    if let Some(caller) = self.rare.as_mut().and_then(|rare| rare.app_waits.take()) {
+                        Box::pin(self.on_app(caller)).await;
+                        self.turn().await;
+                    }
                 }
             }
             Err(error) if self.is_on_disk => {

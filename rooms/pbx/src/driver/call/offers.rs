@@ -35,13 +35,11 @@ impl Driver {
                 }
             }
             LegEventKind::Offer { sdp } => self.on_offer(no, &sdp).await,
-            LegEventKind::Refer { refer } => {
-                if let Some(sip) = self.leg_mut(no).and_then(|leg| leg.sip.as_ref()) {
-                    sip.refuse_refer(refer.refer, 403);
+            LegEventKind::Info { content_type, body } => {
+                if let Some((key, _)) = sip::dtmf_of_info(&content_type, &body) {
+                    Box::pin(self.on_info_key(no, key)).await;
                 }
             }
-            LegEventKind::Referred { .. } | LegEventKind::Notify { .. } | LegEventKind::Redirected { .. } => {}
-            LegEventKind::Info { content_type, body } => self.on_info(no, &content_type, &body),
             LegEventKind::Ended { status, reason, by } => {
                 let cause = cause_of(status, reason.as_ref(), by);
                 let now = self.pbx.db.now();
@@ -178,29 +176,10 @@ impl Driver {
         }
     }
 
-    /// Key presses by INFO (`application/dtmf-relay`: `Signal=5`) are passed on.
-    fn on_info(&mut self, no: LegNo, content_type: &str, body: &[u8]) {
-        let kind = content_type.split(';').next().unwrap_or_default().trim();
-        let text = String::from_utf8_lossy(body);
-        let digit = if kind.eq_ignore_ascii_case("application/dtmf-relay") {
-            text.lines()
-                .find_map(|line| line.trim().strip_prefix("Signal="))
-                .and_then(|value| value.trim().chars().next())
-        } else if kind.eq_ignore_ascii_case("application/dtmf") {
-            text.trim().chars().next()
-        } else {
-            None
-        };
-        if let Some(digit) = digit.filter(|digit| "0123456789*#ABCD".contains(*digit)) {
-            self.on_info_key(no, digit);
-        }
-    }
-
     pub(super) async fn on_media(&mut self, event: media::Event) {
         match event.kind {
             media::EventKind::Inactive { leg } => {
-                let found = self.legs.iter().position(|known| known.media == Some(leg));
-                let Some(no) = found.and_then(|at| u8::try_from(at).ok()).map(LegNo) else { return };
+                let Some(no) = self.by_media(leg) else { return };
                 // Who holds may send nothing for as long as that lasts.
                 if !self.machine.holds(no) {
                     tracing::info!(call.uuid = %self.setup.call, ?leg, "media stopped");
@@ -210,10 +189,23 @@ impl Driver {
             media::EventKind::RecordingFailed { reason } => {
                 tracing::error!(call.uuid = %self.setup.call, reason, "recording failed; the call goes on");
             }
-            media::EventKind::Dtmf { .. }
-            | media::EventKind::PlayFinished { .. }
-            | media::EventKind::LegRecorded { .. } => {}
+            media::EventKind::Dtmf { leg, digit } => {
+                if let Some(no) = self.by_media(leg) {
+                    Box::pin(self.on_key(no, digit)).await;
+                }
+            }
+            media::EventKind::PlayFinished { leg } => {
+                if let Some(no) = self.by_media(leg) {
+                    Box::pin(self.on_play_finished(no)).await;
+                }
+            }
+            media::EventKind::LegRecorded { millis, .. } => Box::pin(self.on_leg_recorded(millis)).await,
         }
+    }
+
+    fn by_media(&self, leg: media::LegNo) -> Option<LegNo> {
+        let found = self.legs.iter().position(|known| known.media == Some(leg));
+        found.and_then(|at| u8::try_from(at).ok()).map(LegNo)
     }
 }
 

@@ -6,7 +6,7 @@ use domain::{
     routing::Destination,
 };
 
-use super::{Driver, step_of};
+use super::{Driver, begins, step_of};
 use crate::driver::{
     live::Seat,
     resolve::{Caller, Resolved, onward, resolve},
@@ -35,8 +35,12 @@ impl Driver {
     }
 
     /// Makes what was found the step to be done.
-    pub(super) fn begin(&mut self, resolved: Resolved) -> Step {
+    pub(super) fn begin(&mut self, mut resolved: Resolved) -> Step {
         let step = step_of(&resolved);
+        self.rare().begins = begins(&mut resolved);
+        if self.row.extension.is_none() {
+            self.row.extension.clone_from(&resolved.extension);
+        }
         self.targets = resolved.targets;
         self.otherwise = resolved.otherwise;
         self.record |= resolved.record;

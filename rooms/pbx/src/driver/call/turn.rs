@@ -51,8 +51,9 @@ impl Driver {
             Output::TransferFailed { by, outcome } => self.on_transfer_failed(by, outcome),
             Output::Consulted(outcome) => self.on_consulted(outcome),
             Output::NobodyJoined(outcome) => self.on_nobody_joined(outcome),
-            // No application is known yet.
-            Output::App { .. } | Output::OfferFailed { .. } => {}
+            // In a box: what an application needs is more than plain calls should carry.
+            Output::App { caller } => Box::pin(self.on_app(caller)).await,
+            Output::OfferFailed { offer, outcome } => self.on_offer_failed(offer, outcome),
             Output::Ended(ending) => self.ending = Some(ending),
         }
         None
@@ -179,6 +180,9 @@ impl Driver {
 
     async fn connect(&mut self, caller: LegNo, callee: LegNo) {
         let (Some(a), Some(b)) = (self.media_of(caller), self.media_of(callee)) else { return };
+        if self.rare.is_some() {
+            Box::pin(self.end_app()).await;
+        }
         self.quiet(caller);
         self.quiet(callee);
         self.session.connect(a, b);
