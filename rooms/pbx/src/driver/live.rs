@@ -328,6 +328,11 @@ impl Live {
         views
     }
 
+    /// Returns where a call's driver hears commands.
+    pub(crate) fn commands(&self, call: CallId) -> Option<mpsc::Sender<Command>> {
+        self.lock().calls.get(&call).map(|entry| entry.commands.clone())
+    }
+
     /// Sends a command to a call; false if the account has no such call.
     pub(crate) fn command(&self, tenant: TenantId, call: CallId, command: Command) -> bool {
         let tables = self.lock();

@@ -47,6 +47,7 @@ impl Driver {
         });
         if self.rare.is_some() {
             Box::pin(self.end_app()).await;
+            self.end_in_queue();
         }
         let ended_at = self.pbx.db.now();
         // Seats are free as soon as the call is over, not when its record is written.
@@ -119,7 +120,13 @@ impl Driver {
             Some((CallResult::Answered, at, since)) => Some((at, since)),
             _ => self.answered,
         };
-        let result = reached.map_or(ending.result, |(result, ..)| result);
+        let queue = self.rare.as_ref().and_then(|rare| rare.queue.as_ref());
+        let abandoned = self.answered.is_none() && queue.is_some_and(|queue| queue.was_in_vain());
+        let result = match reached {
+            _ if abandoned => CallResult::Abandoned,
+            Some((result, ..)) => result,
+            None => ending.result,
+        };
         let billsec = answered.map_or(0, |(_, since)| seconds(now.saturating_duration_since(since)));
         Cdr {
             uuid: self.setup.call,
@@ -135,8 +142,8 @@ impl Driver {
             end_time: ended_at,
             duration: seconds(now.saturating_duration_since(self.started)).max(billsec),
             billsec,
-            queue_name: None,
-            queue_wait_time: None,
+            queue_name: self.row.queue_name.clone(),
+            queue_wait_time: queue.map(|queue| queue.waited()),
             trunk: self.row.trunk,
             trunk_name: self.row.trunk_name.clone(),
             transfer_count: self.rare.as_ref().map_or(0, |rare| rare.transfers),

@@ -18,6 +18,9 @@ impl Driver {
         let uuid = self.uuid_for(side, part);
         let number = self.number_for(part, target.as_ref());
         let mut leg = self.new_leg(uuid, side, number);
+        if let Part::Offer(offer) = part {
+            leg.offer = Some(offer);
+        }
         let failure = match target {
             Some(target) => {
                 leg.extension = target.extension().map(str::to_owned);

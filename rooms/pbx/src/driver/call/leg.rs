@@ -29,6 +29,8 @@ pub(crate) struct Leg {
     pub(crate) ack_waits: bool,
     /// Something plays to it.
     pub(crate) plays: bool,
+    /// It was offered the call by a queue.
+    pub(crate) offer: Option<u64>,
     /// Where its signalling comes from; media from there is believed.
     pub(crate) signalled_from: IpAddr,
     pub(crate) number: String,
@@ -154,6 +156,7 @@ impl Leg {
             dialog: self.dialog.take(),
             ack_waits: std::mem::take(&mut self.ack_waits),
             plays: self.plays,
+            offer: None,
             signalled_from: self.signalled_from,
             number: self.number.clone(),
             extension: self.extension.clone(),

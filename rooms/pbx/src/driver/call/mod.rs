@@ -231,6 +231,7 @@ struct Rare {
     begins: Option<apps::Begins>,
     app: Option<Box<apps::Running>>,
     app_waits: Option<LegNo>,
+    queue: Option<Box<queue::InQueue>>,
     /// What the record says of a call that only an application answered, and since when it did.
     reached: Option<(domain::cause::CallResult, Timestamp, Instant)>,
     /// How often a callee said that he is somewhere else, and who said so last: where he is among the targets.
@@ -452,7 +453,7 @@ impl Driver {
         match part {
             Part::Own => &self.setup.caller_targets,
             Part::Step | Part::Party => &self.targets,
-            Part::Offer(_) => &[],
+            Part::Offer(offer) => rare.and_then(|rare| rare.queue.as_ref()).map_or(&[], |queue| queue.targets(offer)),
             Part::Consult => rare.map_or(&[], |rare| &rare.consult),
             Part::Third(_) => rare.map_or(&[], |rare| &rare.thirds),
         }

@@ -47,6 +47,7 @@ impl Driver {
                     leg.close(now, cause, status);
                 }
                 self.leave_media(no);
+                self.agent_left(no);
                 let moved = self.rare.as_mut().and_then(|rare| rare.moved.take_if(|(leg, _)| *leg == no));
                 let input = match moved.filter(|_| status.is_some_and(|status| status < 400)) {
                     Some((_, target)) => Input::Redirected { leg: no, target },

@@ -1,25 +1,253 @@
-//! A caller who waits in a queue. (The queues themselves are elsewhere.)
+//! A caller who waits in a queue, and the agents that the queue offers him to.
+//!
+//! The queue decides, this drives: rings agents beside the music, tells how that went, and connects the first who
+//! answers.
 
 use domain::{
-    app::Next,
-    call::{LegNo, Outcome},
-    cause::Cause,
+    app::{MusicChoice, Next, Prompt},
+    call::{Input, LegNo, Outcome, Part},
 };
+use tokio::time::Instant;
 
 use super::Driver;
+use crate::driver::{
+    inbound,
+    outbound::Target,
+    prompts,
+    queue::{News, NewsKind, QueueOrder, Waiting},
+};
+
+/// The queue that the caller is in, or came out of with an agent.
+pub(super) struct InQueue {
+    name: String,
+    since: Instant,
+    music: MusicChoice,
+    offers: Vec<Offered>,
+    /// Whole seconds until an agent answered or the caller left.
+    waited: Option<i64>,
+    /// The offer that the caller talks to, and the agent's leg.
+    talks: Option<(u64, LegNo)>,
+    /// The agent hears an announcement; then these two are connected.
+    announces: Option<(LegNo, LegNo)>,
+    /// The caller left the queue for something else.
+    left: bool,
+}
+
+/// An agent whose phones ring.
+struct Offered {
+    offer: u64,
+    targets: Vec<Target>,
+    announce: Option<Prompt>,
+}
+
+impl InQueue {
+    pub(super) fn waited(&self) -> i64 {
+        let so_far = || i64::try_from(self.since.elapsed().as_secs()).unwrap_or(i64::MAX);
+        self.waited.unwrap_or_else(so_far)
+    }
+
+    pub(super) fn targets(&self, offer: u64) -> &[Target] {
+        self.offers.iter().find(|known| known.offer == offer).map_or(&[], |known| &known.targets)
+    }
+
+    /// Returns whether no agent ever answered.
+    pub(super) const fn was_in_vain(&self) -> bool {
+        self.talks.is_none() && !self.left
+    }
+}
 
 impl Driver {
-    pub(super) async fn enter_queue(&mut self, _name: String) {
-        self.leave_app(Next::Hangup(Cause::DestinationOutOfOrder));
+    /// Lets the caller wait in a queue.
+    pub(super) async fn enter_queue(&mut self, name: String) {
+        let tenant = self.setup.tenant;
+        let joined_at = self.pbx.db.now();
+        let Some(commands) = self.pbx.live.commands(self.setup.call) else { return };
+        let waiting = Waiting {
+            call: self.setup.call,
+            caller_number: self.setup.caller.number.clone(),
+            caller_name: self.setup.caller.name.clone(),
+            started_at: self.setup.started_at,
+            joined_at,
+            priority: 0,
+            commands,
+        };
+        let joined = match self.pbx.queues.join(tenant, &name, waiting) {
+            Ok(joined) => joined,
+            Err(cause) => {
+                let next = self.otherwise.after(cause).map(|onward| Next::To(onward.to.clone()));
+                return self.leave_app(next.unwrap_or(Next::Hangup(cause)));
+            }
+        };
+        self.record |= joined.record;
+        self.row.queue_name = Some(name.clone());
+        let queue = InQueue {
+            name,
+            since: Instant::now(),
+            music: joined.music,
+            offers: Vec::new(),
+            waited: None,
+            talks: None,
+            announces: None,
+            left: false,
+        };
+        self.rare().queue = Some(Box::new(queue));
+        self.pair = None;
+        self.free_seats();
+        self.journalled();
+        self.say_in_queue(&joined.greeting).await;
     }
 
-    pub(super) async fn queue_music(&mut self, _to: LegNo) {}
-
-    pub(super) async fn announcement_is_over(&mut self, _no: LegNo) -> bool {
-        false
+    /// Does what the queue says.
+    pub(super) async fn on_order(&mut self, order: QueueOrder) {
+        if !self.machine.is_in_app() || self.queue().is_none_or(|queue| queue.left) {
+            return;
+        }
+        match order {
+            QueueOrder::Offer { offer, extension, ring, announce } => {
+                let tenant = self.setup.tenant;
+                let account = self.pbx.directory.account(tenant);
+                let line = account.as_ref().and_then(|account| account.active(&extension));
+                let found = line.ok_or(domain::cause::Cause::UnallocatedNumber);
+                match found.and_then(|line| inbound::phones(&self.pbx, tenant, line)) {
+                    Ok((targets, seat)) => {
+                        let count = targets.len();
+                        self.setup.seats.push(seat);
+                        if let Some(queue) = self.queue() {
+                            queue.offers.push(Offered { offer, targets, announce });
+                        }
+                        self.feed(Input::Offer { offer, targets: count, time: ring }).await;
+                    }
+                    Err(cause) => self.tell_queue(NewsKind::Failed { offer, cause }),
+                }
+            }
+            QueueOrder::Withdraw { offer } => {
+                self.feed(Input::Withdraw { offer }).await;
+                self.forget_offer(offer);
+            }
+            QueueOrder::Play(said) => self.say_in_queue(&said).await,
+            QueueOrder::Leave(next) => {
+                if let Some(queue) = self.queue() {
+                    queue.waited = Some(queue.waited());
+                    queue.left = matches!(next, Next::To(_) | Next::Chosen(_));
+                }
+                self.leave_app(next);
+                self.turn().await;
+            }
+        }
     }
 
-    pub(super) fn key_in_queue(&mut self, _key: char) {}
+    fn queue(&mut self) -> Option<&mut InQueue> {
+        self.rare.as_mut().and_then(|rare| rare.queue.as_deref_mut())
+    }
 
-    pub(super) fn on_offer_failed(&mut self, _offer: u64, _outcome: Outcome) {}
+    fn tell_queue(&self, kind: NewsKind) {
+        if let Some(queue) = self.rare.as_ref().and_then(|rare| rare.queue.as_ref()) {
+            self.pbx.queues.tell(self.setup.tenant, &queue.name, News { call: self.setup.call, kind });
+        }
+    }
+
+    fn forget_offer(&mut self, offer: u64) {
+        if let Some(queue) = self.queue() {
+            queue.offers.retain(|known| known.offer != offer);
+        }
+        self.free_seats();
+    }
+
+    async fn say_in_queue(&mut self, said: &[Prompt]) {
+        let Some(caller) = self.machine.waiting() else { return };
+        let sounds = prompts::sequence(&self.pbx, self.setup.tenant, said, None).await;
+        self.listen(caller, &[]);
+        if sounds.iter().any(|sound| !sound.is_empty()) {
+            self.play(caller, media::Source::Sequence(sounds));
+        } else {
+            self.queue_music(caller).await;
+        }
+    }
+
+    pub(super) async fn queue_music(&mut self, to: LegNo) {
+        if let Some(music) = self.queue().filter(|queue| !queue.left).map(|queue| queue.music) {
+            self.play_music(to, music).await;
+        }
+    }
+
+    pub(super) fn key_in_queue(&mut self, key: char) {
+        self.tell_queue(NewsKind::Key(key));
+    }
+
+    /// Tells the queue that an agent's phone rings.
+    pub(super) fn offer_rings(&mut self, no: LegNo) {
+        if let Some((Part::Offer(offer), _)) = self.machine.part(no) {
+            self.tell_queue(NewsKind::Ringing { offer });
+        }
+    }
+
+    pub(super) fn on_offer_failed(&mut self, offer: u64, outcome: Outcome) {
+        self.tell_queue(NewsKind::Failed { offer, cause: outcome.cause });
+        self.forget_offer(offer);
+    }
+
+    /// An agent is there, or somebody else took the caller out of the queue. Says whether the two have to wait for what
+    /// the agent is told first.
+    pub(super) async fn leaves_queue(&mut self, caller: LegNo, callee: LegNo) -> bool {
+        let tenant = self.setup.tenant;
+        let answered = self.offered(callee).or_else(|| self.offered(caller));
+        let Some(queue) = self.queue().filter(|queue| queue.talks.is_none() && !queue.left) else { return false };
+        queue.waited = Some(queue.waited());
+        let Some((offer, agent)) = answered else {
+            queue.left = true;
+            self.tell_queue(NewsKind::Left);
+            return false;
+        };
+        queue.talks = Some((offer, agent));
+        let announce =
+            queue.offers.iter_mut().find(|known| known.offer == offer).and_then(|known| known.announce.take());
+        queue.offers.clear();
+        self.tell_queue(NewsKind::Answered { offer });
+        self.free_seats();
+        let Some(announce) = announce else { return false };
+        let sounds = prompts::sequence(&self.pbx, tenant, &[announce], None).await;
+        if sounds.iter().all(|sound| sound.is_empty()) {
+            return false;
+        }
+        self.play(agent, media::Source::Sequence(sounds));
+        if let Some(queue) = self.queue() {
+            queue.announces = Some((caller, callee));
+        }
+        true
+    }
+
+    fn offered(&self, no: LegNo) -> Option<(u64, LegNo)> {
+        self.leg(no).and_then(|leg| leg.offer).map(|offer| (offer, no))
+    }
+
+    /// Connects a caller whose agent has heard what he was told.
+    pub(super) async fn announcement_is_over(&mut self, no: LegNo) -> bool {
+        let due = |queue: &mut InQueue| queue.announces.take_if(|(caller, callee)| [*caller, *callee].contains(&no));
+        let Some((caller, callee)) = self.queue().and_then(due) else { return false };
+        if self.machine.parties() == Some((caller, callee)) {
+            self.connect(caller, callee).await;
+        }
+        true
+    }
+
+    /// A leg is over: if it was the queue's agent, he is free to wrap up.
+    pub(super) fn agent_left(&mut self, no: LegNo) {
+        let Some((offer, agent)) = self.queue().and_then(|queue| queue.talks) else { return };
+        let told = self.leg(no).is_some_and(|leg| leg.offer == Some(offer));
+        if agent == no && told {
+            if let Some(leg) = self.leg_mut(no) {
+                leg.offer = None;
+            }
+            self.tell_queue(NewsKind::Ended { offer });
+        }
+    }
+
+    /// The call is over: the queue hears of a caller who did not wait.
+    pub(super) fn end_in_queue(&mut self) {
+        if let Some((_, agent)) = self.queue().and_then(|queue| queue.talks) {
+            self.agent_left(agent);
+        } else if self.queue().is_some_and(|queue| !queue.left) {
+            self.tell_queue(NewsKind::Left);
+        }
+    }
 }

@@ -92,6 +92,7 @@ impl Driver {
             dialog: None,
             ack_waits: false,
             plays: false,
+            offer: None,
             signalled_from: self.pbx.media.address(),
             number,
             extension: None,
@@ -178,10 +179,13 @@ impl Driver {
         }
     }
 
-    async fn connect(&mut self, caller: LegNo, callee: LegNo) {
+    pub(super) async fn connect(&mut self, caller: LegNo, callee: LegNo) {
         let (Some(a), Some(b)) = (self.media_of(caller), self.media_of(callee)) else { return };
         if self.rare.is_some() {
             Box::pin(self.end_app()).await;
+            if Box::pin(self.leaves_queue(caller, callee)).await {
+                return;
+            }
         }
         self.quiet(caller);
         self.quiet(callee);
@@ -207,6 +211,7 @@ impl Driver {
         }
         leg.close(now, cause, None);
         self.leave_media(no);
+        self.agent_left(no);
     }
 
     /// Gives back what a leg that is over needed, where the call goes on without it.
@@ -224,7 +229,8 @@ impl Driver {
         let now = self.pbx.db.now();
         let Some(leg) = self.leg_mut(no) else { return };
         leg.state = LegState::Ringing;
-        let extension = leg.extension.clone();
+        self.offer_rings(no);
+        let extension = self.leg(no).and_then(|leg| leg.extension.clone());
         let Some(extension) = extension else { return };
         if self.rung.contains(&extension) {
             return;
