@@ -6,7 +6,7 @@ use std::{
 };
 
 use media::{Capture, LegStats};
-use sip::{EndedBy, LegKey};
+use sip::{DialogRecord, EndedBy, LegKey, Replaces};
 use tokio::sync::{mpsc, watch};
 
 use super::Says;
@@ -71,6 +71,9 @@ struct Shared {
     state: watch::Sender<State>,
     ear: Mutex<Option<Ear>>,
     keys: Mutex<String>,
+    dialog: Mutex<Option<DialogRecord>>,
+    /// The latest status of a call that the party asked the other side for.
+    news: watch::Sender<u16>,
     orders: mpsc::Sender<Order>,
 }
 
@@ -89,6 +92,7 @@ pub(crate) enum Order {
     Press(String),
     Say(Says),
     Hold(bool),
+    Refer { target: String, replaces: Option<Replaces> },
 }
 
 impl Call {
@@ -100,6 +104,8 @@ impl Call {
             state: watch::channel(State::Ringing).0,
             ear: Mutex::default(),
             keys: Mutex::default(),
+            dialog: Mutex::default(),
+            news: watch::channel(0).0,
             orders,
         };
         (Self { shared: Arc::new(shared) }, ordered)
@@ -184,6 +190,31 @@ impl Call {
         self.order(Order::Hold(false));
     }
 
+    /// Tells the party to hand its other side on to a number, by REFER.
+    pub fn refer_to(&self, number: &str, domain: &str) {
+        self.order(Order::Refer { target: format!("sip:{number}@{domain}"), replaces: None });
+    }
+
+    /// Tells the party to hand its other side on to the one whom it talks with in `other`.
+    pub fn refer_to_call(&self, other: &Self) {
+        let dialog = other.shared.dialog.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(dialog) = dialog else { return };
+        let replaces = Replaces {
+            call_id: dialog.call_id,
+            to_tag: dialog.remote_tag,
+            from_tag: dialog.local_tag,
+            ..Replaces::default()
+        };
+        self.order(Order::Refer { target: dialog.remote_uri, replaces: Some(replaces) });
+    }
+
+    /// Waits until the party is told a final status of what it asked for by REFER; `None` after `patience`.
+    pub async fn referred(&self, patience: Duration) -> Option<u16> {
+        let mut news = self.shared.news.subscribe();
+        let reached = news.wait_for(|status| *status >= 200);
+        tokio::time::timeout(patience, reached).await.ok()?.ok().map(|status| *status)
+    }
+
     /// Tells the party what to say from now on.
     pub fn say(&self, says: Says) {
         self.order(Order::Say(says));
@@ -192,6 +223,14 @@ impl Call {
     /// A party that has 64 orders waiting or has left does not hear any more of them.
     fn order(&self, order: Order) {
         let _ = self.shared.orders.try_send(order);
+    }
+
+    pub(crate) fn set_dialog(&self, dialog: DialogRecord) {
+        *self.shared.dialog.lock().unwrap_or_else(PoisonError::into_inner) = Some(dialog);
+    }
+
+    pub(crate) fn set_news(&self, status: u16) {
+        self.shared.news.send_replace(status);
     }
 
     pub(crate) fn set_leg(&self, leg: LegKey) {

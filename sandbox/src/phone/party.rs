@@ -85,6 +85,7 @@ impl Party {
         let (sink, legs) = LegSink::channel(EVENTS);
         let leg = incoming.accept(sink);
         call.set_leg(leg.key());
+        call.set_dialog(incoming.dialog.clone());
         let mut party = Self {
             call: call.clone(),
             leg,
@@ -156,9 +157,22 @@ impl Party {
     fn on_leg(&mut self, kind: LegEventKind) -> Option<Ending> {
         match kind {
             LegEventKind::Progress { .. } | LegEventKind::Info { .. } | LegEventKind::OfferRefused { .. } => {}
-            LegEventKind::Referred { .. } | LegEventKind::Notify { .. } | LegEventKind::Redirected { .. } => {}
+            LegEventKind::Notify { notify } => {
+                if let Some(status) = notify.status() {
+                    self.call.set_news(status);
+                }
+            }
+            LegEventKind::Referred { status } if status >= 300 => self.call.set_news(status),
+            LegEventKind::Referred { .. } | LegEventKind::Redirected { .. } => {}
             LegEventKind::Refer { refer } => self.leg.refuse_refer(refer.refer, 603),
-            LegEventKind::Answered { sdp, .. } | LegEventKind::Confirmed { sdp } => {
+            LegEventKind::Answered { sdp, dialog } => {
+                self.call.set_dialog(*dialog);
+                if let Some(answer) = sdp.filter(|sdp| !sdp.is_empty()) {
+                    self.on_answer(&answer);
+                }
+                self.stand();
+            }
+            LegEventKind::Confirmed { sdp } => {
                 if let Some(answer) = sdp.filter(|sdp| !sdp.is_empty()) {
                     self.on_answer(&answer);
                 }
@@ -193,6 +207,7 @@ impl Party {
                 self.speak();
             }
             (Order::Hold(holds), Some(_)) => self.hold(holds),
+            (Order::Refer { target, replaces }, _) => self.leg.refer(target, replaces),
             (Order::Press(_) | Order::Hold(_), None) => {}
         }
     }

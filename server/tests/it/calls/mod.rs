@@ -1,5 +1,6 @@
 //! Calls through the real server: over real sockets, with simulated, scripted and foreign phones.
 
+mod apps;
 mod audio;
 mod click_to_call;
 mod failover;
@@ -10,6 +11,7 @@ mod outcomes;
 mod sessions;
 mod sipp;
 mod subscriptions;
+mod supervise;
 mod tls;
 mod transfer;
 mod trunk_registration;

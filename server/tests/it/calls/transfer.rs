@@ -128,3 +128,56 @@ async fn a_call_cannot_be_handed_on_before_it_was_answered_nor_by_a_stranger() {
     let nobody = "00000000-0000-7000-8000-000000000000";
     assert_eq!(transfer(&world, nobody, json!({ "to": "1002" })).await.0, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_hands_the_customer_on_by_refer_and_is_told_how_it_went() {
+    let world = world().await;
+    let Talk { call, near, far, agent } = talking(&world).await;
+    let second = world.agent("1002").await.unwrap();
+    near.refer_to("1002", "127.0.0.1");
+    let taken = second.call(PATIENCE, |_| true).await.unwrap();
+    hears(&far, Voice::of_agent("1002")).await;
+    hears(&taken, Voice::of_customer(CUSTOMER)).await;
+    assert_eq!(near.referred(PATIENCE).await, Some(200));
+    assert!(near.over(PATIENCE).await.is_some());
+    far.hang_up();
+    let cdr = world.cdr(&call).await.unwrap();
+    assert_eq!((&cdr["transfer_count"], &cdr["agent_extension"]), (&1.into(), &"1002".into()), "{cdr}");
+    drop(agent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refer_to_a_busy_phone_gives_the_customer_back() {
+    let world = world().await;
+    let Talk { call, near, far, agent } = talking(&world).await;
+    let _busy = world.agent_that("1002", Reaction::Refuses { status: 486, q850: 17 }).await.unwrap();
+    near.refer_to("1002", "127.0.0.1");
+    assert_eq!(near.referred(PATIENCE).await, Some(486));
+    hears(&near, Voice::of_customer(CUSTOMER)).await;
+    hears(&far, Voice::of_agent("1001")).await;
+    near.hang_up();
+    assert_eq!(world.cdr(&call).await.unwrap()["transfer_count"], 0);
+    drop(agent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_asks_in_a_call_of_its_own_and_joins_the_two() {
+    let world = world().await;
+    let Talk { call, near, far, agent } = talking(&world).await;
+    let second = world.agent("1002").await.unwrap();
+    near.hold();
+    let asks = agent.dial("1002").unwrap();
+    let asked = second.call(PATIENCE, |_| true).await.unwrap();
+    hears(&asks, Voice::of_agent("1002")).await;
+    near.refer_to_call(&asks);
+    assert_eq!(near.referred(PATIENCE).await, Some(200));
+    hears(&far, Voice::of_agent("1002")).await;
+    hears(&asked, Voice::of_customer(CUSTOMER)).await;
+    assert!(near.over(PATIENCE).await.is_some() && asks.over(PATIENCE).await.is_some());
+    asked.hang_up();
+    assert!(far.over(PATIENCE).await.is_some(), "nobody is left behind");
+    let cdr = world.cdr(&call).await.unwrap();
+    assert_eq!((&cdr["transfer_count"], &cdr["agent_extension"]), (&1.into(), &"1002".into()), "{cdr}");
+    let live = world.crm().get("/api/pbx/calls").await.unwrap();
+    assert_eq!(live.json["total"], 0, "{}", live.json);
+}
