@@ -9,6 +9,7 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{
     Driver,
     leg::{Leg, LegState},
+    speech::security,
 };
 use crate::driver::live::{Command, Conflict, JoinAs, Joining, TakeLeg, Taken};
 
@@ -149,6 +150,7 @@ impl Driver {
         leg.signalled_from = incoming.source.ip();
         leg.dialog = Some(incoming.dialog.clone());
         leg.sip = Some(sip.clone());
+        leg.security = security(&self.pbx, self.setup.tenant, leg.extension.as_deref(), incoming.transport);
         if let Err(cause) = self.answer_offer(&mut leg, incoming.sdp.as_ref()) {
             return sip.reject(super::refusal(cause), super::reason(cause));
         }
