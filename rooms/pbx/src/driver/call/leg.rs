@@ -156,6 +156,7 @@ impl Leg {
             dialog: self.dialog.take(),
             ack_waits: std::mem::take(&mut self.ack_waits),
             plays: self.plays,
+            passage: self.passage.take(),
             security: self.security.clone(),
             offer: None,
             signalled_from: self.signalled_from,

@@ -32,7 +32,7 @@ impl Driver {
                 continue;
             };
             let caller = Caller { acting: acting.clone(), dialled: number.to_owned(), ..self.setup.caller.clone() };
-            let to = inbound::destination(&account, number);
+            let to = account.way(number);
             let Ok(found) = resolve(&self.pbx, tenant, &account, &caller, to, self.hops + 1) else { continue };
             if found.targets.is_empty() {
                 continue;
