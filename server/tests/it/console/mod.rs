@@ -9,6 +9,7 @@ mod headers;
 mod lists;
 mod live;
 mod places;
+mod queues;
 mod session;
 mod settings;
 mod settings_guard;
