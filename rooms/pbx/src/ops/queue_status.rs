@@ -98,6 +98,11 @@ pub async fn status(pbx: &Pbx, who: &Principal, name: &str) -> Result<QueueState
     Ok(QueueState { waiting: waiting.collect(), queue, agents, today, abandoned, at })
 }
 
+/// Rings the phones of `extension`, whose owner then hears an agent's call: `listen`, `whisper` or `barge`.
+pub async fn supervise(pbx: &Pbx, who: &Principal, call: CallId, extension: &str, mode: &str) -> Result<()> {
+    super::calls::control::supervise(pbx, who, call, Some(extension.to_owned()), Some(mode.to_owned())).await
+}
+
 async fn agents_of(
     pbx: &Pbx,
     tx: &mut Tx,

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use pbx::ops::{
     agents,
     calls::{self, Originate},
+    queue_status,
     queues::{self, TierFill},
 };
 use web::Fields;
@@ -80,6 +81,29 @@ pub(super) async fn call_back(
             view.go_with(&back, "queues.not_called")
         }
         Err(error) => Err(Failure::from(error)),
+    }
+}
+
+/// Rings the user's own phone, who then hears an agent's call.
+pub(super) async fn supervise(
+    State(console): State<Console>,
+    view: View,
+    Path(name): Path<String>,
+    form: Form,
+) -> Answer {
+    let session = view.session()?;
+    let back = path_of(&name);
+    let Some(own) = session.extension.clone() else { return view.go_with(&back, "queues.no_extension") };
+    // One button is one call and one way: `<uuid> listen`.
+    let Some((call, mode)) = form.text("supervise").split_once(' ') else { return Err(Failure::not_found()) };
+    let call = call.parse().map_err(|_| Failure::not_found())?;
+    match queue_status::supervise(&console.pbx, &session.principal, call, &own, mode).await {
+        Ok(()) => view.go_with(&back, "queues.supervising"),
+        Err(pbx::Error::NotFound(_)) => view.go_with(&back, "calls.over_already"),
+        Err(error) => match web::Error::from(error) {
+            refused if refused.status() == http::StatusCode::CONFLICT => view.go_with(&back, "queues.offline"),
+            error => Err(error.into()),
+        },
     }
 }
 

@@ -7,7 +7,7 @@ use axum::{
     Extension,
     extract::{Path, State},
 };
-use domain::{Permission, Principal, Timestamp, agent::Status, principal::Access};
+use domain::{CallId, Permission, Principal, Timestamp, agent::Status, principal::Access};
 use http::{HeaderMap, header};
 use pbx::ops::{
     agents::AgentState,
@@ -82,6 +82,11 @@ impl Board<'_> {
             "ringing" | "in_call" | "wrap_up" => agent.activity_since,
             _ => None,
         }
+    }
+
+    /// Returns the call that may be listened in to.
+    fn call(&self, agent: &AgentState) -> Option<CallId> {
+        agent.call.filter(|_| agent.state == "in_call")
     }
 
     fn level(&self) -> Option<f64> {

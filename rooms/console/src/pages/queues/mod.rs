@@ -25,6 +25,7 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/queues/{name}/agents/{extension}", post(act::move_agent))
         .route("/queues/{name}/agents/{extension}/remove", post(act::remove_agent))
         .route("/queues/{name}/agents/{extension}/status", post(act::set_status))
+        .route("/queues/{name}/supervise", post(act::supervise))
         .route("/queues/{name}/call-back", post(act::call_back))
         .layer(Extension(board::Ticks::default()))
 }
