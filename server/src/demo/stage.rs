@@ -13,13 +13,15 @@ use domain::{EventName, Principal};
 use pbx::{
     model::{NewRoute, RouteKind},
     ops::{
+        Desk,
+        queues::{self, TierFill},
         routes,
         trunks::{self, NewTrunk},
     },
 };
 use sandbox::{Agent, Carrier, Crm, Reaction, Receiver, Talk, Voice, agent, carrier, phone, receiver};
 use serde_json::json;
-use web::Page;
+use web::{Fields, Page};
 use webhooks::NewWebhook;
 
 use super::plan;
@@ -173,6 +175,7 @@ async fn furnish(app: &App, carrier: SocketAddr, hook: &str) -> anyhow::Result<S
     };
     let trunk = trunks::create(&rooms.desk, &who, trunk).await?;
     routes::create(&rooms.desk, &who, NewRoute::plain(RouteKind::Default { trunk: trunk.id }, 0)).await?;
+    staff(&rooms.desk, &who).await?;
     let new = NewWebhook {
         name: "Sandbox CRM".to_owned(),
         url: hook.to_owned(),
@@ -180,6 +183,25 @@ async fn furnish(app: &App, carrier: SocketAddr, hook: &str) -> anyhow::Result<S
         ..NewWebhook::default()
     };
     Ok(rooms.webhooks.create(&who, new).await?.secret.reveal().to_owned())
+}
+
+/// Makes a queue that every agent serves, unless an earlier demo left it.
+async fn staff(desk: &Desk, who: &Principal) -> anyhow::Result<()> {
+    let fill = queues::Fill {
+        name: Some("support".to_owned()),
+        queue_number: Some("8001".to_owned()),
+        ..queues::Fill::default()
+    };
+    match queues::create(desk, who, fill, Fields::new()).await {
+        Ok(_) => {}
+        Err(pbx::Error::Taken(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    for extension in plan::AGENTS {
+        let tier = TierFill { extension: Some(extension.to_owned()), ..TierFill::default() };
+        queues::add_tier(desk, who, "support", tier, Fields::new()).await?;
+    }
+    Ok(())
 }
 
 /// Makes the extension by the API; a folder that was used before has it already, then it gets a new password.

@@ -46,6 +46,8 @@ pub(super) struct Task {
     /// Callers who are told to go when they have heard a farewell.
     leaving: Vec<(Instant, CallId)>,
     books: Books,
+    /// When phones and other calls were looked at last, and when it was made sure that every state has its call.
+    looked: Instant,
     reaped: Instant,
     is_closed: bool,
 }
@@ -71,6 +73,7 @@ impl Task {
             asks,
             lines: HashMap::new(),
             leaving: Vec::new(),
+            looked: Instant::now(),
             reaped: Instant::now(),
             is_closed: false,
         }
@@ -164,6 +167,7 @@ impl Task {
 
     fn on_time(&mut self) {
         let now = Instant::now();
+        self.looked = now;
         let gone: Vec<CallId> = self.leaving.iter().filter(|(at, _)| *at <= now).map(|(_, call)| *call).collect();
         self.leaving.retain(|(at, _)| *at > now);
         for call in gone {
@@ -293,7 +297,8 @@ impl Task {
             () if !self.machine.is_quiet() => Some(REAP),
             () => None,
         };
-        let look = look.map(|pause| Instant::now() + pause);
+        // From the last look on: news that come thick and fast do not put it off.
+        let look = look.map(|pause| self.looked + pause);
         let leaving = self.leaving.iter().map(|(at, _)| *at).min();
         [machine, look, leaving, self.books.again_at()].into_iter().flatten().min()
     }
