@@ -8,7 +8,6 @@ mod hold;
 mod ipv6;
 mod methods;
 mod outcomes;
-mod queue;
 mod sessions;
 mod sipp;
 mod subscriptions;
