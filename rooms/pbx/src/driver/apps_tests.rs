@@ -75,6 +75,8 @@ impl House {
             extension: extension.map(str::to_owned),
             acting: extension.and_then(|number| self.pbx.directory.line(TENANT, number)),
             dialled: String::new(),
+            anonymous: false,
+            asked: None,
         }
     }
 
