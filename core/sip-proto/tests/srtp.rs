@@ -109,7 +109,9 @@ fn malformed_keys_and_answers_that_do_not_fit_are_refused() {
         // Tag 2 was another suite.
         format!("a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n"),
         format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}A\r\n"),
-        format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\na=crypto:3 AES_CM_128_HMAC_SHA1_32 inline:{KEY}\r\n"),
+        format!(
+            "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\na=crypto:3 AES_CM_128_HMAC_SHA1_32 inline:{KEY}\r\n"
+        ),
     ] {
         let answer = protected(&lines);
         assert_eq!(accept_answer(&ours, answer.as_bytes()), Err(Refused::NotAcceptable), "{lines}");
