@@ -41,8 +41,12 @@ async fn a_leg_moves_to_another_call_on_another_thread_and_its_stream_goes_on() 
     assert_eq!((header.ssrc, header.sequence), (last.ssrc, last.sequence.wrapping_add(1)));
     assert!(header.timestamp.wrapping_sub(last.timestamp) < 8_000, "the clock goes on");
     a.say(a_address, 8, &[5; 160]);
-    let heard = [c.hear().1[0], c.left_over() as u8];
-    assert!(heard == [3, 1] || heard == [5, 0], "{heard:?}");
+    // What came between the calls is heard if the connection was made before it was read.
+    let heard = c.hear().1[0];
+    assert!(heard == 3 || heard == 5, "{heard}");
+    if heard == 3 {
+        assert_eq!(c.hear().1[0], 5);
+    }
     let finished = soon(second.session.finish()).await.unwrap();
     let leg = finished.legs.iter().find(|leg| leg.leg == moved).unwrap();
     assert_eq!((leg.received, leg.lost, leg.dropped.total()), (12, 0, 0), "{leg:?}");
