@@ -67,8 +67,8 @@ async fn privacy_reaches_the_trunk_and_headers_of_ours_do_not() {
     let mut phone = phone(&world, false).await;
     let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n";
     for (number, lines, shown) in [
-        ("84281234570", "Privacy: id;critical\nP-Charging-Vector: icid-value=evil\nX-Zorio-Account: evil", "anonymous"),
-        ("84281234571", "Privacy: none", "1001"),
+        ("84281234577", "Privacy: id;critical\nP-Charging-Vector: icid-value=evil\nX-Zorio-Account: evil", "anonymous"),
+        ("84281234567", "Privacy: none", "1001"),
     ] {
         phone.new_call();
         let invite = request("INVITE", "1001", &format!("{lines}\nContent-Type: application/sdp\n\n{sdp}"));
