@@ -12,7 +12,6 @@ mod hostile;
 mod http;
 mod interop;
 mod keys;
-mod loss;
 mod openapi;
 mod operations;
 mod signatures;

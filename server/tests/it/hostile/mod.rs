@@ -14,7 +14,6 @@ mod receivers;
 mod requests;
 mod scanners;
 mod sdp;
-mod storm;
 mod tenants;
 mod torture;
 mod trunks;
