@@ -1,5 +1,6 @@
 //! SIPp as caller and callee.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -92,6 +93,8 @@ impl Scenarios {
         command.args([&load.server.to_string(), "-inf", "calls.csv", "-d", &load.hold.as_millis().to_string()]);
         command.args(["-r", &load.rate.to_string(), "-m", &load.calls.to_string(), "-l", "100000"]);
         command.args(["-trace_stat", "-stf", "uac.stat", "-fd", "1", "-t", transport]);
+        let _ = fs::remove_file(self.0.join("uac.err"));
+        command.args(["-trace_err", "-error_file", "uac.err"]);
         if load.media {
             let _ = fs::remove_file(self.rtp_log());
             command.args(["-trace_logs", "-log_file"]).arg(self.rtp_log());
@@ -140,7 +143,12 @@ impl Running {
     pub(crate) fn finish(mut self) -> Result<Outcome> {
         self.program.wait(self.patience)?;
         let stat = fs::read_to_string(self.folder.join("uac.stat")).context("sipp wrote no statistics")?;
-        Outcome::read(&stat).context("sipp's statistics cannot be read")
+        let mut outcome = Outcome::read(&stat).context("sipp's statistics cannot be read")?;
+        if outcome.failed > 0 {
+            let errors = fs::read(self.folder.join("uac.err")).unwrap_or_default();
+            outcome.reasons.extend(refusals(&String::from_utf8_lossy(&errors)));
+        }
+        Ok(outcome)
     }
 }
 
@@ -173,9 +181,32 @@ impl Outcome {
     }
 }
 
+/// Returns the answers that SIPp had not expected, with how often each came.
+fn refusals(errors: &str) -> Vec<(String, u64)> {
+    let mut counts = BTreeMap::new();
+    for line in errors.lines() {
+        // The first line of a message follows the complaint on the same line, or stands alone.
+        if let Some(at) = line.find("SIP/2.0 ") {
+            let status = line[at + "SIP/2.0 ".len()..].trim_end_matches(['\'', '"', '\r']).to_owned();
+            if status.starts_with(|first: char| first.is_ascii_digit()) {
+                *counts.entry(status).or_insert(0) += 1;
+            }
+        }
+    }
+    counts.into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers_that_nobody_expected_are_counted() {
+        let errors = "2026-01-01: Aborting call on unexpected message for Call-Id '1': while expecting '200' (index 4), \
+                      received 'SIP/2.0 486 Busy Here\r\nVia: SIP/2.0/UDP 127.0.0.2\r\n\r\n'.\n\
+                      x received 'SIP/2.0 486 Busy Here\r\n";
+        assert_eq!(refusals(errors), [("486 Busy Here".to_owned(), 2)]);
+    }
 
     #[test]
     fn the_statistics_of_sipp_are_read() {
