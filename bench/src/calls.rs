@@ -80,7 +80,9 @@ fn cost_of(stack: &Stack, scenarios: &Scenarios, calls: u32, bridge: Option<&Bri
     };
     settle(&processes);
     let used = cpu_seconds(&processes) - before;
-    ensure!(outcome.failed == 0, "{} of {calls} calls failed: {:?}", outcome.failed, outcome.reasons);
+    // The reference may lose a call of a hundred: it answers now and then that a dialog is not here.
+    let bearable = if matches!(stack, Stack::Zorio(_)) { 0 } else { u64::from(calls / 100) };
+    ensure!(outcome.failed <= bearable, "{} of {calls} calls failed: {:?}", outcome.failed, outcome.reasons);
     if let Stack::Zorio(zorio) = stack {
         let all =
             wait_until(Duration::from_secs(10), || zorio.records().is_ok_and(|all| all - done == u64::from(calls)));
