@@ -49,6 +49,7 @@ impl Bridge {
 async fn accept(listener: TcpListener, server: SocketAddr, tls: TlsConnector) {
     while let Ok((near, _)) = listener.accept().await {
         let tls = tls.clone();
+        #[expect(clippy::disallowed_methods, reason = "lives as long as the load")]
         tokio::spawn(async move {
             if let Err(error) = pass_on(near, server, &tls).await {
                 eprintln!("the bridge to TLS broke: {error:#}");

@@ -168,7 +168,7 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     let house = pbx.clone();
     tasks.run("pbx", move || {
         let pbx = house.clone();
-        async move { pbx.run().await }
+        async move { Box::pin(pbx.run()).await }
     });
     let watch = rooms.alerts.clone();
     tasks.run("alerts", move || {

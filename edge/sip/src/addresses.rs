@@ -15,7 +15,7 @@ pub(crate) fn hosts(local: &Local, external: Option<IpAddr>) -> Hosts {
         let host = external.filter(|external| external.is_ipv6() == is_v6).unwrap_or_else(|| reachable(*first));
         for transport in Transport::ALL {
             let listener = local.iter().filter(of_family).find(|(its, _)| *its == transport);
-            let port = listener.map_or(transport.default_port(), |(_, address)| address.port());
+            let port = listener.map_or_else(|| transport.default_port(), |(_, address)| address.port());
             hosts.set(transport, is_v6, SocketAddr::new(host, port).to_string());
         }
     }

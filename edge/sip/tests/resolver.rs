@@ -1,4 +1,5 @@
 //! Names to destinations, against a DNS server of the test's own.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "../../../testkit/src/dns.rs"]
 #[expect(dead_code, unreachable_pub, reason = "shared with the test kit, of which this needs a part")]

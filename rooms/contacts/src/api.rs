@@ -208,7 +208,7 @@ async fn import_contacts(
     Query(query): Query<ImportParams>,
     Upload(sheet): Upload,
 ) -> Result<Data<ImportedBody>> {
-    let duplicates = query.on_duplicate.as_deref().map_or(Some(Duplicates::default()), Duplicates::parse);
+    let duplicates = query.on_duplicate.as_deref().map_or_else(|| Some(Duplicates::default()), Duplicates::parse);
     let mut fields = Fields::new();
     fields.check("on_duplicate", duplicates.is_some(), Rule::Selected);
     fields.finish()?;

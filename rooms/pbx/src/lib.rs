@@ -144,7 +144,7 @@ impl Pbx {
     }
 
     /// Returns where a trunk's registration at its carrier stands.
-    pub fn trunk_registration(&self, trunk: domain::ids::TrunkId) -> model::RegistrationState {
+    pub fn trunk_registration(&self, trunk: TrunkId) -> model::RegistrationState {
         self.trunk_registrations.state(trunk)
     }
 

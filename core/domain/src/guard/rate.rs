@@ -25,7 +25,7 @@ pub fn money(amount: i64) -> String {
 
 /// Reads an amount in units, with a point and at most six places: `1.25`. `None` if it is none or less than nothing.
 pub fn read_money(text: &str) -> Option<i64> {
-    let (whole, rest) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    let (whole, rest) = text.trim().split_once('.').unwrap_or_else(|| (text.trim(), ""));
     let digits = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());
     if whole.is_empty() || !digits(whole) || !digits(rest) || rest.len() > 6 {
         return None;

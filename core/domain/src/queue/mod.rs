@@ -311,7 +311,8 @@ impl Queue {
     fn answered(&mut self, id: u64, roster: &mut Roster, now: Instant) {
         let Some(offer) = self.offers.remove(&id) else { return };
         let free = matches!(roster.agent(&offer.agent), Some(agent) if agent.activity == Activity::Idle);
-        if !roster.holds(&offer.agent, self.id, id) && !(offer.is_off && free) {
+        let is_offered = roster.holds(&offer.agent, self.id, id) || (offer.is_off && free);
+        if !is_offered {
             // The answer came after the offer was called off, and the agent is offered somebody else by now.
             return;
         }

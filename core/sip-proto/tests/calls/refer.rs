@@ -186,7 +186,7 @@ fn an_invite_names_the_leg_that_it_replaces_or_none() {
         (format!("one;to-tag={tag};from-tag=ten"), None, Some(481)),
         (format!("two;to-tag={tag};from-tag=nine"), None, Some(481)),
         (format!("one;to-tag={flipped};from-tag=nine"), None, Some(481)),
-        (format!("one;to-tag=x;from-tag=nine"), None, Some(481)),
+        ("one;to-tag=x;from-tag=nine".to_owned(), None, Some(481)),
         (format!("{early_call};to-tag={ours};from-tag={other};early-only"), Some(ringing), None),
         (format!("{early_call};to-tag={ours};from-tag={other}"), Some(ringing), None),
     ]

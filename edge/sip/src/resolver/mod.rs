@@ -98,7 +98,7 @@ impl Resolver {
         let host = target.host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
         if let Ok(ip) = host.parse::<IpAddr>() {
             let transport = target.transport.unwrap_or(Transport::Udp);
-            let port = target.port.unwrap_or(transport.default_port());
+            let port = target.port.unwrap_or_else(|| transport.default_port());
             return Ok(vec![Destination::new(SocketAddr::new(ip, port), transport)]);
         }
         let asked: Asked = (host.to_ascii_lowercase(), target.port, target.transport);

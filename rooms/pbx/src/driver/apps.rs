@@ -15,6 +15,7 @@ use crate::{
     Pbx,
     changes::Changed,
     model::{KeyAction, MenuRow},
+    ops::time_conditions,
     store as rows,
 };
 
@@ -125,13 +126,19 @@ pub(crate) async fn keep(pbx: &Pbx, tenant: TenantId, fact: AppFact, take: Optio
 
 /// Does what a feature code says for the extension that dialled it.
 pub(super) async fn change(pbx: Pbx, tenant: TenantId, number: String, setting: Setting) {
+    if let Setting::TimeCondition(id) = setting {
+        if let Err(error) = time_conditions::turn(&pbx.desk(), tenant, &number, id).await {
+            tracing::error!(%error, time_condition = id, "a feature code could not be followed");
+        }
+        return;
+    }
     let changed = async {
         let mut tx = pbx.db.begin(tenant).await?;
         let Some(mut wish) = rows::forwarding::find(&mut tx, tenant, &number).await? else { return Ok(()) };
         match setting {
             Setting::DoNotDisturb(on) => wish.do_not_disturb = on,
             Setting::Forward(to) => wish.always = to,
-            Setting::TimeCondition(_) => return Ok(()),
+            Setting::TimeCondition(_) => {}
         }
         rows::forwarding::update(&mut tx, tenant, &number, &wish).await?;
         let detail = json!({ "by": "feature_code", "do_not_disturb": wish.do_not_disturb, "always": wish.always });

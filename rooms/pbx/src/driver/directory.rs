@@ -24,7 +24,9 @@ use super::{
     places::{self, Places},
 };
 use crate::{
-    model::{CallerIdGroupStatus, Extension, ExtensionStatus, Ha1Pair, Route, RouteKind, Trunk, TrunkStatus},
+    model::{
+        CallerIdGroupStatus, Extension, ExtensionStatus, Ha1Pair, QueueStatus, Route, RouteKind, Trunk, TrunkStatus,
+    },
     ops, store as rows,
 };
 
@@ -119,6 +121,17 @@ impl Account {
             Override::Closed => false,
             Override::Automatic => condition.calendar.is_open(self.local(now)),
         }
+    }
+
+    /// Returns whether a time condition is open once the feature code has turned it; nothing if there is no such one.
+    pub(crate) fn would_be_open(&self, condition: i64, now: Timestamp) -> Option<bool> {
+        let condition = self.conditions.get(&condition)?;
+        let by_calendar = condition.calendar.is_open(self.local(now));
+        Some(match condition.by_hand.turned(by_calendar) {
+            Override::Open => true,
+            Override::Closed => false,
+            Override::Automatic => by_calendar,
+        })
     }
 
     /// Returns what the account's clock on the wall shows.
@@ -301,6 +314,13 @@ async fn read(db: &Db, secrets: &Secrets) -> Result<Tables, store::Error> {
         if let Some(account) = accounts.get_mut(&condition.tenant) {
             let seen = Condition { calendar: condition.calendar, by_hand: condition.by_hand };
             account.conditions.insert(condition.id, seen);
+        }
+    }
+    for queue in rows::queues::any_tenant_all(&mut tx).await? {
+        if let Some(account) = accounts.get_mut(&queue.tenant)
+            && queue.status == QueueStatus::Active
+        {
+            account.numbers.insert(queue.number, Destination::Queue(queue.name));
         }
     }
     for (tenant, policy) in rows::guard::any_tenant_policies(&mut tx).await? {

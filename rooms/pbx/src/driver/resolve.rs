@@ -62,7 +62,6 @@ pub(crate) struct Resolved {
     pub(crate) extension: Option<String>,
     pub(crate) record: bool,
     pub(crate) otherwise: Otherwise,
-    pub(crate) queue: Option<String>,
     /// A parked call's place, held until it leaves the app.
     pub(crate) place: Option<Place>,
     /// The number that a trunk is shown in place of the caller's: of a call that is forwarded outside.
@@ -74,6 +73,7 @@ pub(crate) struct Resolved {
 }
 
 /// The step itself.
+#[expect(clippy::large_enum_variant, reason = "made once a step and taken apart at once")]
 pub(crate) enum Found {
     Ring {
         order: Order,
@@ -181,9 +181,7 @@ pub(crate) fn resolve(
             let group = places.groups.get(&id).ok_or(Cause::UnallocatedNumber)?;
             groups::ring(pbx, tenant, account, caller, group, hops)
         }
-        Destination::Queue(name) => {
-            Ok(Resolved { queue: Some(name.clone()), ..Resolved::step(Found::Queue(name), hops) })
-        }
+        Destination::Queue(name) => Ok(Resolved::step(Found::Queue(name), hops)),
         Destination::Menu(id) => {
             let menu = places.menus.get(&id).ok_or(Cause::UnallocatedNumber)?;
             Ok(Resolved::app(App::Menu(Menu::new(super::apps::menu(menu))), hops))
@@ -216,7 +214,7 @@ pub(crate) fn resolve(
             let rung = groups::ringing(pbx, tenant, account, own, extension.as_deref()).ok_or(Cause::NoUserResponse)?;
             Ok(Resolved::step(Found::Pickup(rung), hops))
         }
-        Destination::Setting(setting) => change(pbx, tenant, caller, setting, hops),
+        Destination::Setting(setting) => change(pbx, tenant, account, caller, setting, hops),
         Destination::Reject(cause) => Err(cause),
     }
 }
@@ -230,7 +228,6 @@ impl Resolved {
             extension: None,
             record: false,
             otherwise: Otherwise::default(),
-            queue: None,
             place: None,
             shown: None,
             headers: Vec::new(),
@@ -352,12 +349,22 @@ fn park(pbx: &Pbx, tenant: TenantId, account: &Account, caller: &Caller, hops: u
 }
 
 /// Does what a feature code says, and tells so.
-fn change(pbx: &Pbx, tenant: TenantId, caller: &Caller, setting: Setting, hops: u8) -> Result<Resolved, Cause> {
+fn change(
+    pbx: &Pbx,
+    tenant: TenantId,
+    account: &Account,
+    caller: &Caller,
+    setting: Setting,
+    hops: u8,
+) -> Result<Resolved, Cause> {
     let number = own_phone(caller)?.to_owned();
     let word = match &setting {
         Setting::DoNotDisturb(true) | Setting::Forward(Some(_)) => "switched-on",
         Setting::DoNotDisturb(false) | Setting::Forward(None) => "switched-off",
-        Setting::TimeCondition(_) => return Err(Cause::FacilityRejected),
+        Setting::TimeCondition(id) => {
+            let turned = account.would_be_open(*id, pbx.db.now()).ok_or(Cause::UnallocatedNumber)?;
+            if turned { "switched-on" } else { "switched-off" }
+        }
     };
     pbx.tracker.spawn(super::apps::change(pbx.clone(), tenant, number, setting));
     let said = vec![Prompt::Silence(300), Prompt::Word(word)];

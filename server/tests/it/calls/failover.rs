@@ -37,7 +37,8 @@ async fn a_trunk_by_name_is_reached_at_the_next_server_when_the_first_is_silent(
     let body = json!({"from_extension": "1001", "to_phone": "84281234577", "trunk_name": "named"});
     for _ in 0..2 {
         let reply = world.crm().post("/api/pbx/calls/click-to-call", &body).await.unwrap().expect_status(202).unwrap();
-        let call = reply.json["data"]["call_uuid"].as_str().or(reply.json["call_uuid"].as_str()).unwrap().to_owned();
+        let call =
+            reply.json["data"]["call_uuid"].as_str().or_else(|| reply.json["call_uuid"].as_str()).unwrap().to_owned();
         let far = second.call_to("84281234577", PATIENCE).await.expect("the second server is called");
         world.event("pbx.call.answered", &call).await.unwrap();
         far.hang_up();

@@ -184,7 +184,8 @@ async fn a_trunk_by_tls_carries_calls_where_the_certificate_is_right() {
         let body = serde_json::json!({"from_extension": "1001", "to_phone": "84281234577", "trunk_name": name});
         let reply = world.crm().post("/api/pbx/calls/click-to-call", &body).await.unwrap();
         let reply = reply.expect_status(202).unwrap();
-        let call = reply.json["data"]["call_uuid"].as_str().or(reply.json["call_uuid"].as_str()).unwrap().to_owned();
+        let call =
+            reply.json["data"]["call_uuid"].as_str().or_else(|| reply.json["call_uuid"].as_str()).unwrap().to_owned();
         if name == "right" {
             let far = carrier.call_to("84281234577", PATIENCE).await.unwrap();
             world.event("pbx.call.answered", &call).await.unwrap();

@@ -1,7 +1,5 @@
 //! Queues by example, and by chance.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod storm;
 
 use uuid::Uuid;

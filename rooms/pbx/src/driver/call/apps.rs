@@ -21,6 +21,7 @@ use crate::driver::{
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What a caller enters when the machine says so.
+#[expect(clippy::large_enum_variant, reason = "waits in the box of what is rare in a call")]
 pub(super) enum Begins {
     App(App, Option<Place>),
     Queue(String),

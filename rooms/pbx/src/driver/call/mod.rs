@@ -444,7 +444,7 @@ impl Driver {
     }
 
     fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_with(|| Box::default())
+        self.rare.get_or_insert_default()
     }
 
     /// Returns the targets that legs of that part are dialled from.

@@ -174,13 +174,6 @@ impl Driver {
         self.tell_queue(NewsKind::Key(key));
     }
 
-    /// Tells the queue that an agent's phone rings.
-    pub(super) fn offer_rings(&mut self, no: LegNo) {
-        if let Some((Part::Offer(offer), _)) = self.machine.part(no) {
-            self.tell_queue(NewsKind::Ringing { offer });
-        }
-    }
-
     pub(super) fn on_offer_failed(&mut self, offer: u64, outcome: Outcome) {
         self.tell_queue(NewsKind::Failed { offer, cause: outcome.cause });
         self.forget_offer(offer);

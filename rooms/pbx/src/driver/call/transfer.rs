@@ -140,7 +140,9 @@ impl Driver {
     }
 
     pub(super) fn on_transfer_failed(&mut self, by: LegNo, outcome: Outcome) {
-        self.tell_transferor(outcome.sip_status.filter(|status| *status >= 300).unwrap_or(refusal(outcome.cause)));
+        self.tell_transferor(
+            outcome.sip_status.filter(|status| *status >= 300).unwrap_or_else(|| refusal(outcome.cause)),
+        );
         tracing::info!(call.uuid = %self.setup.call, leg = by.0, cause = outcome.cause.as_str(), "transfer failed");
         self.free_seats();
     }

@@ -229,7 +229,6 @@ impl Driver {
         let now = self.pbx.db.now();
         let Some(leg) = self.leg_mut(no) else { return };
         leg.state = LegState::Ringing;
-        self.offer_rings(no);
         let extension = self.leg(no).and_then(|leg| leg.extension.clone());
         let Some(extension) = extension else { return };
         if self.rung.contains(&extension) {

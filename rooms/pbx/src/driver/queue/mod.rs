@@ -78,8 +78,6 @@ pub(crate) struct News {
 pub(crate) enum NewsKind {
     /// The caller hung up, or was taken elsewhere by somebody else than the queue.
     Left,
-    /// The agent's phone rings.
-    Ringing { offer: u64 },
     /// The agent was not reached or does not want to. Not said of an offer that the queue withdrew.
     Failed { offer: u64, cause: Cause },
     /// The agent answered; the caller waits no longer.
@@ -189,13 +187,6 @@ impl Queues {
         {
             tracing::warn!(tenant.id = %tenant, queue = name, "a queue is behind its news");
         }
-    }
-
-    /// Returns the number that reaches each active queue of the account.
-    pub(crate) fn by_number(&self, tenant: TenantId, number: &str) -> Option<String> {
-        let accounts = self.lock();
-        let mut queues = accounts.get(&tenant)?.queues.values().map(|handle| &handle.plan.queue);
-        queues.find(|queue| queue.number == number).map(|queue| queue.name.clone())
     }
 
     /// Returns the names of the account's queues.

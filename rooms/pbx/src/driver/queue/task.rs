@@ -124,7 +124,6 @@ impl Task {
                     NewsKind::Answered { offer } => Input::Answered { offer },
                     NewsKind::Ended { offer } => Input::Ended { offer },
                     NewsKind::Key(key) => Input::Key { call, key },
-                    NewsKind::Ringing { .. } => return,
                 };
                 self.turn(Some(input));
                 if matches!(kind, NewsKind::Left | NewsKind::Answered { .. }) {

@@ -33,7 +33,7 @@ async fn open(db: &TestDb) -> Pbx {
     let mail = mail::Mail::open((**db).clone(), secrets.clone(), &mail::Config::default()).unwrap();
     let pbx = Pbx::open(Deps { db: (**db).clone(), bus, secrets, sip, sip_events, media, mail, config }).await.unwrap();
     let house = pbx.clone();
-    pbx.tracker.spawn(async move { house.run().await });
+    pbx.tracker.spawn(async move { Box::pin(house.run()).await });
     pbx
 }
 
