@@ -5,7 +5,7 @@
 
 use domain::{
     app::{MusicChoice, Next, Prompt},
-    call::{Input, LegNo, Outcome, Part},
+    call::{Input, LegNo, Outcome},
 };
 use tokio::time::Instant;
 
