@@ -3,13 +3,14 @@
 mod api;
 mod changes;
 mod config;
+mod door;
 mod driver;
 pub mod error;
 pub mod model;
 pub mod ops;
 mod store;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 pub use api::{play_recording, send_sound};
 pub use config::Config;
@@ -17,7 +18,7 @@ pub use driver::border::{numbers::MemberState, toll::TollAlarm};
 pub use error::{Error, Result};
 
 use changes::Changes;
-use domain::{cause::Cause, grid::Grid, ids::TrunkId, limiter::Limiter};
+use domain::{cause::Cause, grid::Grid, limiter::Limiter};
 use driver::{
     apps::Apps, auth::Guesses, border::Border, call::COMPANY, directory::Directory, live::Live, queue::Queues, recover,
     registrar::Registrar, subscriptions::Subscriptions, trunk_registrations::TrunkRegistrations,
@@ -141,26 +142,6 @@ impl Pbx {
         self.live.hang_up_all(Cause::NormalTemporaryFailure);
         self.live.until_empty(LAST_WORDS).await;
         self.sip.drain(LAST_WORDS).await;
-    }
-
-    /// Returns where a trunk's registration at its carrier stands.
-    pub fn trunk_registration(&self, trunk: TrunkId) -> model::RegistrationState {
-        self.trunk_registrations.state(trunk)
-    }
-
-    /// Returns how many calls are up on this node.
-    pub fn live_calls(&self) -> usize {
-        self.live.count()
-    }
-
-    /// Returns what the guard against toll fraud refused within the last hour, of every account.
-    pub fn toll_alarms(&self) -> Vec<TollAlarm> {
-        self.border.alarms()
-    }
-
-    /// Says which trunks do not answer: calls try them last.
-    pub fn trunks_are_down(&self, trunks: HashSet<TrunkId>) {
-        self.border.set_down(trunks);
     }
 
     /// Returns the room's routes.
