@@ -78,13 +78,11 @@ impl Pbx {
     /// When the database cannot be read or written.
     pub async fn open(deps: Deps) -> Result<Self> {
         let now = deps.db.now();
-        let boot = Boot { id: uuid::Uuid::now_v7().to_string(), node: deps.config.node.clone() };
         let mut pbx = Self {
             db: deps.db,
             bus: deps.bus,
             secrets: deps.secrets,
             changes: Changes::new(),
-            config: Arc::new(deps.config),
             sip: deps.sip,
             media: deps.media,
             mail: deps.mail,
@@ -97,7 +95,8 @@ impl Pbx {
             queues: Queues::default(),
             border: Border::new(now),
             guesses: Arc::new(Guesses::new(Limiter::new(REMEMBERED_LOGINS))),
-            boot: Arc::new(boot),
+            boot: Arc::new(Boot { id: uuid::Uuid::now_v7().to_string(), node: deps.config.node.clone() }),
+            config: Arc::new(deps.config),
             together: Grid::new(tokio::time::Instant::now().into_std(), COMPANY),
             read_at_start: 0,
             tracker: tokio_util::task::TaskTracker::new(),
