@@ -60,6 +60,8 @@ const SECTIONS: &[(&str, &[Entry])] = &[
             entry("/trunks", "nav.trunks", "network", 't', crate::pages::trunks::SEES),
             entry("/caller-ids", "nav.caller_ids", "hash", 'i', crate::pages::trunks::SEES),
             entry("/routing", "nav.routing", "route", 'r', crate::pages::trunks::SEES),
+            entry("/time-conditions", "nav.time_conditions", "clock", 'h', crate::pages::trunks::SEES),
+            entry("/toll", "nav.toll", "shield-check", 'f', crate::pages::trunks::SEES),
             entry("/ring-groups", "nav.ring_groups", "bell", 'b', crate::pages::trunks::SEES),
             entry("/menus", "nav.menus", "list-ordered", 'n', crate::pages::trunks::SEES),
             entry("/prompts", "nav.prompts", "volume-2", 'y', crate::pages::trunks::SEES),

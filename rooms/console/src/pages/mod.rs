@@ -25,7 +25,9 @@ pub(crate) mod routing;
 pub(crate) mod second_factor;
 pub(crate) mod sign_in;
 pub(crate) mod system;
+pub(crate) mod time_conditions;
 pub(crate) mod tokens;
+pub(crate) mod toll;
 pub(crate) mod trunk_registration;
 pub(crate) mod trunks;
 pub(crate) mod two_step;
@@ -60,8 +62,10 @@ pub(crate) fn routes() -> Router<Console> {
         .merge(second_factor::routes())
         .merge(sign_in::routes())
         .merge(system::routes())
+        .merge(time_conditions::routes())
         .merge(tokens::routes())
         .merge(trunk_registration::routes())
+        .merge(toll::routes())
         .merge(trunks::routes())
         .merge(two_step::routes())
         .merge(users::routes())

@@ -6,21 +6,28 @@ use axum::{
     extract::{Path, State},
     routing::{get, post},
 };
-use domain::{Principal, ids::TrunkId, routing::Destination};
+use domain::{
+    ids::TrunkId,
+    routing::{Destination, Rewrite},
+};
 use pbx::{
-    model::{Extension, NewRoute, Route, RouteKind, Trunk, TrunkStatus},
+    model::{NewRoute, Route, RouteKind, RouteOptions, Trunk, TrunkStatus},
     ops::{
-        extensions::{self, Search},
+        caller_id_groups::{self, GroupDetail},
         routes::{self, Leads, Way},
+        time_conditions::{self, TimeConditionState},
     },
 };
-use web::{Listing, Page as Slice};
+use web::Listing;
 
-use super::{caller_ids::trunks_of, extensions::may_manage, trunks::SEES};
+use super::{
+    caller_ids::trunks_of,
+    destinations::{self, Destinations},
+    extensions::may_manage,
+    trunks::SEES,
+};
 use crate::{Answer, Console, Failure, asked::Asked, form::Form, pager::Pager, view::View};
 
-/// Extensions that the form suggests.
-const MOST_EXTENSIONS: i64 = 200;
 /// Longest number that is tried.
 const LONGEST_NUMBER: usize = 40;
 
@@ -53,7 +60,9 @@ struct Page<'a> {
     /// None for a new one.
     route: Option<&'a Route>,
     trunks: Vec<Trunk>,
-    extensions: Vec<Extension>,
+    to: Destinations,
+    conditions: Vec<TimeConditionState>,
+    groups: Vec<GroupDetail>,
     may_manage: bool,
 }
 
@@ -75,6 +84,13 @@ impl List<'_> {
         self.trunks.iter().find(|trunk| trunk.id == id)
     }
 
+    fn destination<'a>(&self, route: &'a Route) -> Option<&'a Destination> {
+        match &route.kind {
+            RouteKind::Did { destination, .. } => Some(destination),
+            _ => None,
+        }
+    }
+
     fn extension<'a>(&self, route: &'a Route) -> Option<&'a str> {
         match &route.kind {
             RouteKind::Did { destination: Destination::Extension(extension), .. } => Some(extension),
@@ -84,6 +100,13 @@ impl List<'_> {
 
     fn is_off(&self, trunk: &Trunk) -> bool {
         trunk.status == TrunkStatus::Disabled
+    }
+}
+
+impl Page<'_> {
+    /// Returns the value of the choice of a time condition.
+    fn choice(&self, state: &TimeConditionState, open: &str) -> String {
+        format!("{}|{open}", state.condition.id)
     }
 }
 
@@ -171,23 +194,30 @@ async fn show(State(console): State<Console>, view: View, Path(id): Path<i64>) -
         RouteKind::Prefix { prefix, .. } => form.with("prefix", prefix),
         RouteKind::Default { .. } => form,
         RouteKind::Did { number, destination, .. } => {
-            form.with("number", number).with("extension", destination.target())
+            form.with("number", number).with("destination", destinations::value(destination))
         }
     };
+    let options = &route.options;
+    let when = options.when.map_or_else(String::new, |(id, open)| format!("{id}|{open}"));
+    let mut form = form
+        .with("caller", options.caller.as_deref().unwrap_or_default())
+        .with("when", when)
+        .with("strip", options.rewrite.strip)
+        .with("prepend", &options.rewrite.prepend)
+        .with("caller_id_group_id", options.caller_id_group.map_or_else(String::new, |id| id.to_string()));
+    if options.anonymous {
+        form = form.with("anonymous", "yes");
+    }
     draw(&console, &view, &form, Some(&route)).await
 }
 
 async fn draw(console: &Console, view: &View, form: &Form, route: Option<&Route>) -> Answer {
     let who = view.who()?;
     let trunks = trunks_of(console, who).await?;
-    let extensions = suggestions(console, who).await?;
-    let page = Page { v: view, form, route, trunks, extensions, may_manage: may_manage(view) };
+    let (to, desk) = (Destinations::of(console, view, who).await?, console.pbx.desk());
+    let (conditions, groups) = (time_conditions::list(&desk, who).await?, caller_id_groups::list(&desk, who).await?);
+    let page = Page { v: view, form, route, trunks, to, conditions, groups, may_manage: may_manage(view) };
     if form.is_wrong() { view.again(&page) } else { view.page(&page) }
-}
-
-async fn suggestions(console: &Console, who: &Principal) -> Result<Vec<Extension>, Failure> {
-    let slice = Slice { page: 1, per_page: MOST_EXTENSIONS };
-    Ok(extensions::list(&console.pbx.desk(), who, Search::default(), slice).await?.data)
 }
 
 async fn create(State(console): State<Console>, view: View, mut form: Form) -> Answer {
@@ -231,7 +261,13 @@ fn read(view: &View, form: &mut Form) -> Option<NewRoute> {
     let kind = match (form.text("kind"), trunk) {
         ("did", trunk) => RouteKind::Did {
             number: form.text("number").to_owned(),
-            destination: Destination::Extension(form.text("extension").to_owned()),
+            destination: match read_destination(form) {
+                Some(destination) => destination,
+                None => {
+                    form.wrong("destination", view.t("routing.choose_destination"));
+                    return None;
+                }
+            },
             trunk,
         },
         (_, None) => {
@@ -241,5 +277,26 @@ fn read(view: &View, form: &mut Form) -> Option<NewRoute> {
         ("default", Some(trunk)) => RouteKind::Default { trunk },
         (_, Some(trunk)) => RouteKind::Prefix { prefix: form.text("prefix").to_owned(), trunk },
     };
-    (!form.is_wrong()).then(|| NewRoute::plain(kind, priority))
+    let strip = form.number(view, "strip").unwrap_or(0);
+    if !(0..=32).contains(&strip) {
+        form.wrong("strip", view.t("common.not_a_number"));
+    }
+    let when = form.text("when").split_once('|').and_then(|(id, open)| Some((id.parse().ok()?, open == "true")));
+    let options = RouteOptions {
+        rewrite: Rewrite { strip: u8::try_from(strip).unwrap_or(0), prepend: form.text("prepend").to_owned() },
+        caller_id_group: form.number(view, "caller_id_group_id"),
+        anonymous: form.flag("anonymous"),
+        caller: form.optional("caller"),
+        when,
+    };
+    (!form.is_wrong()).then_some(NewRoute { kind, priority, options })
+}
+
+/// Returns what an inbound number is to lead to; the older field names an extension alone.
+fn read_destination(form: &Form) -> Option<Destination> {
+    if let Some(extension) = form.optional("extension") {
+        return Some(Destination::Extension(extension));
+    }
+    let named = destinations::read(form.text("destination"));
+    Destination::read(&named.kind, &named.target)
 }

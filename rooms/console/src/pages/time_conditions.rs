@@ -202,7 +202,8 @@ mod tests {
 
     #[test]
     fn hours_and_holidays_are_read_as_they_are_written() {
-        for line in ["2027-02-06 Tết Nguyên đán", "09-02 Quốc khánh", "12-24 08:00-12:00 Christmas Eve", "01-01"] {
+        for line in ["2027-02-06 Tết Nguyên đán", "09-02 Quốc khánh", "12-24 08:00-12:00 Christmas Eve", "01-01"]
+        {
             assert_eq!(holiday_text(&read_holiday(line).unwrap()), line);
         }
         for bad in ["", "2027-02", "x-y name", "02/03 name", "2027-2-3-4 name"] {

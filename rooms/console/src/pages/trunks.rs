@@ -8,9 +8,13 @@ use axum::{
     extract::{Path, State},
     routing::{get, post},
 };
-use domain::{Permission, ids::TrunkId};
+use domain::{
+    Permission,
+    ids::TrunkId,
+    routing::{NumberFormat, Rewrite},
+};
 use pbx::{
-    model::{Trunk, TrunkAuth, TrunkOptions, TrunkStatus, TrunkTransport},
+    model::{Trunk, TrunkAuth, TrunkDtmf, TrunkOptions, TrunkSrtp, TrunkStatus, TrunkTransport},
     ops::trunks::{self, NewTrunk, TrunkState},
 };
 
@@ -54,6 +58,8 @@ struct Page<'a> {
     may_manage: bool,
     transports: &'static [TrunkTransport],
     auths: &'static [TrunkAuth],
+    dtmfs: &'static [TrunkDtmf],
+    formats: &'static [NumberFormat],
 }
 
 impl Page<'_> {
@@ -95,12 +101,37 @@ async fn show(State(console): State<Console>, view: View, Path(id): Path<i64>) -
         .with("max_channels", number(trunk.max_channels))
         .with("sources", trunk.sources.iter().map(IpAddr::to_string).collect::<Vec<_>>().join("\n"))
         .with("status", trunk.status.as_str());
+    let options = &trunk.options;
+    let mut form = form
+        .with("max_cps", number(options.max_cps))
+        .with("codecs", options.codecs.join(" "))
+        .with("dtmf", options.dtmf.as_str())
+        .with("srtp", options.srtp.as_str())
+        .with("number_format", options.number_format.as_str())
+        .with("strip", options.rewrite.strip)
+        .with("prepend", &options.rewrite.prepend)
+        .with("caller_id", text(&options.caller_id))
+        .with("caller_id_format", options.caller_id_format.as_str());
+    for (name, on) in [("asserts_identity", options.asserts_identity), ("trusts_identity", options.trusts_identity)] {
+        if on {
+            form = form.with(name, "yes");
+        }
+    }
     draw(&view, &form, Some(&state))
 }
 
 fn draw(view: &View, form: &Form, trunk: Option<&TrunkState>) -> Answer {
     let transports = TrunkTransport::ALL;
-    let page = Page { v: view, form, trunk, may_manage: may_manage(view), transports, auths: TrunkAuth::ALL };
+    let page = Page {
+        v: view,
+        form,
+        trunk,
+        may_manage: may_manage(view),
+        transports,
+        auths: TrunkAuth::ALL,
+        dtmfs: TrunkDtmf::ALL,
+        formats: NumberFormat::ALL,
+    };
     if form.is_wrong() { view.again(&page) } else { view.page(&page) }
 }
 
@@ -180,7 +211,31 @@ fn read(view: &View, form: &mut Form) -> NewTrunk {
         from_domain: form.optional("from_domain"),
         max_channels: form.number(view, "max_channels"),
         sources,
-        options: TrunkOptions::default(),
+        options: read_options(view, form),
+    }
+}
+
+/// Reads what a carrier wants done its way; an empty field is the default.
+fn read_options(view: &View, form: &mut Form) -> TrunkOptions {
+    let usual = TrunkOptions::default();
+    let strip = form.number(view, "strip").unwrap_or(0);
+    if !(0..=32).contains(&strip) {
+        form.wrong("strip", view.t("common.not_a_number"));
+    }
+    let format = |form: &Form, name: &str| NumberFormat::parse(form.text(name)).unwrap_or_default();
+    let codecs =
+        form.text("codecs").split([' ', ',', ';']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    TrunkOptions {
+        max_cps: form.number(view, "max_cps"),
+        codecs,
+        dtmf: TrunkDtmf::parse(form.text("dtmf")).unwrap_or(usual.dtmf),
+        srtp: TrunkSrtp::parse(form.text("srtp")).unwrap_or(usual.srtp),
+        number_format: format(form, "number_format"),
+        rewrite: Rewrite { strip: u8::try_from(strip).unwrap_or(0), prepend: form.text("prepend").to_owned() },
+        caller_id: form.optional("caller_id"),
+        caller_id_format: format(form, "caller_id_format"),
+        asserts_identity: form.flag("asserts_identity"),
+        trusts_identity: form.flag("trusts_identity"),
     }
 }
 

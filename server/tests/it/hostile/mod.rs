@@ -15,6 +15,7 @@ mod requests;
 mod scanners;
 mod sdp;
 mod tenants;
+mod toll;
 mod torture;
 mod trunks;
 mod web;
