@@ -69,7 +69,7 @@ fn write<'a>(out: &mut String, cells: impl Iterator<Item = Cow<'a, str>>) {
     out.push_str("\r\n");
 }
 
-/// Returns a download that is made while it is read. `lines` yields texts made by [`line`]; an error cuts it short.
+/// Returns a download that is made while it is read. `lines` yields texts made by [`line()`]; an error cuts it short.
 pub fn file<S, E>(name: &str, readers: Readers, head: &[&str], lines: S) -> Response
 where
     S: Stream<Item = Result<String, E>> + Send + 'static,
