@@ -21,6 +21,7 @@ use crate::{
     Config, Deps, Error, Pbx,
     model::{Direction, Forwarding, MessageState, Waiting},
     ops::{self, extensions::NewExtension, places::Named},
+    store as rows,
 };
 
 struct House {
@@ -31,6 +32,9 @@ struct House {
 
 async fn house() -> House {
     let db = test_db().await;
+    let mut tx = db.begin_any_tenant().await.unwrap();
+    rows::accounts::any_tenant_add(&mut tx, "one").await.unwrap();
+    tx.commit().await.unwrap();
     let (sip, sip_events) = sip::Sip::open(sip::Config::on(([127, 0, 0, 1], 0).into())).await.unwrap();
     let media = media::Media::open(media::Config { bind: [127, 0, 0, 1].into(), ..media::Config::default() }).unwrap();
     let config = Config {
