@@ -174,7 +174,7 @@ async fn a_trunk_by_tls_carries_calls_where_the_certificate_is_right() {
     let media = phone::media(59_000..=59_999).unwrap();
     let right = papers.authority.issue(&["127.0.0.1"]).unwrap().server();
     let wrong = Authority::new().unwrap().issue(&["127.0.0.1"]).unwrap().server();
-    for (name, tls, cause) in [("right", right, "NORMAL_CLEARING"), ("wrong", wrong, "NETWORK_OUT_OF_ORDER")] {
+    for (name, tls, cause) in [("right", right, "NORMAL_CLEARING"), ("wrong", wrong, "NORMAL_TEMPORARY_FAILURE")] {
         let carrier = Carrier::open(config(Arc::clone(&tls)), media.clone()).await.unwrap();
         let at = carrier.tls_address().unwrap();
         let (host, port) = (at.ip().to_string(), at.port().to_string());

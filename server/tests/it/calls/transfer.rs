@@ -65,7 +65,7 @@ async fn the_api_hands_the_customer_on_and_the_call_keeps_its_uuid() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_to_a_busy_phone_gives_the_customer_back() {
     let world = world().await;
-    let Talk { call, near, far, .. } = talking(&world).await;
+    let Talk { call, near, far, agent: _agent } = talking(&world).await;
     let _busy = world.agent_that("1002", Reaction::Refuses { status: 486, q850: 17 }).await.unwrap();
     let (status, body) = transfer(&world, &call, json!({ "to": "1002", "mode": "blind" })).await;
     assert_eq!(status, 202, "{body}");
@@ -82,7 +82,7 @@ async fn a_transfer_to_a_busy_phone_gives_the_customer_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_asks_before_handing_the_customer_on() {
     let world = world().await;
-    let Talk { call, near, far, .. } = talking(&world).await;
+    let Talk { call, near, far, agent: _agent } = talking(&world).await;
     let second = world.agent("1002").await.unwrap();
     let (status, body) = transfer(&world, &call, json!({ "to": "1002", "mode": "attended" })).await;
     assert_eq!(status, 202, "{body}");
@@ -102,7 +102,7 @@ async fn the_agent_asks_before_handing_the_customer_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_asks_and_keeps_the_customer() {
     let world = world().await;
-    let Talk { call, near, far, .. } = talking(&world).await;
+    let Talk { call, near, far, agent: _agent } = talking(&world).await;
     let second = world.agent("1002").await.unwrap();
     transfer(&world, &call, json!({ "to": "1002", "mode": "attended" })).await;
     let asked = second.call(PATIENCE, |_| true).await.unwrap();
