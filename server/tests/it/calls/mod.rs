@@ -24,5 +24,14 @@ pub(crate) const ZORIO: &str = env!("CARGO_BIN_EXE_zorio");
 
 /// Opens a world whose time-outs are short.
 pub(crate) async fn world() -> World {
-    World::open(ZORIO, &[("ZORIO_CALLS__RING_SECONDS", "3"), ("ZORIO_CALLS__AGENT_RING_SECONDS", "3")]).await.unwrap()
+    World::open(
+        ZORIO,
+        &[
+            ("ZORIO_LIMITS__PBX", "100000"),
+            ("ZORIO_CALLS__RING_SECONDS", "3"),
+            ("ZORIO_CALLS__AGENT_RING_SECONDS", "3"),
+        ],
+    )
+    .await
+    .unwrap()
 }
