@@ -123,6 +123,7 @@ async fn admit(console: &Console, caller: &Caller, view: &View, request: Request
 async fn checked(caller: &Caller, session: Option<&Session>, request: Request) -> Result<Request, Failure> {
     let (mut parts, mut body) = request.into_parts();
     let kind = parts.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    let mut is_readable = true;
     let mut token = parts.headers.get(csrf::HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
     if kind.starts_with(b"application/x-www-form-urlencoded") || kind.is_empty() {
         let bytes = to_bytes(body, FORM_LIMIT).await.map_err(|_| Failure::Refused(web::Error::body_too_large()))?;
@@ -133,16 +134,23 @@ async fn checked(caller: &Caller, session: Option<&Session>, request: Request) -
     } else if kind.starts_with(b"multipart/form-data") && session.is_some() {
         let kind = kind.to_vec();
         let bytes = to_bytes(body, UPLOAD_LIMIT).await.map_err(|_| Failure::Refused(web::Error::body_too_large()))?;
-        let (form, upload) = Upload::read(&kind, &bytes).ok_or_else(|| Failure::Refused(web::Error::bad_request()))?;
-        token = token.or_else(|| Some(form.value(csrf::FIELD).to_owned()));
-        parts.extensions.insert(form);
-        parts.extensions.insert(upload);
+        match Upload::read(&kind, &bytes) {
+            Some((form, upload)) => {
+                token = token.or_else(|| Some(form.value(csrf::FIELD).to_owned()));
+                parts.extensions.insert(form);
+                parts.extensions.insert(upload);
+            }
+            None => is_readable = false,
+        }
         body = Body::empty();
     }
     let secret = session.map_or_else(|| caller.secret.clone().unwrap_or_default(), |session| session.csrf.clone());
     if !token.is_some_and(|token| csrf::matches(&secret, &token)) {
         metrics::counter!("console_forged_requests_total").increment(1);
         return Err(Failure::forbidden());
+    }
+    if !is_readable {
+        return Err(Failure::Refused(web::Error::bad_request()));
     }
     Ok(Request::from_parts(parts, body))
 }

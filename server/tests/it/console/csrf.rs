@@ -67,7 +67,7 @@ async fn other_kinds_of_bodies_need_the_token_in_the_header() {
         ("text/plain", None, 403),
         ("application/json", None, 403),
         ("multipart/form-data; boundary=x", None, 403),
-        ("multipart/form-data; boundary=x", Some(token.as_str()), 415),
+        ("multipart/form-data; boundary=x", Some(token.as_str()), 400),
     ] {
         let mut headers = vec![("cookie", cookie.as_str()), ("origin", origin.as_str()), ("content-type", kind)];
         headers.extend(token.map(|token| ("x-csrf-token", token)));
