@@ -39,7 +39,7 @@ async fn an_odd_request_inside_of_a_call_does_not_end_it() {
         (
             "a transfer to a premium number",
             call.request("REFER", "Refer-To: <sip:1900123456@127.0.0.1>"),
-            &[403, 405, 501, 603],
+            &[403, 404, 405, 501, 603],
         ),
         ("a transfer to nowhere", call.request("REFER", ""), &[400, 403, 405, 501, 603]),
         ("a message", call.request("MESSAGE", &typed("text/plain", "x")), &[405, 415, 501]),

@@ -150,7 +150,7 @@ async fn an_odd_answer_ends_the_call_with_a_record() {
     let answers = [
         ("D15 more streams than were offered", format!("{}m=audio 40002 RTP/AVP 8\r\n", sdp(40_000))),
         ("D15 no streams", "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n".to_owned()),
-        ("D15 another codec", sdp(40_000).replace("8 101", "9").replace("8 PCMA", "9 G722")),
+        ("D15 another codec", sdp(40_000).replace("8 101", "18").replace("8 PCMA", "18 G729")),
         ("D15 the types exchanged", sdp(40_000).replace("8 PCMA/8000", "8 telephone-event/8000")),
         ("D15 everything declined", sdp(0)),
         ("D15 a low port", sdp(22)),
