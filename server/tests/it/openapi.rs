@@ -31,9 +31,14 @@ impl Operation {
     fn filled(&self, existing: bool) -> String {
         let uuid = "0190f3c2-6c1e-7d7a-8d1e-3f0c8a2b9e11";
         let mut path = self.path.clone();
-        for (name, value, missing) in
-            [("{ext}", "1001", "9999"), ("{id}", "1", "999"), ("{uuid}", uuid, uuid), ("{file}", "x.wav", "y.wav")]
-        {
+        for (name, value, missing) in [
+            ("{ext}", "1001", "9999"),
+            ("{extension}", "1001", "9999"),
+            ("{name}", "support", "nobody"),
+            ("{id}", "1", "999"),
+            ("{uuid}", uuid, uuid),
+            ("{file}", "x.wav", "y.wav"),
+        ] {
             path = path.replace(name, if existing { value } else { missing });
         }
         assert!(!path.contains('{'), "the parameters of {path} need a value in this test");
@@ -71,6 +76,11 @@ async fn furnish(server: &TestServer) {
     let token = server.admin_token().await;
     let extension = json!({"extension_number": "1001", "display_name": "An"});
     let reply = server.post(&token, "/api/pbx/extensions", &extension).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let queue = json!({"name": "support", "queue_number": "8001"});
+    let reply = server.post(&token, "/api/pbx/queues", &queue).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let reply = server.post(&token, "/api/pbx/queues/support/tiers", &json!({"extension": "1001"})).await;
     assert_eq!(reply.status, 201, "{reply:?}");
     let person = json!({"full_name": "Lan", "phones": ["0987654321"]});
     assert_eq!(server.post(&token, "/api/contacts", &person).await.json["data"]["id"], 1);
