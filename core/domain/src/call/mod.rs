@@ -29,6 +29,8 @@ mod terms;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_anything;
+#[cfg(test)]
 mod tests_features;
 
 use std::{
