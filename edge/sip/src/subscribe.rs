@@ -53,7 +53,7 @@ impl SubscribeRequest {
 
     /// Answers 200: a NOTIFY with the state has to follow at once. With 0 seconds it is the only one.
     pub fn accept(self, expires: u32) {
-        self.answer(SubscribeAnswer::Accept { expires });
+        self.answer(SubscribeAnswer::Accept(expires));
     }
 
     /// Answers a failure.

@@ -131,16 +131,26 @@ pub struct IncomingRegister {
     pub path: Vec<String>,
 }
 
-/// The answer to a REGISTER.
+/// The answer to a request that somebody with a login asks for a while; generic because the two differ only in what is
+/// granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RegisterAnswer {
-    /// 200 with all current bindings and their seconds.
-    Accept(Vec<(String, u32)>),
+pub enum Answer<Granted> {
+    Accept(Granted),
     /// A failure; `min_expires` goes with 423.
-    Reject { status: u16, min_expires: Option<u32> },
-    /// 401 again: the login is wrong.
+    Reject {
+        status: u16,
+        min_expires: Option<u32>,
+    },
+    /// 401 or 407 again: the login is wrong.
     Challenge,
 }
+
+/// The answer to a REGISTER: 200 grants all current bindings and their seconds.
+pub type RegisterAnswer = Answer<Vec<(String, u32)>>;
+
+/// The answer to a SUBSCRIBE: 200 grants so many seconds, and a NOTIFY has to follow at once. With 0 seconds it is the
+/// only one.
+pub type SubscribeAnswer = Answer<u32>;
 
 /// A request outside of any dialog, such as OPTIONS or REGISTER.
 #[derive(Clone, Debug)]
@@ -184,17 +194,6 @@ pub struct IncomingSubscribe {
     pub transport: Transport,
     pub flow: Flow,
     pub user_agent: Option<String>,
-}
-
-/// The answer to a SUBSCRIBE.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SubscribeAnswer {
-    /// 200; a NOTIFY has to follow at once. With 0 seconds it is the only one.
-    Accept { expires: u32 },
-    /// A failure; `min_expires` goes with 423.
-    Reject { status: u16, min_expires: Option<u32> },
-    /// 407 again: the login is wrong.
-    Challenge,
 }
 
 /// What became of a subscription.

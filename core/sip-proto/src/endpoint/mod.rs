@@ -28,8 +28,8 @@ pub use self::{
     config::{Config, Realm},
     flow::{Destination, Flow, HostKey, Hosts, Transport},
     io::{
-        Command, Event, IncomingRegister, IncomingSubscribe, Input, Notification, OutOfDialog, Output, RegisterAnswer,
-        RequestFailed, RequestKey, SubscribeAnswer, SubscriptionKey, SubscriptionNews,
+        Answer, Command, Event, IncomingRegister, IncomingSubscribe, Input, Notification, OutOfDialog, Output,
+        RegisterAnswer, RequestFailed, RequestKey, SubscribeAnswer, SubscriptionKey, SubscriptionNews,
     },
 };
 use crate::{

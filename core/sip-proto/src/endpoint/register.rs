@@ -1,12 +1,12 @@
 //! REGISTER on the server's side.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     Endpoint, Flow, RequestKey, auth,
     config::{FLOW_TIMER_SECS, RETRY_AFTER_SECS},
     core::{ServerUser, Slot},
-    io::{Event, IncomingRegister, RegisterAnswer},
+    io::{Answer, Event, IncomingRegister, RegisterAnswer},
 };
 use crate::{
     dialog::text,
@@ -49,19 +49,36 @@ impl Endpoint {
 
     /// Answers a REGISTER; only the first answer counts.
     pub(super) fn answer_register(&mut self, request: RequestKey, answer: RegisterAnswer, now: Instant) {
+        let Some((asked, bindings)) = self.answer(request, ServerUser::Register, answer, now) else {
+            return;
+        };
+        let tag = self.core.stateless_tag(&asked.request);
+        self.core.respond(
+            asked.slot,
+            200,
+            &tag,
+            |response| with_contacts(with_flow(response, &asked.request), &bindings),
+            now,
+        );
+    }
+
+    /// Refuses a REGISTER or SUBSCRIBE, or returns it with what its owner grants. Generic as [`Answer`] is.
+    pub(super) fn answer<Granted>(
+        &mut self,
+        request: RequestKey,
+        user: ServerUser,
+        answer: Answer<Granted>,
+        now: Instant,
+    ) -> Option<(Asked, Granted)> {
         let slot = slot(request);
         let seconds = self.seconds(now);
         let core = &mut self.core;
-        let found = core.server_slot(slot).filter(|found| found.user == ServerUser::Register);
-        let Some((flow, Some(request))) = found.map(|found| (found.flow, found.request.clone())) else {
-            return;
-        };
-        let tag = core.stateless_tag(&request);
+        let found = core.server_slot(slot).filter(|found| found.user == user)?;
+        let (flow, request) = (found.flow, found.request.clone()?);
         match answer {
-            RegisterAnswer::Accept(bindings) => {
-                core.respond(slot, 200, &tag, |response| with_contacts(with_flow(response, &request), &bindings), now);
-            }
-            RegisterAnswer::Reject { status, min_expires } => {
+            Answer::Accept(granted) => return Some((Asked { slot, flow, request }, granted)),
+            Answer::Reject { status, min_expires } => {
+                let tag = core.stateless_tag(&request);
                 let status = if (300..700).contains(&status) { status } else { 500 };
                 core.respond(
                     slot,
@@ -75,12 +92,21 @@ impl Endpoint {
                     now,
                 );
             }
-            RegisterAnswer::Challenge => {
+            Answer::Challenge => {
+                let tag = core.stateless_tag(&request);
                 let (status, name, challenge) = auth::challenge(core, flow, &request, false, seconds);
                 core.respond(slot, status, &tag, |response| response.header(name, challenge), now);
             }
         }
+        None
     }
+}
+
+/// A request that its owner accepts.
+pub(super) struct Asked {
+    pub(super) slot: Slot,
+    pub(super) flow: Flow,
+    pub(super) request: Arc<Message>,
 }
 
 fn with_contacts<'a>(mut response: ResponseBuilder<'a>, bindings: &[(String, u32)]) -> ResponseBuilder<'a> {

@@ -18,12 +18,12 @@ use slab::Slab;
 
 use super::{
     Endpoint, Event, Flow, IncomingSubscribe, Notification, RequestKey, SubscribeAnswer, SubscriptionKey,
-    SubscriptionNews, auth,
-    config::{EVENTS, RETRY_AFTER_SECS},
+    SubscriptionNews,
+    config::EVENTS,
     core::{Core, Outgoing, Ready, ServerUser, Slot, User, same_ip},
     flow::Destination,
     ids::Token,
-    register::{key, slot},
+    register::key,
 };
 use crate::{
     dialog::{Dialog, text},
@@ -220,34 +220,8 @@ impl Endpoint {
 
     /// Answers a SUBSCRIBE; only the first answer counts.
     pub(super) fn answer_subscribe(&mut self, request: RequestKey, answer: SubscribeAnswer, now: Instant) {
-        let server = slot(request);
-        let seconds = self.seconds(now);
-        let core = &mut self.core;
-        let found = core.server_slot(server).filter(|found| found.user == ServerUser::Subscribe);
-        let Some((flow, Some(message))) = found.map(|found| (found.flow, found.request.clone())) else {
-            return;
-        };
-        let tag = core.stateless_tag(&message);
-        match answer {
-            SubscribeAnswer::Accept { expires } => self.subscribe(server, flow, &message, expires, now),
-            SubscribeAnswer::Reject { status, min_expires } => {
-                let status = if (300..700).contains(&status) { status } else { 500 };
-                core.respond(
-                    server,
-                    status,
-                    &tag,
-                    |response| match (status, min_expires) {
-                        (423, Some(min)) => response.header(Name::MinExpires, min),
-                        (503, _) => response.header(Name::RetryAfter, RETRY_AFTER_SECS),
-                        _ => response,
-                    },
-                    now,
-                );
-            }
-            SubscribeAnswer::Challenge => {
-                let (status, name, challenge) = auth::challenge(core, flow, &message, false, seconds);
-                core.respond(server, status, &tag, |response| response.header(name, challenge), now);
-            }
+        if let Some((asked, expires)) = self.answer(request, ServerUser::Subscribe, answer, now) {
+            self.subscribe(asked.slot, asked.flow, &asked.request, expires, now);
         }
     }
 

@@ -78,7 +78,7 @@ fn news(net: &mut Net, pbx: SocketAddr) -> Vec<SubscriptionNews> {
 /// A subscription for `expires` seconds whose first NOTIFY was answered; returns it and its To value's tag part.
 fn subscribed(net: &mut Net, pbx: SocketAddr, call: &str, expires: u32) -> (SubscriptionKey, String) {
     let incoming = asked(net, pbx, call, "Event: dialog;id=7\r\nExpires: 600\r\n").unwrap();
-    answer_with(net, pbx, incoming.request, SubscribeAnswer::Accept { expires });
+    answer_with(net, pbx, incoming.request, SubscribeAnswer::Accept(expires));
     notify(net, pbx, incoming.subscription, "one");
     net.pass(5);
     let ok = net.heard(phone()).unwrap();
@@ -99,7 +99,7 @@ fn a_phone_subscribes_and_is_told() {
     let incoming = incoming.unwrap();
     assert_eq!((incoming.event.as_str(), incoming.user.as_str(), incoming.expires), ("dialog", "200", Some(600)));
     assert_eq!(incoming.credentials.as_ref().unwrap().username(), "100");
-    answer_with(&mut net, pbx, incoming.request, SubscribeAnswer::Accept { expires: 300 });
+    answer_with(&mut net, pbx, incoming.request, SubscribeAnswer::Accept(300));
     notify(&mut net, pbx, incoming.subscription, "state");
     net.pass(5);
     assert_eq!(header(&net.heard(phone()).unwrap(), Name::Expires), "300");
@@ -184,7 +184,7 @@ fn zero_seconds_without_a_subscription_get_the_state_once() {
     let mut net = Net::new(5);
     let pbx = net.add("10.0.0.1:5060", &[]);
     let incoming = asked(&mut net, pbx, "one", "Event: message-summary\r\nExpires: 0\r\n").unwrap();
-    answer_with(&mut net, pbx, incoming.request, SubscribeAnswer::Accept { expires: 0 });
+    answer_with(&mut net, pbx, incoming.request, SubscribeAnswer::Accept(0));
     notify(&mut net, pbx, incoming.subscription, "once");
     net.pass(5);
     assert_eq!(net.heard(phone()).unwrap().status(), Some(200));
@@ -236,7 +236,7 @@ fn what_cannot_be_subscribed_to_is_refused_after_the_login() {
     assert!(matches!(net.statuses(phone())[..], [400 | 407]));
     let incoming = asked(&mut net, pbx, "two", "Event: dialog\r\n").unwrap();
     answer_with(&mut net, pbx, incoming.request, SubscribeAnswer::Reject { status: 423, min_expires: Some(60) });
-    answer_with(&mut net, pbx, incoming.request, SubscribeAnswer::Accept { expires: 60 });
+    answer_with(&mut net, pbx, incoming.request, SubscribeAnswer::Accept(60));
     net.pass(5);
     let refusal = net.heard(phone()).unwrap();
     assert_eq!((refusal.status(), header(&refusal, Name::MinExpires)), (Some(423), "60".into()));

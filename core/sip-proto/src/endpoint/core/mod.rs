@@ -1,5 +1,6 @@
 //! Transactions in their slots, the timers and the way out.
 
+mod again;
 mod client;
 mod server;
 
