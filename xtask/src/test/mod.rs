@@ -1,10 +1,11 @@
-//! `cargo xtask test`: set-up, checks, every test on SQLite, the database's tests again on PostgreSQL, the pages in two
-//! browsers.
+//! `cargo xtask test`: set-up, checks, every test on SQLite, the database's tests again on PostgreSQL, the webphone's SDK,
+//! the pages in two browsers.
 
 mod browsers;
 mod isolated;
 mod postgres;
 mod runner;
+mod sdk;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -45,6 +46,8 @@ pub(crate) fn test(root: &Path, checks: bool, on_postgres: bool, in_browsers: bo
     }
 
     if in_browsers {
+        heading("The webphone's SDK");
+        tally += sdk::test(root);
         heading("Pages in browsers");
         tally += browsers::test(root);
     }

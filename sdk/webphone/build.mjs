@@ -1,0 +1,76 @@
+// Builds everything that is shipped into dist/: `node build.mjs`.
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
+import { build, transform } from "esbuild";
+
+const at = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+/** The oldest browsers that are promised. */
+const TARGET = ["chrome88", "edge88", "firefox78", "safari14"];
+
+/** Styles become text, small and in the words of old browsers. */
+export const styles = {
+  name: "styles",
+  setup(build) {
+    build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true, target: TARGET });
+      return { contents: `export default ${JSON.stringify(code.trim())}`, loader: "js" };
+    });
+  },
+};
+
+/** What of JsSIP a phone never uses: its logging, messages, presence, its own WebSocket; and its grammar, by ours. */
+const lean = {
+  name: "lean",
+  setup(build) {
+    const empty = at("src/sip/nothing.ts");
+    build.onResolve({ filter: /^debug$/ }, () => ({ path: at("src/sip/quiet.cjs") }));
+    build.onResolve({ filter: /^\.\.?\/Grammar$/ }, () => ({ path: at("src/sip/grammar.ts") }));
+    build.onResolve({ filter: /^\.\/(Subscriber|Notifier|Message|Options|WebSocketInterface)$/ }, ({ importer }) =>
+      importer.includes("jssip") ? { path: empty } : undefined,
+    );
+  },
+};
+
+const common = {
+  bundle: true,
+  minify: true,
+  sourcemap: true,
+  sourcesContent: true,
+  target: TARGET,
+  // All of them know these words; their faults are in uses that do not occur here.
+  supported: { destructuring: true, "optional-chain": true, "nullish-coalescing": true },
+  legalComments: "none",
+  plugins: [styles],
+  absWorkingDir: at("."),
+  logLevel: "warning",
+};
+
+const NOTICE = `/*! @zorio/webphone, Apache-2.0. Contains JsSIP and sdp-transform (MIT) and Lucide icons (ISC): see NOTICE.md */`;
+
+export async function buildAll() {
+  await rm(at("dist"), { recursive: true, force: true });
+  await mkdir(at("dist"));
+  const whole = { ...common, banner: { js: NOTICE }, plugins: [styles, lean], pure: ["logger.debug", "logger.warn", "logger.error", "debug"] };
+  await Promise.all([
+    // For bundlers: JsSIP is a dependency of the package.
+    build({ ...common, banner: { js: NOTICE }, entryPoints: ["src/index.ts"], outdir: "dist", chunkNames: "[name]", splitting: true, format: "esm", external: ["jssip"] }),
+    // For browsers without a bundler.
+    build({ ...whole, entryPoints: ["src/index.ts"], outfile: "dist/zorio-webphone.esm.js", format: "esm" }),
+    build({ ...whole, entryPoints: ["src/frame/main.ts"], outfile: "dist/frame.js", format: "iife" }),
+    build({
+      ...whole,
+      entryPoints: ["src/umd.ts"],
+      outfile: "dist/zorio-webphone.umd.js",
+      format: "iife",
+      globalName: "it",
+      banner: {
+        js: `${NOTICE}\n(function(root,factory){if(typeof define==="function"&&define.amd)define([],factory);else if(typeof module==="object"&&module.exports)module.exports=factory();else root.ZorioWebphone=factory()})(typeof self!=="undefined"?self:this,function(){`,
+      },
+      footer: { js: "return it.global});" },
+    }),
+  ]);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildAll();

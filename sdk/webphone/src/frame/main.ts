@@ -1,0 +1,4 @@
+import { ZorioWebphone } from "../phone.js";
+import { run } from "./frame.js";
+
+void run((options) => ZorioWebphone.connect(options));

@@ -1,0 +1,57 @@
+//! The webphone's SDK: its types, what it is built into and how large that is, and its tests on virtual time.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context, Result};
+
+use super::runner::Tally;
+use crate::{run, setup};
+
+const FOLDER: &str = "sdk/webphone";
+
+/// Runs them to their end; what keeps them from running counts as one failure.
+pub(super) fn test(root: &Path) -> Tally {
+    tally(root).unwrap_or_else(|error| {
+        println!("sdk: {error:#}");
+        Tally { passed: 0, failed: 1 }
+    })
+}
+
+fn tally(root: &Path) -> Result<Tally> {
+    setup::setup(setup::For::Browsers)?;
+    let folder = root.join(FOLDER);
+    // Not by script: esbuild's program is a package of its own, and the browsers are the system's.
+    let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    run::succeed(Command::new("npm").args(install).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1").current_dir(&folder))?;
+    let script = |name: &str| {
+        let mut command = Command::new("npm");
+        command.args(["run", "--silent", name]).current_dir(&folder);
+        command
+    };
+    run::succeed(&mut script("types")).context("the types of the SDK")?;
+    run::succeed(&mut script("build")).context("the SDK does not build")?;
+    let (status, said) = run::watched(&mut script("test"))?;
+    let mut tally = Tally { passed: count(&said, "pass"), failed: count(&said, "fail") + count(&said, "cancelled") };
+    if !status.success() && tally.failed == 0 {
+        tally.failed = 1;
+    }
+    Ok(tally)
+}
+
+/// Returns the number in a closing line of Node's runner, `ℹ pass 115`.
+fn count(said: &str, word: &str) -> usize {
+    let line = |line: &str| line.trim().strip_prefix("ℹ ")?.strip_prefix(word)?.strip_prefix(' ')?.parse().ok();
+    said.lines().rev().find_map(line).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn the_closing_lines_of_nodes_runner_are_counted() {
+        let said = "✔ a pass 7 (1.2ms)\nℹ tests 9\nℹ suites 0\nℹ pass 6\nℹ fail 2\nℹ cancelled 1\nℹ skipped 0\n";
+        assert_eq!((count(said, "pass"), count(said, "fail"), count(said, "cancelled")), (6, 2, 1));
+        assert_eq!(count("nothing", "pass"), 0);
+    }
+}
