@@ -293,7 +293,7 @@ export class Face implements Stage {
 const FOCUS: Record<Scene["kind"], string> = {
   idle: "#number",
   incoming: ".choice button",
-  call: ".controls button:not([disabled]), .wide",
+  call: ".controls button:first-child:not([disabled]), .wide",
   ended: ".over button",
 };
 

@@ -6,7 +6,7 @@ const vi = {
   registered: "Sẵn sàng",
   registering: "Đang đăng ký…",
   connecting: "Đang kết nối…",
-  connected: "Chưa đăng ký",
+  connected: "Chưa nhận cuộc gọi",
   reconnecting: "Đang kết nối lại…",
   disconnected: "Ngoại tuyến",
   reconnectBanner: "Mất kết nối. Đang kết nối lại…",
@@ -39,11 +39,9 @@ const vi = {
   held: "Đang giữ máy",
   ended: "Cuộc gọi đã kết thúc",
   mute: "Tắt tiếng",
-  unmute: "Bật tiếng",
   muted: "Đã tắt tiếng",
   mutedTalking: "Bạn đang tắt tiếng nhưng vẫn nói",
   hold: "Giữ máy",
-  unhold: "Tiếp tục",
   keys: "Bàn phím",
   transfer: "Chuyển",
   audio: "Âm thanh",
@@ -80,7 +78,6 @@ const vi = {
   copy: "Sao chép kết quả",
   copied: "Đã sao chép",
   shortcuts: "Phím tắt",
-  today: "Hôm nay",
   quality: "Chất lượng",
 };
 
@@ -122,11 +119,9 @@ const en: typeof vi = {
   held: "On hold",
   ended: "Call ended",
   mute: "Mute",
-  unmute: "Unmute",
   muted: "Muted",
   mutedTalking: "You are muted, but you are speaking",
   hold: "Hold",
-  unhold: "Resume",
   keys: "Keypad",
   transfer: "Transfer",
   audio: "Audio",
@@ -163,7 +158,6 @@ const en: typeof vi = {
   copy: "Copy results",
   copied: "Copied",
   shortcuts: "Shortcuts",
-  today: "Today",
   quality: "Quality",
 };
 

@@ -65,7 +65,7 @@ export function inCall(stage: Stage, scene: InCall): VNode[] {
       : state.panel === "transfer" || state.panel === "add"
         ? targetPanel(stage, scene.call, state.panel)
         : face(stage, scene);
-  return [h("div", { key: "call", class: "body incall" }, ...strips, inner)];
+  return [h("div", { key: "call", class: strips.length > 0 ? "body crowded" : "body" }, ...strips, inner)];
 }
 
 function face(stage: Stage, { call, others }: InCall): VNode {
@@ -94,7 +94,7 @@ function face(stage: Stage, { call, others }: InCall): VNode {
       { class: "controls", role: "group", "aria-label": texts.get("answered") },
       control({
         key: "mute",
-        label: call.muted ? texts.get("unmute") : texts.get("mute"),
+        label: texts.get("mute"),
         icon: call.muted ? "micOff" : "mic",
         pressed: call.muted,
         keys: "M",
@@ -103,8 +103,8 @@ function face(stage: Stage, { call, others }: InCall): VNode {
       }),
       control({
         key: "hold",
-        label: call.state === "held" ? texts.get("unhold") : texts.get("hold"),
-        icon: call.state === "held" ? "play" : "pause",
+        label: texts.get("hold"),
+        icon: "pause",
         pressed: call.state === "held",
         keys: "H",
         disabled: !isUp,
@@ -148,7 +148,13 @@ function face(stage: Stage, { call, others }: InCall): VNode {
         onclick: () => stage.openPanel("settings"),
       }),
     ),
-    h("div", { class: "meter", "aria-hidden": "true", part: "meter" }, h("i", { class: call.muted ? "off" : "", "data-meter": "" })),
+    isUp &&
+      h(
+        "div",
+        { class: call.muted ? "meter off" : "meter", "aria-hidden": "true", part: "meter", title: texts.get("level") },
+        icon(call.muted ? "micOff" : "mic", 12),
+        h("span", {}, h("i", { "data-meter": "" })),
+      ),
     h("p", { class: "explain" }, consult ? texts.get("transferHint") : ""),
     button({
       label: texts.get("hangup"),

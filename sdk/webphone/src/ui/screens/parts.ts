@@ -95,6 +95,8 @@ export function numberField(
       onkeydown: (event: KeyboardEvent) => {
         if (event.key !== "Enter" || event.isComposing) return;
         event.stopPropagation();
+        // The scene may change under the key: it must not press what is there then.
+        event.preventDefault();
         enter();
       },
     }),

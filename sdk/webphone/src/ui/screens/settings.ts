@@ -97,7 +97,7 @@ function check(stage: Stage): VNode {
     h(
       "li",
       { key: each.name, class: each.status },
-      icon(each.status === "ok" ? "check" : each.status === "skipped" ? "down" : "alert", 16),
+      icon(each.status === "ok" ? "check" : each.status === "skipped" ? "minus" : "alert", 16),
       h("span", {}, h("b", {}, each.name.toUpperCase()), ` ${each.message}`),
     );
   return h(

@@ -1,0 +1,29 @@
+import { defineConfig, devices } from "@playwright/test";
+
+const PORT = Number(process.env.SDK_E2E_PORT ?? 18_931);
+
+// The browser is Debian's own, as for the console's tests.
+export default defineConfig({
+  testDir: "e2e",
+  outputDir: "results",
+  workers: 1,
+  retries: 0,
+  timeout: 30_000,
+  expect: { timeout: 5_000 },
+  reporter: [["list"]],
+  use: { baseURL: `http://127.0.0.1:${PORT}`, locale: "en-GB", trace: "retain-on-failure", viewport: { width: 420, height: 680 } },
+  webServer: { command: `node e2e/server.mjs ${PORT}`, port: PORT, reuseExistingServer: false },
+  projects: [
+    {
+      name: "chromium",
+      use: {
+        ...devices["Desktop Chrome"],
+        viewport: { width: 420, height: 680 },
+        launchOptions: {
+          executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+          args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+        },
+      },
+    },
+  ],
+});
