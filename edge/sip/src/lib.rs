@@ -22,7 +22,7 @@ pub use sip_proto::{
     },
     registration::{self, Binding, Bindings, Contact},
     session::{
-        EndedBy, Invite, LegEvent, LegEventKind, LegKey, Notify, Reason, Refer, ReferKey, Replaces, Request,
+        EndedBy, Invite, LOOPS, LegEvent, LegEventKind, LegKey, Notify, Reason, Refer, ReferKey, Replaces, Request,
         TrunkCredentials, TrustedSource, dtmf_of_info,
     },
     timers::Timings,

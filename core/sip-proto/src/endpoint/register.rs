@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     Endpoint, Flow, RequestKey, auth,
-    config::{FLOW_TIMER_SECS, RETRY_AFTER_SECS},
+    config::FLOW_TIMER_SECS,
     core::{ServerUser, Slot},
     io::{Answer, Event, IncomingRegister, RegisterAnswer},
 };
@@ -86,7 +86,6 @@ impl Endpoint {
                     &tag,
                     |response| match (status, min_expires) {
                         (423, Some(min)) => response.header(Name::MinExpires, min),
-                        (503, _) => response.header(Name::RetryAfter, RETRY_AFTER_SECS),
                         _ => response,
                     },
                     now,

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 pub use self::{
     codec::Codec,
     crypto::{Crypto, Hidden, Keys, MasterKey, Security, Srtp, Suite},
-    negotiate::{Agreed, Local, accept_answer, accept_offer, offer},
+    negotiate::{Agreed, Local, accept_answer, accept_offer, offer, wants_ip6},
 };
 
 /// A session description. Lines this crate has no field for are kept only if they are attributes.

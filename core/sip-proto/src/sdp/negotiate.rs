@@ -64,6 +64,14 @@ pub fn offer(local: &Local<'_>) -> String {
     session(local, vec![stream(local, protocol, &formats, crypto, local.direction, PTIME)]).to_string()
 }
 
+/// Tells whether the first audio stream that a description offers is to be reached by IPv6.
+pub fn wants_ip6(offer: &[u8]) -> bool {
+    let Ok(offer) = Session::parse(offer) else { return false };
+    let audio = offer.media.iter().find(|media| media.kind == "audio" && media.port > 0);
+    let connection = audio.and_then(|media| media.connection).or(offer.connection);
+    connection.is_some_and(|connection| connection.address.to_canonical().is_ipv6())
+}
+
 /// Answers an offer with the first audio stream that can be used; all other streams are declined.
 pub fn accept_offer(offer: &[u8], local: &Local<'_>) -> Result<(String, Agreed), Refused> {
     let offer = Session::parse(offer)?;

@@ -209,7 +209,17 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     pub max_forwards: u8,
     pub user_agent: Option<String>,
+    /// What the network says of the caller's number (`verstat`, 3GPP TS 24.229 §7.2A.20), of P-Asserted-Identity
+    /// or else of From.
+    pub verstat: Option<String>,
+    /// How often the call came back to this exchange before, as our own header says that trunks carry along.
+    pub loops: u8,
+    /// The Request-URI is `sips:`: every hop has to be encrypted (RFC 5630).
+    pub is_sips: bool,
 }
+
+/// The header that counts how often a call went out by one trunk and came in by another.
+pub const LOOPS: &str = "X-Zorio-Loops";
 
 /// An incoming INVITE that passed the stateless checks.
 #[derive(Clone, Debug)]

@@ -11,8 +11,8 @@ pub(crate) mod uac;
 pub(crate) mod uas;
 
 pub use events::{
-    EndedBy, IncomingInvite, Invite, LegCommand, LegEvent, LegEventKind, LegKey, Reason, Request, TrunkCredentials,
-    TrustedSource, dtmf_of_info,
+    EndedBy, IncomingInvite, Invite, LOOPS, LegCommand, LegEvent, LegEventKind, LegKey, Reason, Request,
+    TrunkCredentials, TrustedSource, dtmf_of_info,
 };
 pub use refer::{Notify, Refer, ReferKey};
 pub use replaces::Replaces;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 
 use super::{
-    EndedBy, IncomingInvite, LegEventKind, LegKey, Reason, Request,
+    EndedBy, IncomingInvite, LOOPS, LegEventKind, LegKey, Reason, Request,
     leg::{Leg, State, reason_of, sdp_of},
     replaces::Replaces,
     timer::{self, SessionTimer},
@@ -20,7 +20,7 @@ use crate::{
         ids::Token,
     },
     message::{Message, Method, Name, NameAddr, ResponseBuilder, Wire, check_content},
-    uri::Uri,
+    uri::{Scheme, Uri},
 };
 
 impl Leg {
@@ -270,7 +270,16 @@ pub(crate) fn user_of(address: Option<&NameAddr>) -> String {
 }
 
 pub(crate) fn user_of_uri(uri: &Uri) -> String {
-    uri.user_decoded().map(|user| shown(&String::from_utf8_lossy(&user))).unwrap_or_default()
+    let user = uri.user_decoded().unwrap_or_default();
+    let user = String::from_utf8_lossy(&user);
+    // What follows a telephone number are its parameters (RFC 3261 §19.1.6).
+    let number = user.split_once(';').map(|(number, _)| number).filter(|number| is_telephone(number));
+    shown(number.unwrap_or(&user))
+}
+
+fn is_telephone(user: &str) -> bool {
+    let digits = user.strip_prefix('+').unwrap_or(user);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || b"-.()".contains(&byte))
 }
 
 /// Returns a text of the peer without control characters and cut: it goes into records, events, logs and other calls.
@@ -292,7 +301,29 @@ fn describe(request: &Message) -> Request {
         headers: custom_headers(request),
         max_forwards: request.max_forwards().unwrap_or(70),
         user_agent: request.header(Name::UserAgent).map(|agent| shown(&text(Some(agent)))),
+        verstat: verstat(request),
+        loops: loops(request),
+        is_sips: uri.is_some_and(|uri| uri.scheme() == Scheme::Sips),
     }
+}
+
+/// Returns the parameter as it was written: it stands behind the number, of a tel URI or of the user of a SIP URI.
+fn verstat(request: &Message) -> Option<String> {
+    let of = |address: &NameAddr| {
+        let uri = address.uri().as_str();
+        let (_, behind) = uri.split_once(";verstat=").or_else(|| uri.split_once(";Verstat="))?;
+        let value = behind.split([';', '@', '?', ',']).next()?;
+        (!value.is_empty()).then(|| shown(value))
+    };
+    let asserted = request.address(Name::PAssertedIdentity);
+    asserted.as_ref().and_then(of).or_else(|| request.from().as_ref().and_then(of))
+}
+
+/// Returns what our own header says; what is no number counts as the most.
+fn loops(request: &Message) -> u8 {
+    let is_ours = |name, written: &[u8]| name == Name::Other && written.eq_ignore_ascii_case(LOOPS.as_bytes());
+    let found = request.named_headers().find(|(name, written, _)| is_ours(*name, written));
+    found.map_or(0, |(_, _, value)| text(Some(value)).trim().parse().unwrap_or(u8::MAX))
 }
 
 fn starts_with(name: &[u8], start: &[u8]) -> bool {

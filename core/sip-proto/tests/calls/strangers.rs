@@ -6,6 +6,7 @@ use sip_proto::{
     digest::Challenge,
     endpoint::{Command, Event, Input, Realm},
     message::{Message, Name},
+    session::LegCommand,
 };
 
 use crate::net::{Net, SDP, at};
@@ -123,6 +124,49 @@ fn a_tiny_datagram_is_not_answered_by_a_larger_one() {
     let tiny = "REGISTER sip:a SIP/2.0\r\nv:SIP/2.0/UDP h;branch=z9hG4bK1\r\nf:<sip:a@a>;tag=1\r\nt:<sip:a@a>\r\ni:1\r\nCSeq:1 REGISTER\r\nl:0\r\n\r\n";
     assert!(tiny.len() < 200);
     assert!(ask(&mut net, pbx, tiny.to_owned()).is_none());
+}
+
+#[test]
+fn every_503_says_when_to_come_back() {
+    let mut net = Net::new(8);
+    let pbx = net.add("10.0.0.2:5060", &["10.0.0.77"]);
+    assert_eq!(ask(&mut net, pbx, request("INVITE", "a", "", "")).unwrap().status(), Some(100));
+    let leg = net.incoming(pbx).unwrap().leg;
+    net.command(pbx, leg, LegCommand::Reject { status: 503, reason: None });
+    net.pass(5);
+    let answer = net.heard(at(STRANGER)).unwrap();
+    assert_eq!((answer.status(), answer.header(Name::RetryAfter)), (Some(503), Some(&b"2"[..])));
+}
+
+#[test]
+fn an_invite_tells_what_the_network_says_of_its_caller() {
+    let mut net = Net::new(9);
+    let pbx = net.add("10.0.0.2:5060", &["10.0.0.77"]);
+    let from = |uri: &str| format!("From: <{uri}>;tag=");
+    for (branch, uri, extra, user, verstat, loops) in [
+        ("a", "sip:100@acme.example", "", "100", None, 0),
+        ("b", "sip:+8490;verstat=TN-Validation-Passed@h;user=phone", "", "+8490", Some("TN-Validation-Passed"), 0),
+        ("c", "tel:+8490;verstat=No-TN-Validation", "", "+8490", Some("No-TN-Validation"), 0),
+        (
+            "d",
+            "sip:anonymous@anonymous.invalid",
+            "P-Asserted-Identity: <sip:+8491;verstat=TN-Validation-Failed-C@h>\r\n",
+            "anonymous",
+            Some("TN-Validation-Failed-C"),
+            0,
+        ),
+        ("e", "sip:alice;x=y@h", "X-Zorio-Loops: 7\r\n", "alice;x=y", None, 7),
+        ("f", "sip:100@h", "x-zorio-loops: many\r\n", "100", None, 255),
+    ] {
+        let text = request("INVITE", branch, extra, "").replace(&from("sip:100@acme.example"), &from(uri));
+        ask(&mut net, pbx, text);
+        let invite = net.incoming(pbx).unwrap().request;
+        let found = (invite.from_user.as_str(), invite.verstat.as_deref(), invite.loops, invite.is_sips);
+        assert_eq!(found, (user, verstat, loops, false), "{uri}");
+        assert!(!invite.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("x-zorio-loops")));
+    }
+    ask(&mut net, pbx, request("INVITE", "g", "", "").replace("INVITE sip:200", "INVITE sips:200"));
+    assert!(net.incoming(pbx).unwrap().request.is_sips);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The fuzz targets on the stable toolchain: a seed corpus and its mutations, the same on every run.
 
+use sip_proto::websocket::{Kind, frame};
+
 use super::{messages, targets};
 
 const MUTATIONS: usize = 20_000;
@@ -33,6 +35,17 @@ fn seeds() -> Vec<Vec<u8>> {
     ];
     let mut seeds: Vec<Vec<u8>> = texts.iter().map(|seed| seed.to_vec()).collect();
     seeds.extend(messages::all().into_iter().map(|(_, message)| message));
+    // WebSocket frames: of a client and of a server, in pieces with a ping between them, and a close.
+    let options = b"OPTIONS sip:x SIP/2.0\r\nContent-Length: 0\r\n\r\n";
+    seeds.extend([None, Some([1, 2, 3, 4])].into_iter().flat_map(|mask| {
+        let one = frame(Kind::Text, options, mask);
+        let many = [frame(Kind::Ping, b"?", mask), frame(Kind::Binary, &[b'x'; 300], mask)].concat();
+        let close = frame(Kind::Close, &1000_u16.to_be_bytes(), mask);
+        [one.clone(), [&many[..], &one, &close].concat(), [&one[..], &many].concat()]
+    }));
+    seeds.push(
+        [&[0x01, 0x82, 0, 0, 0, 0, b't', b'h', 0x89, 0x80, 1, 1, 1, 1][..], &[0x80, 0x81, 0, 0, 0, 0, b'e']].concat(),
+    );
     seeds
 }
 
@@ -134,6 +147,11 @@ fn no_description_makes_the_parser_panic() {
 #[test]
 fn no_uri_makes_the_parser_panic() {
     replay(targets::uri, 3);
+}
+
+#[test]
+fn no_frame_makes_the_websocket_panic() {
+    replay(targets::ws_frame, 5);
 }
 
 #[test]

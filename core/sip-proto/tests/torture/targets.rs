@@ -12,6 +12,7 @@ use sip_proto::{
     message::{Capabilities, Frame, Framer, Message, Method, Name, NameAddr, ResponseBuilder, Via, parse},
     sdp::{Codec, Direction, Local, Refused, Security, Session, accept_answer, accept_offer},
     uri::{Uri, percent_decode},
+    websocket::{Event, Kind, Role, WebSocket, frame},
 };
 
 const SOURCE: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 5060);
@@ -139,6 +140,34 @@ pub(crate) fn uri(data: &[u8]) {
     assert!(uri.is_equivalent(&again));
     let _ =
         (uri.user_decoded(), uri.password(), uri.host().to_string(), uri.port(), uri.params().count(), uri.headers());
+}
+
+/// Cuts WebSocket frames out of a stream, as either side: the same however it is cut; a message that was read is read
+/// again when it is written.
+pub(crate) fn ws_frame(data: &[u8]) {
+    for role in [Role::Server, Role::Client] {
+        let heard = frames(role, data, data.len());
+        assert_eq!(frames(role, data, 5), heard);
+        let mask = (role == Role::Server).then_some([0x37, 0xfa, 0x21, 0x3d]);
+        for message in heard.iter().filter_map(|event| match event {
+            Ok(Event::Message(message)) => Some(message),
+            _ => None,
+        }) {
+            assert!(message.len() <= limits::MESSAGE);
+            let written = frame(Kind::Binary, message, mask);
+            assert_eq!(frames(role, &written, written.len()), [Ok(Event::Message(message.clone()))]);
+        }
+    }
+}
+
+fn frames(role: Role, data: &[u8], cut: usize) -> Vec<Result<Event, u16>> {
+    let mut socket = WebSocket::new(role);
+    let mut heard = Vec::new();
+    for piece in data.chunks(cut.max(1)) {
+        socket.push(piece);
+        heard.extend(std::iter::from_fn(|| socket.next()).map(|event| event.map_err(|violation| violation.code)));
+    }
+    heard
 }
 
 /// Parses challenges and credentials; what answers a challenge is believed.

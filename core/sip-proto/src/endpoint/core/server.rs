@@ -7,10 +7,11 @@ use slab::Slab;
 use super::{Core, ServerUser, Slot, reply_to};
 use crate::{
     endpoint::{
+        config::RETRY_AFTER_SECS,
         flow::{Destination, Flow},
         ids::ShortTag,
     },
-    message::{Message, Method, ResponseBuilder, Wire},
+    message::{Message, Method, Name, ResponseBuilder, Wire},
     timers::Timer,
     transaction::{Kind, Server, server},
 };
@@ -143,6 +144,8 @@ impl Core {
         }
         let builder = ResponseBuilder::for_request(&request, status, "").source(found.flow.peer);
         let builder = if status == 100 { builder } else { builder.to_tag(tag) };
+        // RFC 3261 §21.5.4: without it, 503 says 500 to the peer.
+        let builder = if status == 503 { builder.header(Name::RetryAfter, RETRY_AFTER_SECS) } else { builder };
         let response = fill(builder).wire();
         let accepted = found.machine.state() == server::State::Accepted;
         if status >= 200 {
