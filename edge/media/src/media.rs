@@ -16,6 +16,10 @@ pub struct Config {
     pub bind: IpAddr,
     /// The address that SDP shows, where it differs from `bind` (a host behind NAT).
     pub external: Option<IpAddr>,
+    /// An address of the other family, for legs that speak that; may be unspecified.
+    pub other: Option<IpAddr>,
+    /// What SDP shows for it, where that differs.
+    pub other_external: Option<IpAddr>,
     /// UDP ports; a leg takes an even one and its successor.
     pub ports: RangeInclusive<u16>,
     /// Media threads, at least 1.
@@ -32,6 +36,8 @@ impl Default for Config {
         Self {
             bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             external: None,
+            other: None,
+            other_external: None,
             ports: 16_384..=32_767,
             threads: cores.saturating_sub(1).max(1),
             inactivity: Duration::from_secs(60),
@@ -52,6 +58,8 @@ pub struct Media {
 pub(crate) struct Shared {
     address: IpAddr,
     pub(crate) bind: IpAddr,
+    /// Where legs of the other family are bound, and what SDP shows for them.
+    pub(crate) other: Option<(IpAddr, IpAddr)>,
     pub(crate) ports: Arc<Ports>,
     pub(crate) threads: Vec<Mailbox>,
     next_session: AtomicU64,
@@ -71,6 +79,8 @@ impl Media {
             Some(address) => address,
             None => shown_address(config.bind),
         };
+        let other = config.other.filter(|other| other.is_ipv6() != address.is_ipv6());
+        let other = other.map(|bind| (bind, config.other_external.unwrap_or_else(|| shown_address(bind))));
         let recorder = record::Recorder::start()?;
         let mut threads = Vec::new();
         for number in 0..config.threads.max(1) {
@@ -82,6 +92,7 @@ impl Media {
             shared: Arc::new(Shared {
                 address,
                 bind: config.bind,
+                other,
                 ports: Arc::new(ports),
                 threads,
                 next_session: AtomicU64::new(1),
@@ -94,10 +105,16 @@ impl Media {
         self.shared.address
     }
 
+    /// Returns the address to show in SDP to a far end with IPv6, or with IPv4; nothing if we have none of that family.
+    pub fn address_of(&self, is_v6: bool) -> Option<IpAddr> {
+        let other = self.shared.other.map(|(_, shown)| shown);
+        [Some(self.shared.address), other].into_iter().flatten().find(|address| address.is_ipv6() == is_v6)
+    }
+
     /// Opens the media of one call on the least busy thread.
     pub fn session(&self, events: EventSink) -> Session {
         let key = self.shared.next_session.fetch_add(1, Ordering::Relaxed);
-        Session::open(key, events, Arc::clone(&self.shared))
+        Session::start(key, events, Arc::clone(&self.shared))
     }
 
     /// Returns how many pairs of ports a leg could get now.

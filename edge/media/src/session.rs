@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -55,7 +56,7 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn open(key: u64, events: EventSink, shared: Arc<Shared>) -> Self {
+    pub(crate) fn start(key: u64, events: EventSink, shared: Arc<Shared>) -> Self {
         let load = |mailbox: &Mailbox| mailbox.sessions.load(Ordering::Relaxed);
         let thread = (0..shared.threads.len())
             .min_by_key(|&thread| load(&shared.threads[thread]))
@@ -66,12 +67,32 @@ impl Session {
         session
     }
 
+    #[cfg(test)]
+    pub(crate) fn key(&self) -> u64 {
+        self.key
+    }
+
     /// Binds an even/odd pair of ports drawn at random.
     ///
     /// # Errors
     /// [`NoPorts`] when none is free.
     pub fn open_leg(&self) -> Result<LegMedia, NoPorts> {
-        let pair = socket::Pair::bind(self.shared.bind, &self.shared.ports, crate::now()).ok_or(NoPorts)?;
+        self.open(self.shared.bind)
+    }
+
+    /// The same for a far end with IPv6, or with IPv4, if [`crate::Media::address_of`] has an address for it.
+    ///
+    /// # Errors
+    /// [`NoPorts`] when none is free.
+    pub fn open_leg_in(&self, is_v6: bool) -> Result<LegMedia, NoPorts> {
+        match self.shared.other {
+            Some((bind, shown)) if shown.is_ipv6() == is_v6 => self.open(bind),
+            _ => self.open_leg(),
+        }
+    }
+
+    fn open(&self, bind: IpAddr) -> Result<LegMedia, NoPorts> {
+        let pair = socket::Pair::bind(bind, &self.shared.ports, crate::now()).ok_or(NoPorts)?;
         let id = self.number()?;
         let port = pair.port();
         self.send(Action::OpenLeg(id, pair));

@@ -47,6 +47,8 @@ pub(crate) struct Leg {
     pub(crate) held: bool,
     far: Option<Box<Far>>,
     srtp: Option<Box<Srtp>>,
+    /// What protected a stream that is in plain now.
+    resting_srtp: Option<Box<Srtp>>,
     inbound: Inbound,
     outbound: Outbound,
     receiver: Receiver,
@@ -160,6 +162,7 @@ impl Leg {
             held: false,
             far: None,
             srtp: None,
+            resting_srtp: None,
             inbound: Inbound::default(),
             outbound: Outbound::new(rand::random(), rand::random::<u16>() & 0x7fff, rand::random()),
             receiver: Receiver::default(),
@@ -188,10 +191,19 @@ impl Leg {
             self.outbound.interrupt();
             self.next_stamp = None;
         }
-        match &remote.srtp {
-            // The same keys: the counters go on, or a packet could be played again.
-            Some(keys) if self.srtp.as_ref().is_some_and(|srtp| srtp.has(keys)) => {}
-            keys => self.srtp = keys.clone().map(|keys| Box::new(Srtp::new(keys))),
+        match remote.srtp.clone() {
+            Some(keys) => {
+                let former = self.srtp.take().or_else(|| self.resting_srtp.take());
+                self.srtp = Some(match former {
+                    Some(mut srtp) => {
+                        srtp.renew(keys);
+                        srtp
+                    }
+                    None => Box::new(Srtp::new(keys)),
+                });
+            }
+            // Its counters outlast a time in plain.
+            None => self.resting_srtp = self.srtp.take().or_else(|| self.resting_srtp.take()),
         }
         self.inbound.set_scale(remote.codec.scale());
         self.outbound.set_scale(remote.codec.scale());

@@ -9,6 +9,7 @@ mod streams;
 mod tests;
 
 use audio::rtp::{HEADER, MAX_PACKET};
+use subtle::ConstantTimeEq;
 
 use self::cipher::{Cipher, TAG, Use};
 use self::streams::{Sent, Streams};
@@ -57,9 +58,19 @@ impl Srtp {
         }
     }
 
-    /// Tells whether these are its keys: then its counters have to go on.
-    pub(crate) fn has(&self, keys: &SrtpKeys) -> bool {
-        self.keys == *keys
+    /// Takes the keys of a later description. A direction whose master key stays goes on with its counters: no number
+    /// is ever used twice with one key (RFC 3711 §9.1), and what the far end sent cannot be played again.
+    pub(crate) fn renew(&mut self, keys: SrtpKeys) {
+        let fresh = Self::new(keys.clone());
+        if !same(keys.send(), self.keys.send()) {
+            (self.send, self.send_rtcp) = (fresh.send, fresh.send_rtcp);
+            (self.sent, self.sent_rtcp) = (Sent::default(), 0);
+        }
+        if !same(keys.receive(), self.keys.receive()) {
+            (self.receive, self.receive_rtcp) = (fresh.receive, fresh.receive_rtcp);
+            (self.received, self.received_rtcp) = (Streams::default(), Streams::default());
+        }
+        (self.tag, self.keys) = (fresh.tag, keys);
     }
 
     /// Protects an RTP packet of ours (a bare header and a payload) and returns it whole.
@@ -121,6 +132,11 @@ impl Srtp {
         }
         Some(end)
     }
+}
+
+/// Compares master keys and salts in a time that does not depend on them.
+fn same(one: (&[u8], &[u8]), other: (&[u8], &[u8])) -> bool {
+    (one.0.ct_eq(other.0) & one.1.ct_eq(other.1)).into()
 }
 
 /// Returns where the encrypted part of an RTP packet begins: behind the CSRC list and the header extension.

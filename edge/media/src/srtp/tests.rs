@@ -75,6 +75,35 @@ fn numbers_roll_over_and_late_packets_still_open() {
 }
 
 #[test]
+fn other_keys_of_the_far_end_leave_our_own_counters_alone() {
+    for suite in SUITES {
+        let (mut a, mut b) = ends(suite);
+        let length = suite.key_length() + 14;
+        // Past the first wrap of the sequence number: what comes is number 70,000, not 4,464.
+        for n in 0..70_000u32 {
+            let sealed = sealed(&mut a, &packet(9, n as u16, &[1; 20]));
+            assert!(opened(&mut b, &sealed).is_some(), "{n}");
+        }
+        let mut report = vec![0x80, 201, 0, 1, 0, 0, 0, 9, 1, 2, 3, 4];
+        a.seal_rtcp(&mut report);
+        assert!(b.open_rtcp(&mut report).is_some());
+
+        let (ours, theirs) = (vec![7; length], vec![99; length]);
+        a.renew(SrtpKeys::new(suite, &ours, &theirs).unwrap());
+        let next = sealed(&mut a, &packet(9, 70_000u32 as u16, &[1; 20]));
+        assert!(opened(&mut b, &next).is_some(), "the far end was told nothing");
+        let mut report = vec![0x80, 201, 0, 1, 0, 0, 0, 9, 1, 2, 3, 4];
+        a.seal_rtcp(&mut report);
+        assert!(b.open_rtcp(&mut report).is_some(), "the next report has the next number");
+
+        b.renew(SrtpKeys::new(suite, &theirs, &ours).unwrap());
+        assert!(opened(&mut a, &sealed(&mut b, &packet(5, 1, &[1; 20]))).is_some(), "its new key counts");
+        let old = sealed(&mut a, &packet(9, 70_001u32 as u16, &[1; 20]));
+        assert!(opened(&mut b, &old).is_some() && opened(&mut b, &old).is_none());
+    }
+}
+
+#[test]
 fn a_wrong_tag_key_or_number_opens_nothing_and_changes_nothing() {
     for suite in SUITES {
         let (mut a, mut b) = ends(suite);

@@ -1,6 +1,8 @@
 mod commands;
 mod pace;
 mod routes;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::io;
@@ -295,10 +297,13 @@ impl Worker {
             self.ticks += 1;
             let mut index = 0;
             while let Some(&leg) = self.busy.get(index) {
-                if self.tick_leg(leg, now) {
-                    index += 1;
-                } else {
-                    self.busy.swap_remove(index);
+                let mut stays = false;
+                self.guard(leg, |worker| stays = worker.tick_leg(leg, now));
+                // A call that failed has taken its legs out of the list.
+                match self.busy.get(index).copied() {
+                    Some(same) if same == leg && stays => index += 1,
+                    Some(same) if same == leg => drop(self.busy.swap_remove(index)),
+                    _ => {}
                 }
             }
         }
@@ -307,6 +312,8 @@ impl Worker {
     /// Returns whether the leg stays busy.
     fn tick_leg(&mut self, index: usize, now: u64) -> bool {
         let Some(leg) = self.legs.get_mut(index) else { return false };
+        #[cfg(test)]
+        tests::fail_if_wanted(leg.session);
         let mut sum = [0i32; LONGEST_FRAME];
         let mut mixed = None;
         if let Some((sources, rate)) = leg.take_sources() {
