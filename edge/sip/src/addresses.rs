@@ -7,12 +7,13 @@ use sip_proto::endpoint::Hosts;
 use crate::{Transport, connections::Local};
 
 /// Returns what Via and Contact say: for peers of each family the first listener of that family.
-pub(crate) fn hosts(local: &Local, external: Option<IpAddr>) -> Hosts {
+pub(crate) fn hosts(local: &Local, external: &[IpAddr]) -> Hosts {
     let mut hosts = Hosts::default();
     for is_v6 in [false, true] {
         let of_family = |address: &&(Transport, SocketAddr)| address.1.is_ipv6() == is_v6;
         let Some((_, first)) = local.iter().find(of_family) else { continue };
-        let host = external.filter(|external| external.is_ipv6() == is_v6).unwrap_or_else(|| reachable(*first));
+        let host =
+            external.iter().copied().find(|external| external.is_ipv6() == is_v6).unwrap_or_else(|| reachable(*first));
         for transport in Transport::ALL {
             let listener = local.iter().filter(of_family).find(|(its, _)| *its == transport);
             let port = listener.map_or_else(|| transport.default_port(), |(_, address)| address.port());
@@ -20,7 +21,7 @@ pub(crate) fn hosts(local: &Local, external: Option<IpAddr>) -> Hosts {
         }
     }
     if local.is_empty() {
-        let host = external.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let host = external.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         return Hosts::all(&SocketAddr::new(host, Transport::Udp.default_port()).to_string());
     }
     hosts
@@ -55,7 +56,7 @@ mod tests {
             at(Transport::Udp, "[2001:db8::7]:5080"),
             at(Transport::Tls, "192.0.2.7:5071"),
         ];
-        let hosts = hosts(&local, Some("203.0.113.1".parse().unwrap()));
+        let hosts = hosts(&local, &["203.0.113.1".parse().unwrap()]);
         for (transport, peer, host) in [
             (Transport::Udp, "198.51.100.1:1", "203.0.113.1:5070"),
             (Transport::Tls, "198.51.100.1:1", "203.0.113.1:5071"),

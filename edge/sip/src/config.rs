@@ -1,7 +1,7 @@
 //! Settings of the SIP edge.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -30,6 +30,8 @@ pub struct Config {
     /// The address in Via and Contact for peers of its family; that of the first listener (or of the default route) for
     /// others, and for all if absent.
     pub external: Option<IpAddr>,
+    /// The same for peers with IPv6, where `external` is an IPv4 address.
+    pub external_v6: Option<Ipv6Addr>,
     pub realm: Realm,
     /// The value of User-Agent and Server.
     pub user_agent: String,
@@ -60,6 +62,7 @@ impl Default for Config {
             tls_client: None,
             dns_servers: Vec::new(),
             external: None,
+            external_v6: None,
             realm: Realm::RequestHost,
             user_agent: "Zorio".to_owned(),
             timings: Timings::default(),

@@ -60,7 +60,8 @@ pub(crate) async fn open(config: Config) -> io::Result<Opened> {
         Connections::listen(&config, names.clone(), &origins, tasks.clone(), closing.clone())?;
     let mut local: Local = sockets.local().map(|address| (Transport::Udp, address)).collect();
     local.extend(streams_at);
-    let hosts = addresses::hosts(&local, config.external);
+    let external: Vec<_> = config.external.into_iter().chain(config.external_v6.map(std::net::IpAddr::V6)).collect();
+    let hosts = addresses::hosts(&local, &external);
     let door = connections.door();
     let (order_sender, orders) = mpsc::channel(config.limits.commands);
     let (event_sender, events) = mpsc::channel(config.limits.events);
