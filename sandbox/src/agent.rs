@@ -17,7 +17,7 @@ use tokio_util::{
 
 use crate::{
     Voice,
-    phone::{About, Call, Caller, HEARS, Log, Party, Reaction, Talk, rehearse},
+    phone::{About, Call, Caller, HEARS, Log, Party, Reaction, Speaks, Talk, rehearse},
 };
 
 /// Who the agent is and how the phone behaves.
@@ -39,6 +39,8 @@ pub struct Config {
     pub reaction: Reaction,
     /// How much of each call is kept; zero for load.
     pub hears: Duration,
+    /// What its line can do.
+    pub speaks: Speaks,
 }
 
 impl Config {
@@ -58,6 +60,7 @@ impl Config {
                 talk: Talk::in_voice(Voice::of_agent(extension)),
             },
             hears: HEARS,
+            speaks: Speaks::default(),
         }
     }
 }
@@ -105,7 +108,7 @@ impl Agent {
         let inner = Arc::new(Inner {
             sip,
             reaction: Mutex::new(config.reaction.clone()),
-            caller: Caller { media, hears: config.hears },
+            caller: Caller { media, hears: config.hears, speaks: config.speaks },
             config,
             calls: Log::default(),
             registered: Mutex::new(registered),
@@ -138,8 +141,12 @@ impl Agent {
 
     /// Dials a number and talks like that.
     pub fn dial_and(&self, number: &str, talk: Talk) -> Result<Call, NoPorts> {
+        self.place("sip", number, talk)
+    }
+
+    fn place(&self, scheme: &str, number: &str, talk: Talk) -> Result<Call, NoPorts> {
         let config = &self.inner.config;
-        let target = format!("sip:{number}@{}", config.domain);
+        let target = format!("{scheme}:{number}@{}", config.domain);
         let credentials =
             TrunkCredentials { username: config.extension.clone(), password: config.password.clone(), realm: None };
         let invite = Invite {
@@ -151,6 +158,11 @@ impl Agent {
         self.inner.calls.add(call.clone());
         self.inner.tracker.spawn(self.inner.stop.clone().run_until_cancelled_owned(running));
         Ok(call)
+    }
+
+    /// Dials a number that is to be encrypted on every hop.
+    pub fn dial_sips(&self, number: &str) -> Result<Call, NoPorts> {
+        self.place("sips", number, Talk::in_voice(Voice::of_agent(self.extension())))
     }
 
     /// Returns the latest calls, oldest first.

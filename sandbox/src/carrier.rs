@@ -19,7 +19,7 @@ use tokio_util::{
 
 use crate::{
     Outcome, Voice,
-    phone::{Call, Caller, HEARS, Log, Party, Reaction, Says, Talk, rehearse},
+    phone::{Call, Caller, HEARS, Log, Party, Reaction, Says, Speaks, Talk, rehearse},
 };
 
 /// How the carrier behaves.
@@ -39,6 +39,8 @@ pub struct Config {
     pub hangs_up_after: Duration,
     /// How much of each call is kept; zero for load.
     pub hears: Duration,
+    /// What its lines can do.
+    pub speaks: Speaks,
 }
 
 /// Whom the carrier lets call.
@@ -61,6 +63,7 @@ impl Config {
             answers_slowly_after: Duration::from_secs(4),
             hangs_up_after: Duration::from_millis(2_500),
             hears: HEARS,
+            speaks: Speaks::default(),
         }
     }
 }
@@ -98,7 +101,7 @@ impl Carrier {
         let stop = CancellationToken::new();
         let inner = Arc::new(Inner {
             sip,
-            caller: Caller { media, hears: config.hears },
+            caller: Caller { media, hears: config.hears, speaks: config.speaks },
             config,
             calls: Log::default(),
             exceptions: Mutex::default(),

@@ -31,6 +31,21 @@ pub struct Account<'a> {
     pub answers: bool,
 }
 
+/// What the phone's line is like.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// In baresip's words, such as `opus/48000/2`.
+    pub codecs: &'a str,
+    /// By TLS: the registrar is the server's TLS address, and its certificate has to come from an authority of this PEM
+    /// file.
+    pub ca_file: Option<&'a Path>,
+    /// SRTP with keys in SDP, and nothing else.
+    pub encrypted: bool,
+}
+
+/// G.711 by UDP.
+pub const PLAIN: Line<'static> = Line { codecs: "PCMU/8000/1,PCMA/8000/1", ca_file: None, encrypted: false };
+
 /// A running baresip; killed when dropped.
 #[derive(Debug)]
 pub struct Baresip {
@@ -44,7 +59,7 @@ impl Baresip {
     /// Starts the phone with its SIP socket on `listen` (it takes the next port too, for TLS) and its control socket on
     /// `control`, and waits until it is registered.
     pub async fn start(account: Account<'_>, listen: SocketAddr, control: SocketAddr) -> anyhow::Result<Self> {
-        Self::start_by(account, "udp", None, listen, control).await
+        Self::start_with(account, PLAIN, listen, control).await
     }
 
     /// Starts the phone by TLS: the registrar is the server's TLS address, and its certificate has to come from an
@@ -55,13 +70,13 @@ impl Baresip {
         listen: SocketAddr,
         control: SocketAddr,
     ) -> anyhow::Result<Self> {
-        Self::start_by(account, "tls", Some(ca_file), listen, control).await
+        Self::start_with(account, Line { ca_file: Some(ca_file), ..PLAIN }, listen, control).await
     }
 
-    async fn start_by(
+    /// Starts the phone with a line like that.
+    pub async fn start_with(
         account: Account<'_>,
-        transport: &str,
-        ca_file: Option<&Path>,
+        line: Line<'_>,
         listen: SocketAddr,
         control: SocketAddr,
     ) -> anyhow::Result<Self> {
@@ -70,7 +85,8 @@ impl Baresip {
         std::fs::create_dir(&heard)?;
         let modules = module_folder().context("baresip's modules are not installed (apt install baresip)")?;
         let mut settings = config(&modules, account.says, &heard, listen, control);
-        if let Some(ca_file) = ca_file {
+        let transport = if line.ca_file.is_some() { "tls" } else { "udp" };
+        if let Some(ca_file) = line.ca_file {
             let _ = writeln!(settings, "sip_cafile {}\nsip_verify_server yes", ca_file.display());
         }
         std::fs::write(folder.path().join("config"), settings)?;
@@ -79,7 +95,9 @@ impl Baresip {
             folder.path().join("accounts"),
             format!(
                 "<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={password};answermode={mode};\
-                 audio_codecs=PCMU/8000/1,PCMA/8000/1;regint=60;ptime=20;medianat=;mediaenc=\n",
+                 audio_codecs={codecs};regint=60;ptime=20;medianat=;mediaenc={encryption}\n",
+                codecs = line.codecs,
+                encryption = if line.encrypted { "srtp-mand" } else { "" },
                 user = account.extension,
                 server = account.registrar,
                 password = account.password,
@@ -140,7 +158,11 @@ impl Baresip {
             .collect();
         files.sort();
         let last = files.last().with_context(|| format!("baresip wrote no file: {}", self.log()))?;
-        read_wav(last)
+        let bytes = std::fs::read(last)?;
+        let wav = audio::wav::Wav::parse(&bytes).with_context(|| last.display().to_string())?;
+        // What telephones say has nothing above 4 kHz: there is nothing to be filtered out first.
+        let times = usize::try_from(wav.rate / audio::SAMPLE_RATE)?.max(1);
+        Ok(wav.channel(0).into_iter().step_by(times).collect())
     }
 
     /// Sends a command of the ctrl_tcp module: JSON in a netstring.
@@ -176,7 +198,7 @@ fn config(modules: &Path, says: &Path, heard: &Path, listen: SocketAddr, control
         let _ = writeln!(text, "{name} {value}");
     };
     line("module_path", &modules.to_string_lossy());
-    for module in ["g711.so", "aufile.so", "sndfile.so"] {
+    for module in ["g711.so", "g722.so", "opus.so", "srtp.so", "aufile.so", "sndfile.so"] {
         line("module", module);
     }
     for module in ["account.so", "menu.so", "ctrl_tcp.so", "contact.so", "mwi.so"] {

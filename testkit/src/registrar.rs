@@ -12,6 +12,9 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::wait::until;
 
+/// How long a slow registrar takes to forget.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// What a registrar says to a customer with the right password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
@@ -20,6 +23,8 @@ pub enum Manner {
     /// 423 unless at least that many seconds are asked for, which it then grants.
     AtLeast(u32),
     Refuses(u16),
+    /// Grants 3600 seconds, and takes a second to forget a customer who leaves.
+    ForgetsSlowly,
 }
 
 /// What one REGISTER said.
@@ -96,6 +101,7 @@ impl Registrar {
 }
 
 async fn serve(shared: Arc<Shared>, mut events: mpsc::Receiver<Event>) {
+    let mut slow = JoinSet::new();
     while let Some(event) = events.recv().await {
         let Event::Register(request) = event else { continue };
         let (username, password) = &shared.login;
@@ -109,15 +115,22 @@ async fn serve(shared: Arc<Shared>, mut events: mpsc::Receiver<Event>) {
         }
         let contact = request.contacts.first().map(|contact| contact.uri.clone()).unwrap_or_default();
         let wish = request.contacts.first().and_then(|contact| contact.expires).or(request.expires).unwrap_or_default();
-        shared.seen.lock().unwrap_or_else(PoisonError::into_inner).push(Seen {
-            user: request.user.clone(),
-            contact: contact.clone(),
-            expires: wish,
-            from: request.source,
-        });
+        let seen =
+            Seen { user: request.user.clone(), contact: contact.clone(), expires: wish, from: request.source };
         let manner = *shared.manner.lock().unwrap_or_else(PoisonError::into_inner);
+        if manner == Manner::ForgetsSlowly && wish == 0 {
+            let shared = shared.clone();
+            slow.spawn(async move {
+                tokio::time::sleep(SLOW).await;
+                shared.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+                request.accept(Vec::new());
+            });
+            continue;
+        }
+        shared.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
         match manner {
             _ if wish == 0 => request.accept(Vec::new()),
+            Manner::ForgetsSlowly => request.accept(vec![(contact, 3600)]),
             Manner::Grants(seconds) => request.accept(vec![(contact, seconds)]),
             Manner::AtLeast(min) if wish < min => {
                 request.refuse(sip::registration::Refused::TooBrief { wish, min });

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 pub use self::{
     call::{About, Call, Ending, State},
-    script::{Reaction, Says, Talk},
+    script::{Keys, Reaction, Says, Speaks, Talk},
 };
 pub(crate) use self::{
     party::{Caller, Party},

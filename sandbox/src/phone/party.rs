@@ -10,7 +10,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     call::{About, Call, Ending, Order, State},
-    script::{self, Reaction, Says, Talk},
+    script::{self, Keys, Reaction, Says, Speaks, Talk},
 };
 use crate::speech::RATE;
 
@@ -35,6 +35,7 @@ pub(crate) struct Caller {
     pub(crate) media: Media,
     /// How much of each call is kept.
     pub(crate) hears: Duration,
+    pub(crate) speaks: Speaks,
 }
 
 /// One side of a call.
@@ -156,7 +157,12 @@ impl Party {
     /// Returns how the call ended, once it has.
     fn on_leg(&mut self, kind: LegEventKind) -> Option<Ending> {
         match kind {
-            LegEventKind::Progress { .. } | LegEventKind::Info { .. } | LegEventKind::OfferRefused { .. } => {}
+            LegEventKind::Progress { .. } | LegEventKind::OfferRefused { .. } => {}
+            LegEventKind::Info { content_type, body } => {
+                if let Some((key, _)) = sip::dtmf_of_info(&content_type, &body) {
+                    self.call.add_key(key);
+                }
+            }
             LegEventKind::Notify { notify } => {
                 if let Some(status) = notify.status() {
                     self.call.set_news(status);
@@ -201,6 +207,12 @@ impl Party {
     fn obey(&mut self, order: Order) {
         match (order, &self.line) {
             (Order::HangUp, _) => self.leg.hangup(Some(Reason::q850(NORMAL_CLEARING))),
+            (Order::Press(digits), Some(_)) if self.caller.speaks.keys == Keys::Info => {
+                for key in digits.chars() {
+                    let body = format!("Signal={key}\r\nDuration=160\r\n");
+                    self.leg.info("application/dtmf-relay", body.into());
+                }
+            }
             (Order::Press(digits), Some(line)) => line.session.send_dtmf(line.leg.id, &digits),
             (Order::Say(says), _) => {
                 self.talk.says = says;
@@ -332,11 +344,15 @@ impl Line {
             port: leg.port,
             session_id: u64::from(rand::random::<u32>()),
             version: 1,
-            codecs: &[sdp::Codec::Pcma, sdp::Codec::Pcmu],
-            dtmf: true,
+            codecs: caller.speaks.codecs,
+            dtmf: caller.speaks.keys == Keys::Events,
             direction: sdp::Direction::SendRecv,
-            security: sdp::Security::Plain,
+            security: match caller.speaks.encrypted {
+                true => sdp::Security::Requires(sdp::Keys::new(rand::random())),
+                false => sdp::Security::Plain,
+            },
         };
+        session.detect_dtmf(leg.id, caller.speaks.keys == Keys::Tones);
         Ok(Self { session, leg, events, local })
     }
 

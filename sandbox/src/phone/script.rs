@@ -6,6 +6,7 @@ use std::{
 };
 
 use media::{Repeat, Source};
+use sip_proto::sdp::Codec;
 use tokio::task::JoinSet;
 
 use crate::speech::{self, RATE, Voice};
@@ -35,6 +36,34 @@ impl Talk {
     pub fn in_voice(voice: Voice) -> Self {
         Self { says: Says::Voice(voice), presses: None, hangs_up_after: None }
     }
+}
+
+/// What a party's line can do.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaks {
+    /// In the order of preference.
+    pub codecs: &'static [Codec],
+    pub keys: Keys,
+    /// Whether the voice is encrypted (SRTP, SDES), and nothing else is taken.
+    pub encrypted: bool,
+}
+
+impl Default for Speaks {
+    /// G.711 in plain, with telephone-events.
+    fn default() -> Self {
+        Self { codecs: &[Codec::Pcma, Codec::Pcmu], keys: Keys::Events, encrypted: false }
+    }
+}
+
+/// How key presses travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// As telephone-events (RFC 4733).
+    Events,
+    /// By SIP INFO.
+    Info,
+    /// As tones in the sound.
+    Tones,
 }
 
 /// What is heard from a party.

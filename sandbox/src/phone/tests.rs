@@ -16,7 +16,7 @@ struct Phone {
 impl Phone {
     async fn open() -> Self {
         let (sip, _events) = Sip::open(sip::Config::on(SocketAddr::from(([127, 0, 0, 1], 0)))).await.unwrap();
-        Self { sip, caller: Caller { media: media(35_000..=35_999).unwrap(), hears: HEARS } }
+        Self { sip, caller: Caller { media: media(35_000..=35_999).unwrap(), hears: HEARS, speaks: Speaks::default() } }
     }
 
     fn dial(&self, number: &str, to: SocketAddr) -> Call {
