@@ -81,6 +81,7 @@ impl House {
             dialled: String::new(),
             anonymous: false,
             asked: None,
+            encrypted: false,
         }
     }
 

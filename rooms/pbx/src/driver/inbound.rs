@@ -10,6 +10,7 @@ use super::{
     call::{self, Setup},
     directory::{Account, Line},
     live::{Command, JoinAs, Joining, LegView, Seat, Taken, View},
+    network::{self, Carried},
     outbound::{self, PhoneTarget, Target},
     resolve::{self, Found, Resolved, resolve},
 };
@@ -42,6 +43,9 @@ pub(crate) fn receive(pbx: &Pbx, incoming: sip::Incoming) {
         }
     };
     let Some(account) = pbx.directory.account(tenant) else { return incoming.reject(404, None) };
+    if incoming.request.is_sips && !incoming.transport.is_secure() {
+        return incoming.reject(416, Some(sip::Reason::sip(416, "sips needs TLS")));
+    }
     if incoming.replaces.is_some() {
         return replace(pbx, tenant, &caller, incoming);
     }
@@ -62,7 +66,11 @@ pub(crate) fn receive(pbx: &Pbx, incoming: sip::Incoming) {
                 to = number::masked(&incoming.request.uri_user),
                 "call refused"
             );
-            incoming.reject(call::refusal(cause), call::reason(cause));
+            let reason = match cause {
+                resolve::NOT_ENCRYPTED if incoming.request.is_sips => Some(sip::Reason::sip(480, "SIPS Not Allowed")),
+                _ => call::reason(cause),
+            };
+            incoming.reject(call::refusal(cause), reason);
         }
     }
 }
@@ -103,6 +111,7 @@ struct Planned {
     /// The caller's own seat.
     seat: Taken,
     first: Resolved,
+    carried: Option<Box<Carried>>,
 }
 
 fn from_extension(
@@ -129,6 +138,7 @@ fn from_extension(
         dialled,
         anonymous: false,
         asked: None,
+        encrypted: incoming.request.is_sips,
     };
     let mut first = resolve(pbx, tenant, account, &caller, destination, 0)?;
     if let Some(shown) = first.shown.take() {
@@ -145,6 +155,7 @@ fn from_extension(
         extension: Some(own.number.clone()),
         seat,
         first,
+        carried: None,
     })
 }
 
@@ -157,7 +168,12 @@ fn from_trunk(
     incoming: &sip::Incoming,
 ) -> Result<Planned, Cause> {
     let line = account.trunks.get(&trunk).ok_or(Cause::NoRouteTransitNet)?;
-    let number = incoming.request.from_user.as_str();
+    let carried = Carried::of(&incoming.request);
+    if carried.is_loop() {
+        return Err(Cause::ExchangeRoutingError);
+    }
+    let asserted = network::asserted(&incoming.request, &line.trunk.options);
+    let number = asserted.as_deref().unwrap_or(&incoming.request.from_user);
     let leads = |dialled: &str| account.inbound(dialled, number, trunk, pbx.db.now()).cloned();
     let mut dialled = incoming.request.uri_user.clone();
     let mut destination = leads(&dialled);
@@ -172,13 +188,14 @@ fn from_trunk(
     let caller = resolve::Caller {
         call: CallId(Uuid::now_v7()),
         direction: Direction::Inbound,
-        number: incoming.request.from_user.clone(),
+        number: number.to_owned(),
         name: incoming.request.from_display.clone(),
         extension: None,
         acting: None,
         dialled: dialled.clone(),
         anonymous: false,
         asked: None,
+        encrypted: incoming.request.is_sips,
     };
     let first = resolve(pbx, tenant, account, &caller, destination, 0)?;
     Ok(Planned {
@@ -188,6 +205,7 @@ fn from_trunk(
         extension: first.extension.clone(),
         seat,
         first,
+        carried: Some(Box::new(carried)),
     })
 }
 
@@ -236,6 +254,7 @@ fn start(pbx: &Pbx, tenant: TenantId, planned: Planned, incoming: sip::Incoming)
         commands,
         seats: vec![planned.seat, node],
         is_on_disk: false,
+        carried: planned.carried,
     };
     pbx.tracker.spawn(call::run(pbx.clone(), setup));
 }

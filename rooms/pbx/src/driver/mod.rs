@@ -12,6 +12,7 @@ pub(crate) mod inbound;
 pub(crate) mod keep_alive;
 pub(crate) mod leave;
 pub(crate) mod live;
+pub(crate) mod network;
 pub(crate) mod outbound;
 pub(crate) mod parking;
 pub(crate) mod places;

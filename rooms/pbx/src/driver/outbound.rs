@@ -1,6 +1,6 @@
 //! Whom a call rings: registered phones and trunks, and the INVITE that each of them gets.
 
-use std::sync::Arc;
+use std::{net::Ipv6Addr, sync::Arc};
 
 use bytes::Bytes;
 use domain::{
@@ -12,8 +12,8 @@ use domain::{
 use sip::{Destination, Invite, Sip, TrunkCredentials};
 use sip_proto::registration::Binding;
 
-use super::{border::passage::Passage, directory::TrunkLine};
-use crate::model::{Trunk, TrunkTransport};
+use super::{border::passage::Passage, directory::TrunkLine, network::Carried};
+use crate::model::{Trunk, TrunkOptions, TrunkTransport};
 
 /// One phone or trunk to try.
 #[derive(Clone, Debug)]
@@ -79,6 +79,15 @@ impl TrunkTarget {
         &self.trunk.trunk.name
     }
 
+    /// Returns what the carrier wants done its way.
+    pub(crate) fn options(&self) -> &TrunkOptions {
+        &self.trunk.trunk.options
+    }
+
+    pub(crate) fn transport(&self) -> sip::Transport {
+        transport(self.trunk.trunk.transport)
+    }
+
     /// Returns what the leg holds while it lasts; its driver says when it was answered and when it has ended.
     pub(crate) fn passage(&self) -> Arc<Passage> {
         Arc::clone(&self.passage)
@@ -96,6 +105,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) sdp: Bytes,
     /// Headers that the API's caller asked for, already prefixed `X-`.
     pub(crate) headers: &'a [(String, String)],
+    /// What the call brought along, if it came by a trunk.
+    pub(crate) carried: Option<&'a Carried>,
     pub(crate) max_forwards: u8,
 }
 
@@ -131,6 +142,22 @@ impl Target {
         }
     }
 
+    /// Tells whether it is reached by IPv6, as far as that is known before its name is looked up.
+    pub(crate) fn is_ipv6(&self) -> bool {
+        match self {
+            Self::Phone(phone) => phone.binding.flow.peer.ip().to_canonical().is_ipv6(),
+            Self::Trunk(trunk) => trunk.trunk.trunk.host.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_ok(),
+        }
+    }
+
+    /// Tells whether nobody on the way to it can read along.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        match self {
+            Self::Phone(phone) => phone.binding.flow.transport.is_secure(),
+            Self::Trunk(trunk) => trunk.transport().is_secure(),
+        }
+    }
+
     /// Returns the INVITE for this target; resolves the trunk's host.
     pub(crate) async fn invite(&self, sip: &Sip, offer: Offer<'_>) -> Result<Invite, Unreachable> {
         match self {
@@ -153,6 +180,8 @@ impl PhoneTarget {
         invite.headers.push(("X-Call-UUID".to_owned(), offer.call.to_string()));
         // Within the account nobody hides.
         invite.headers.extend(offer.headers.iter().filter(|(name, _)| name != PRIVACY).cloned());
+        let transport = binding.flow.transport;
+        invite.headers.extend(offer.carried.into_iter().flat_map(|carried| carried.for_phone(transport)));
         invite.max_forwards = offer.max_forwards;
         invite.path = binding.path.clone();
         invite
@@ -181,6 +210,7 @@ impl TrunkTarget {
         invite.headers.extend(from.headers);
         invite.sdp = Some(offer.sdp.clone());
         invite.headers.extend(offer.headers.iter().cloned());
+        invite.headers.extend(offer.carried.into_iter().flat_map(Carried::for_trunk));
         invite.max_forwards = offer.max_forwards;
         if let (Some(username), Some(password)) = (&trunk.username, &self.trunk.password) {
             invite.credentials = Some(TrunkCredentials {
@@ -241,10 +271,13 @@ pub(crate) fn privacy(request: &sip::Request) -> Option<(String, String)> {
 
 /// Returns where a trunk's carrier is to be looked for.
 pub(crate) fn target(trunk: &Trunk) -> sip::Target<'_> {
-    let transport = match trunk.transport {
+    sip::Target { host: &trunk.host, port: trunk.port, transport: Some(transport(trunk.transport)) }
+}
+
+const fn transport(transport: TrunkTransport) -> sip::Transport {
+    match transport {
         TrunkTransport::Udp => sip::Transport::Udp,
         TrunkTransport::Tcp => sip::Transport::Tcp,
         TrunkTransport::Tls => sip::Transport::Tls,
-    };
-    sip::Target { host: &trunk.host, port: trunk.port, transport: Some(transport) }
+    }
 }

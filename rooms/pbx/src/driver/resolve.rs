@@ -49,7 +49,12 @@ pub(crate) struct Caller {
     pub(crate) anonymous: bool,
     /// The number that it asked to be shown, an active caller ID of the account.
     pub(crate) asked: Option<String>,
+    /// It called a `sips:` URI: every hop has to be encrypted (RFC 5630).
+    pub(crate) encrypted: bool,
 }
+
+/// The cause for which a `sips:` call is let go that no encrypted way leads on.
+pub(crate) const NOT_ENCRYPTED: Cause = Cause::NormalUnspecified;
 
 /// What becomes of a caller.
 pub(crate) struct Resolved {
@@ -162,6 +167,25 @@ pub(crate) fn onward(
 /// # Errors
 /// The cause with which the caller is let go.
 pub(crate) fn resolve(
+    pbx: &Pbx,
+    tenant: TenantId,
+    account: &Account,
+    caller: &Caller,
+    destination: Destination,
+    hops: u8,
+) -> Result<Resolved, Cause> {
+    let mut resolved = any(pbx, tenant, account, caller, destination, hops)?;
+    if caller.encrypted && !resolved.targets.is_empty() {
+        resolved.targets.retain(Target::is_encrypted);
+        if resolved.targets.is_empty() {
+            return Err(NOT_ENCRYPTED);
+        }
+    }
+    Ok(resolved)
+}
+
+/// The same, whatever way leads there.
+fn any(
     pbx: &Pbx,
     tenant: TenantId,
     account: &Account,

@@ -22,6 +22,7 @@ pub mod routes;
 pub mod time_conditions;
 pub mod toll;
 pub mod trunk_registrations;
+pub mod trunk_test;
 pub mod trunks;
 pub mod voicemail;
 pub mod waveform;

@@ -20,7 +20,7 @@ use super::may_manage;
 use crate::{
     Pbx,
     driver::{
-        call::{media_remote, reason, security},
+        call::{media_address, media_remote, reason, security},
         inbound,
         live::Taken,
         outbound::{Offer, Target},
@@ -141,12 +141,13 @@ impl Test {
 
     async fn ring(&mut self, session: &media::Session, sink: &LegSink, call: CallId, target: &Target) {
         let Target::Phone(phone) = target else { return };
-        let Ok(media) = session.open_leg() else {
+        let address = media_address(&self.pbx, target.is_ipv6());
+        let Ok(media) = session.open_leg_in(address.is_ipv6()) else {
             tracing::error!(extension = %self.number, "no media port is free for a ring test");
             return;
         };
         let local = sdp::Local {
-            address: self.pbx.media.address(),
+            address,
             port: media.port,
             session_id: u64::from(media.port) << 32,
             version: 1,
@@ -162,6 +163,7 @@ impl Test {
             realm: &self.pbx.config.realm,
             sdp: Bytes::from(sdp::offer(&local)),
             headers: &[],
+            carried: None,
             max_forwards: 70,
         };
         let Ok(invite) = target.invite(&self.pbx.sip, offer).await else { return };

@@ -11,7 +11,7 @@ use super::{Desk, Done, may_manage, may_read, refuse, taken};
 use crate::{
     changes::Changed,
     error::{Error, Result},
-    model::{Trunk, TrunkAuth, TrunkOptions, TrunkStatus, TrunkTransport},
+    model::{Trunk, TrunkAuth, TrunkOptions, TrunkSrtp, TrunkStatus, TrunkTransport},
     store as rows,
 };
 
@@ -238,6 +238,8 @@ fn checked(tenant: TenantId, new: &NewTrunk, has_password: bool) -> Result<Trunk
         Text::new("There are too many sources.", "Có quá nhiều địa chỉ."),
     );
     let options = checked_options(new, &mut fields);
+    let keys_are_hidden = options.srtp == TrunkSrtp::Off || transport == Some(TrunkTransport::Tls);
+    fields.check("srtp", keys_are_hidden, Text::new("SRTP needs the transport TLS.", "SRTP cần giao thức TLS."));
     refuse(fields)?;
     let epoch = domain::Timestamp::from_millis(0);
     Ok(Trunk {

@@ -9,8 +9,15 @@ use domain::{
 use sip_proto::sdp;
 use uuid::Uuid;
 
-use super::{Driver, leg::Leg, speech::offered_to};
-use crate::driver::outbound::{Offer, Target, TrunkTarget};
+use super::{
+    Driver,
+    leg::Leg,
+    speech::{media_address, offered_to},
+};
+use crate::{
+    driver::outbound::{Offer, Target, TrunkTarget},
+    model::TrunkDtmf,
+};
 
 impl Driver {
     pub(super) async fn dial(&mut self, no: LegNo, side: Side, part: Part, target: usize) -> Option<Input> {
@@ -63,6 +70,7 @@ impl Driver {
 
     async fn invite(&mut self, leg: &mut Leg, part: Part, target: &Target) -> Result<(), Cause> {
         leg.security = self.security_of(target);
+        leg.keys = target.trunk().map_or(TrunkDtmf::Rfc4733, |trunk| trunk.options().dtmf);
         let sdp = self.make_offer(leg, target)?;
         let (display, user) = self.shown_to(part, target);
         let headers = if part == Part::Step { self.headers.clone() } else { Vec::new() };
@@ -74,6 +82,7 @@ impl Driver {
             realm: &realm,
             sdp: Bytes::from(sdp),
             headers: &headers,
+            carried: self.setup.carried.as_deref().filter(|_| matches!(part, Part::Step | Part::Offer(_))),
             max_forwards: self.setup.max_forwards.saturating_sub(self.hops),
         };
         let invite = target.invite(&self.pbx.sip, offer).await.map_err(|error| {
@@ -111,21 +120,25 @@ impl Driver {
         let preferred = self.legs.iter().filter(alive).find_map(|leg| leg.agreed.as_ref().map(|agreed| agreed.codec));
         let codecs = offered_to(target, preferred);
         let security = leg.security.clone();
-        let local = match leg.local.take().filter(|_| leg.media.is_some()) {
-            Some(former) => sdp::Local { codecs, security, version: former.version + 1, ..former },
+        let dtmf = leg.keys == TrunkDtmf::Rfc4733;
+        let wants_v6 = target.is_ipv6();
+        let address = media_address(&self.pbx, wants_v6);
+        let local = match leg.local.take().filter(|former| leg.media.is_some() && former.address == address) {
+            Some(former) => sdp::Local { codecs, security, dtmf, version: former.version + 1, ..former },
             None => {
-                let media = self.open_media()?;
+                let media = self.open_media(wants_v6)?;
                 leg.media = Some(media.id);
-                sdp::Local { security, ..self.local(media.port, codecs) }
+                sdp::Local { address, security, dtmf, ..self.local(media.port, codecs) }
             }
         };
+        self.listen_for_keys(leg);
         let offer = sdp::offer(&local);
         leg.local = Some(local);
         Ok(offer)
     }
 
-    pub(super) fn open_media(&self) -> Result<media::LegMedia, Cause> {
-        self.session.open_leg().map_err(|error| {
+    pub(super) fn open_media(&self, wants_v6: bool) -> Result<media::LegMedia, Cause> {
+        self.session.open_leg_in(media_address(&self.pbx, wants_v6).is_ipv6()).map_err(|error| {
             tracing::error!(call.uuid = %self.setup.call, %error, "no media port is free");
             Cause::ResourceUnavailable
         })

@@ -4,17 +4,20 @@ use bytes::Bytes;
 use domain::{app::AppInput, call::LegNo};
 
 use super::{Driver, leg::LegState};
+use crate::model::TrunkDtmf;
 
 impl Driver {
-    /// Takes a key that was heard in the media, which has passed it on to whoever takes telephone-events.
+    /// Takes a key that was heard in the media, which has passed on events to whoever takes them, and tones to whoever
+    /// hears them.
     pub(super) async fn on_key(&mut self, no: LegNo, key: char) {
         if self.machine.waiting() == Some(no) {
             return self.key_in_app(key).await;
         }
-        if let Some(other) = self.other_side(no)
-            && !self.takes_events(other)
-        {
-            self.send_key(other, key);
+        if let Some(other) = self.other_side(no) {
+            let passed_on = if self.has_tones(no) { self.has_tones(other) } else { self.takes_events(other) };
+            if !passed_on {
+                self.send_key(other, key);
+            }
         }
     }
 
@@ -40,9 +43,14 @@ impl Driver {
         self.leg(leg).and_then(|leg| leg.agreed.as_ref()).is_some_and(|agreed| agreed.dtmf_send.is_some())
     }
 
-    /// Presses a key towards a leg: as telephone-event, or by INFO where it takes none.
+    /// Tells whether the keys of a leg are tones in its sound: what is passed on has them already.
+    fn has_tones(&self, leg: LegNo) -> bool {
+        self.leg(leg).is_some_and(|leg| leg.keys == TrunkDtmf::Inband)
+    }
+
+    /// Presses a key towards a leg, as it wants keys: as telephone-event, or by INFO where it takes none, or as tones.
     pub(super) fn send_key(&self, to: LegNo, key: char) {
-        let events = self.takes_events(to);
+        let events = self.takes_events(to) || self.has_tones(to);
         let Some(leg) = self.leg(to).filter(|leg| leg.state != LegState::Ended) else { return };
         match (leg.media, &leg.sip) {
             (Some(media), _) if events => self.session.send_dtmf(media, key.encode_utf8(&mut [0; 4])),

@@ -9,7 +9,10 @@ use domain::{LegId, Timestamp, call::Side, cause::Cause};
 use serde::Serialize;
 use sip_proto::{dialog::DialogRecord, sdp};
 
-use crate::driver::border::passage::Passage;
+use crate::{
+    driver::{border::passage::Passage, network::Verdict},
+    model::TrunkDtmf,
+};
 
 pub(crate) struct Leg {
     pub(crate) uuid: LegId,
@@ -21,6 +24,8 @@ pub(crate) struct Leg {
     pub(crate) agreed: Option<sdp::Agreed>,
     /// Whether its media is protected, and with which keys of ours.
     pub(crate) security: sdp::Security,
+    /// How its key presses travel.
+    pub(crate) keys: TrunkDtmf,
     /// The answer to the caller's offer, sent with 183 or 200.
     pub(crate) answer: Option<String>,
     pub(crate) dialog: Option<DialogRecord>,
@@ -45,6 +50,8 @@ pub(crate) struct Leg {
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) cause: Option<Cause>,
     pub(crate) sip_status: Option<u16>,
+    /// What the network says of the caller's number.
+    pub(crate) verdict: Option<Verdict>,
 }
 
 /// A leg's state as the API names it.
@@ -83,6 +90,8 @@ struct Shown<'a> {
     hangup_cause: Option<&'static str>,
     sip_status: Option<u16>,
     codec: Option<&'static str>,
+    /// What the network says of the caller's number; null if it says nothing, or is not believed.
+    verdict: Option<Verdict>,
     /// What its media was like; null while the call is up.
     rtp: Option<Quality>,
 }
@@ -158,6 +167,7 @@ impl Leg {
             plays: self.plays,
             passage: self.passage.take(),
             security: self.security.clone(),
+            keys: self.keys,
             offer: None,
             signalled_from: self.signalled_from,
             number: self.number.clone(),
@@ -170,6 +180,7 @@ impl Leg {
             ended_at: None,
             cause: None,
             sip_status: self.sip_status,
+            verdict: self.verdict,
         };
         self.close(at, Cause::NormalClearing, None);
         goes
@@ -226,6 +237,7 @@ pub(crate) fn show_heard(legs: &[Leg], heard: &[media::LegStats]) -> String {
             hangup_cause: leg.cause.map(Cause::as_str),
             sip_status: leg.sip_status,
             codec: leg.agreed.as_ref().map(|agreed| agreed.codec.encoding()),
+            verdict: leg.verdict,
             rtp: leg.media.and_then(|leg| heard.iter().find(|stats| stats.leg == leg)).map(Quality::of),
         })
         .collect();

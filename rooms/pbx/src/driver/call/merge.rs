@@ -9,7 +9,7 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{
     Driver,
     leg::{Leg, LegState},
-    speech::security,
+    speech::{ALAW_FIRST, security},
 };
 use crate::driver::live::{Command, Conflict, JoinAs, Joining, TakeLeg, Taken};
 
@@ -151,7 +151,7 @@ impl Driver {
         leg.dialog = Some(incoming.dialog.clone());
         leg.sip = Some(sip.clone());
         leg.security = security(&self.pbx, self.setup.tenant, leg.extension.as_deref(), incoming.transport);
-        if let Err(cause) = self.answer_offer(&mut leg, incoming.sdp.as_ref()) {
+        if let Err(cause) = self.answer_offer(&mut leg, incoming.sdp.as_ref(), ALAW_FIRST) {
             return sip.reject(super::refusal(cause), super::reason(cause));
         }
         let media = leg.media;

@@ -40,11 +40,13 @@ use self::{
 pub(crate) use self::{
     leg::remote as media_remote,
     merge::Moved,
-    speech::security,
+    offers::cause_of,
+    speech::{media_address, offered_to, security, trunk_security},
     turn::{reason, refusal},
 };
 use super::{
     live::{Command, Taken},
+    network::Carried,
     outbound::Target,
     resolve::{Caller, Found, Otherwise, Resolved},
 };
@@ -94,6 +96,8 @@ pub(crate) struct Setup {
     /// Whether the live call is on disk already.
     pub(crate) is_on_disk: bool,
     pub(crate) max_forwards: u8,
+    /// What it brought along, if it came by a trunk.
+    pub(crate) carried: Option<Box<Carried>>,
 }
 
 impl Setup {

@@ -11,8 +11,9 @@ use sip_proto::{sdp, session::Reason};
 use super::{
     Driver,
     leg::{Leg, LegState},
-    speech::ALAW_FIRST,
+    speech::{media_address, secure_again},
 };
+use crate::model::TrunkDtmf;
 
 impl Driver {
     pub(super) async fn on_sip(&mut self, event: LegEvent) {
@@ -131,10 +132,22 @@ impl Driver {
     }
 
     /// Answers the offer of an incoming INVITE, or makes our own if it has none.
-    pub(super) fn answer_offer(&mut self, leg: &mut Leg, offer: Option<&Bytes>) -> Result<(), Cause> {
-        let media = self.open_media()?;
-        let local = sdp::Local { security: leg.security.clone(), ..self.local(media.port, ALAW_FIRST) };
+    pub(super) fn answer_offer(
+        &mut self,
+        leg: &mut Leg,
+        offer: Option<&Bytes>,
+        codecs: &'static [sdp::Codec],
+    ) -> Result<(), Cause> {
+        let wants_v6 = match offer {
+            Some(offer) => self.pbx.media.address_of(true).is_some() && sdp::wants_ip6(offer),
+            None => leg.signalled_from.to_canonical().is_ipv6(),
+        };
+        let media = self.open_media(wants_v6)?;
+        let dtmf = leg.keys == TrunkDtmf::Rfc4733;
+        let address = media_address(&self.pbx, wants_v6);
+        let local = sdp::Local { address, dtmf, security: leg.security.clone(), ..self.local(media.port, codecs) };
         leg.media = Some(media.id);
+        self.listen_for_keys(leg);
         match offer {
             Some(offer) => {
                 let (answer, agreed) = sdp::accept_offer(offer, &local).map_err(|refused| {
@@ -157,6 +170,7 @@ impl Driver {
         let (Some(sip), Some(media), Some(local)) = (leg.sip.clone(), leg.media, leg.local.as_mut()) else { return };
         local.version += 1;
         if offer.is_empty() {
+            secure_again(local, leg.agreed.as_ref());
             sip.accept(Bytes::from(sdp::offer(local)));
             return;
         }
@@ -211,7 +225,7 @@ impl Driver {
 }
 
 /// Returns why a leg ended. The peer's own Q.850 cause says more than the SIP status (RFC 6432).
-fn cause_of(status: Option<u16>, reason: Option<&Reason>, by: EndedBy) -> Cause {
+pub(crate) fn cause_of(status: Option<u16>, reason: Option<&Reason>, by: EndedBy) -> Cause {
     if let Some(number) = reason.and_then(|reason| reason.q850).filter(|number| *number > 0) {
         return Cause::from_q850(number);
     }

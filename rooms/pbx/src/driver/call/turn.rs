@@ -12,10 +12,11 @@ use super::{
     Driver,
     facts::Fact,
     leg::{Leg, LegState, show},
-    speech::security,
+    speech::{ALAW_FIRST, answered_to, security, trunk_security},
 };
 use crate::{
-    driver::{live::LegView, outbound::Target},
+    driver::{live::LegView, network::Verdict, outbound::Target},
+    model::TrunkDtmf,
     store,
 };
 
@@ -68,10 +69,21 @@ impl Driver {
         leg.is_incoming = true;
         leg.state = LegState::Ringing;
         leg.signalled_from = incoming.source.ip();
-        leg.security = security(&self.pbx, self.setup.tenant, leg.extension.as_deref(), incoming.transport);
+        let codecs = match self.came_by() {
+            Some(options) => {
+                leg.keys = options.dtmf;
+                leg.verdict = Verdict::of(&incoming.request, &options);
+                leg.security = trunk_security(&options, incoming.transport);
+                answered_to(&options)
+            }
+            None => {
+                leg.security = security(&self.pbx, self.setup.tenant, leg.extension.as_deref(), incoming.transport);
+                ALAW_FIRST
+            }
+        };
         leg.dialog = Some(incoming.dialog.clone());
         leg.sip = Some(sip);
-        if let Err(cause) = self.answer_offer(&mut leg, incoming.sdp.as_ref()) {
+        if let Err(cause) = self.answer_offer(&mut leg, incoming.sdp.as_ref(), codecs) {
             // The machine has not started: it will find a leg that ended at once.
             leg.agreed = None;
             leg.cause = Some(cause);
@@ -88,6 +100,7 @@ impl Driver {
             local: None,
             agreed: None,
             security: sdp::Security::Plain,
+            keys: TrunkDtmf::Rfc4733,
             answer: None,
             dialog: None,
             ack_waits: false,
@@ -105,6 +118,7 @@ impl Driver {
             ended_at: None,
             cause: None,
             sip_status: None,
+            verdict: None,
         }
     }
 

@@ -34,6 +34,8 @@ use crate::{
 
 /// How often a NAT between us and a registrar by UDP is kept open.
 const OPEN_NAT: Duration = Duration::from_secs(25);
+/// How long a registration that was changed waits until the former one is taken back.
+const TAKEN_BACK: Duration = Duration::from_secs(15);
 /// How long the end of the program waits for registrations to be taken back.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -184,11 +186,13 @@ pub(crate) async fn follow(pbx: &Pbx) -> Result<(), store::Error> {
             settings.insert(registration.trunk, (registration.tenant, found));
         }
     }
+    let mut leaving: HashMap<TrunkId, CancellationToken> = HashMap::new();
     let mut running = pbx.trunk_registrations.lock();
     running.retain(|trunk, running| {
         let stays = settings.get(trunk).is_some_and(|(_, wanted)| *wanted == *running.settings);
         if !stays {
             running.shared.stop.cancel();
+            leaving.insert(*trunk, running.shared.left.clone());
         }
         stays
     });
@@ -198,20 +202,25 @@ pub(crate) async fn follow(pbx: &Pbx) -> Result<(), store::Error> {
     for (trunk, (tenant, wanted)) in settings {
         running.entry(trunk).or_insert_with(|| {
             let (settings, shared) = (Arc::new(wanted), Arc::new(Shared::default()));
-            pbx.tracker.spawn(keep(pbx.clone(), settings.clone(), shared.clone()));
+            let before = leaving.remove(&trunk);
+            pbx.tracker.spawn(keep(pbx.clone(), settings.clone(), shared.clone(), before));
             Running { tenant, settings, shared }
         });
     }
     Ok(())
 }
 
-/// Keeps one trunk registered until it is told to stop.
-async fn keep(pbx: Pbx, settings: Arc<Settings>, shared: Arc<Shared>) {
+/// Keeps one trunk registered until it is told to stop. The former registration of the trunk is taken back `before`: it
+/// has the same contact, and would take the new one along.
+async fn keep(pbx: Pbx, settings: Arc<Settings>, shared: Arc<Shared>, before: Option<CancellationToken>) {
     // Whoever waits for the end does not wait for ever, whatever happens here.
     let _left = shared.left.clone().drop_guard();
     let mut line = Line { call_id: format!("{:032x}", rand::random::<u128>()), cseq: 0, expires: settings.expires };
     let (mut failures, mut last): (u32, Option<String>) = (0, None);
     shared.now().state = RegistrationState::Asking;
+    if let Some(before) = before {
+        let _ = timeout(TAKEN_BACK, shared.stop.run_until_cancelled(before.cancelled())).await;
+    }
     loop {
         let attempt = attempt::register(&pbx.sip, &settings, &mut line, last.as_deref());
         let Some(outcome) = shared.stop.run_until_cancelled(attempt).await else { break };

@@ -85,6 +85,7 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
         dialled: checked.to_phone.clone(),
         anonymous: false,
         asked: checked.asked_caller_id.then(|| checked.caller_id.clone()),
+        encrypted: false,
     };
     let (mut first, direction) = callee(pbx, &account, &checked, &caller)?;
     first.record = inbound::records(line.extension.recording_mode, Direction::Outbound);
@@ -132,6 +133,7 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
         seats: vec![seat, node],
         is_on_disk: true,
         max_forwards: 70,
+        carried: None,
     };
     // What is acknowledged is on disk: after a crash this call still gets its record.
     let fact = facts::Fact::Started { call: Box::new(setup.row(pbx)), caller_name: None };
