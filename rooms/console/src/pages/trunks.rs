@@ -1,6 +1,6 @@
 //! `/trunks`: the ways to carriers.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use askama::Template;
 use axum::{
@@ -15,7 +15,10 @@ use domain::{
 };
 use pbx::{
     model::{Trunk, TrunkAuth, TrunkDtmf, TrunkOptions, TrunkSrtp, TrunkStatus, TrunkTransport},
-    ops::trunks::{self, NewTrunk, TrunkState},
+    ops::{
+        trunk_test::{self, Outcome, Tested},
+        trunks::{self, NewTrunk, TrunkState},
+    },
 };
 
 use super::extensions::may_manage;
@@ -30,12 +33,14 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/trunks/new", get(new))
         .route("/trunks/{id}", get(show).post(change))
         .route("/trunks/{id}/delete", post(delete))
+        .route("/trunks/{id}/test", post(test))
 }
 
 #[derive(Template)]
 #[template(path = "trunks/list.html")]
 struct List<'a> {
     v: &'a View,
+    console: &'a Console,
     asked: &'a Asked,
     trunks: &'a [TrunkState],
     pager: Pager,
@@ -43,6 +48,11 @@ struct List<'a> {
 }
 
 impl List<'_> {
+    /// Returns what the API calls the state of the trunk's registration.
+    fn registration(&self, trunk: &Trunk) -> &'static str {
+        self.console.pbx.trunk_registration(trunk.id).as_str()
+    }
+
     fn address(&self, trunk: &Trunk) -> String {
         trunk.port.map_or_else(|| trunk.host.clone(), |port| format!("{}:{port}", trunk.host))
     }
@@ -59,6 +69,7 @@ struct Page<'a> {
     transports: &'static [TrunkTransport],
     auths: &'static [TrunkAuth],
     dtmfs: &'static [TrunkDtmf],
+    srtps: &'static [TrunkSrtp],
     formats: &'static [NumberFormat],
 }
 
@@ -73,7 +84,61 @@ async fn list(State(console): State<Console>, view: View, asked: Asked) -> Answe
     let search = asked.optional("search");
     let listing = trunks::search(&console.pbx.desk(), who, search.as_deref(), asked.page()).await?;
     let pager = Pager::of(&listing, &asked);
-    view.page(&List { v: &view, asked: &asked, trunks: &listing.data, pager, may_manage: may_manage(&view) })
+    view.page(&List {
+        v: &view,
+        console: &console,
+        asked: &asked,
+        trunks: &listing.data,
+        pager,
+        may_manage: may_manage(&view),
+    })
+}
+
+/// What became of a test call, or why there was none.
+#[derive(Template)]
+#[template(path = "trunks/tested.html")]
+struct TestedPart<'a> {
+    v: &'a View,
+    tested: Option<Tested>,
+    refused: Option<String>,
+}
+
+impl TestedPart<'_> {
+    fn outcome(&self, tested: &Tested) -> (&'static str, String) {
+        let word = |name: &str| self.v.word("trunks.tested", name);
+        match tested.outcome {
+            Outcome::Answered { heard: true } => ("good", word("heard")),
+            Outcome::Answered { heard: false } => ("warn", word("mute")),
+            Outcome::Rang => ("warn", word("rang")),
+            Outcome::Refused { status, cause } => {
+                let cause = self.v.word("calls.cause", cause.as_str());
+                ("bad", self.v.t2("trunks.tested.refused", status, cause))
+            }
+            Outcome::Silent => ("bad", word("silent")),
+            Outcome::Barred(cause) => {
+                ("bad", self.v.t1("trunks.tested.barred", self.v.word("calls.cause", cause.as_str())))
+            }
+        }
+    }
+
+    fn seconds(&self, time: &Duration) -> String {
+        self.v.decimal(time.as_millis() as f64 / 1000.0)
+    }
+}
+
+/// Calls a number by the trunk, and answers with a part of the page when that is over.
+async fn test(State(console): State<Console>, view: View, Path(id): Path<i64>, form: Form) -> Answer {
+    let (number, extension) = (form.text("number"), form.text("extension"));
+    let (tested, refused) = match trunk_test::call(&console.pbx, view.who()?, TrunkId(id), extension, number).await {
+        Ok(tested) => (Some(tested), None),
+        Err(pbx::Error::Invalid(fields)) => {
+            let wrong = if fields.names().any(|name| name == "number") { "number" } else { "extension" };
+            (None, Some(view.word("trunks.test_wrong", wrong)))
+        }
+        Err(error @ pbx::Error::Draining) => (None, Some(web::Error::from(error).text(view.language()).to_owned())),
+        Err(error) => return Err(error.into()),
+    };
+    view.page(&TestedPart { v: &view, tested, refused })
 }
 
 async fn new(view: View) -> Answer {
@@ -130,6 +195,7 @@ fn draw(view: &View, form: &Form, trunk: Option<&TrunkState>) -> Answer {
         transports,
         auths: TrunkAuth::ALL,
         dtmfs: TrunkDtmf::ALL,
+        srtps: TrunkSrtp::ALL,
         formats: NumberFormat::ALL,
     };
     if form.is_wrong() { view.again(&page) } else { view.page(&page) }

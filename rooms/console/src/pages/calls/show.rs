@@ -82,7 +82,15 @@ struct Leg {
     hangup_cause: Option<String>,
     sip_status: Option<u16>,
     codec: Option<String>,
+    verdict: Option<Verdict>,
     rtp: Option<Rtp>,
+}
+
+/// What the network says of the caller's number.
+#[derive(Deserialize)]
+struct Verdict {
+    result: String,
+    attestation: Option<char>,
 }
 
 /// What a leg's media was like.
