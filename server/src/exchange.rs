@@ -1,6 +1,10 @@
 //! Opens the telephone exchange: SIP, media and the room that uses them.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use media::Media;
@@ -70,6 +74,7 @@ fn sip_settings(config: &Config, certificates: Option<&Certificates>) -> anyhow:
         tls_client: Some(tls::client(config.sip.tls_ca_file.as_deref())?),
         dns_servers: config.sip.dns_servers.clone(),
         external: config.sip.external_address,
+        external_v6: config.sip.external_address_v6,
         realm: Realm::Fixed(config.sip.realm.clone()),
         user_agent: concat!("Zorio/", env!("CARGO_PKG_VERSION")).to_owned(),
         limits,
@@ -89,6 +94,8 @@ fn media_settings(config: &Config) -> media::Config {
     media::Config {
         bind: config.media.bind_address,
         external: config.sip.external_address.or_else(|| first_specific(config)),
+        other: config.media.bind_address_v6.or_else(|| first_v6(config)).map(IpAddr::V6),
+        other_external: config.sip.external_address_v6.map(IpAddr::V6),
         ports: config.media.port_range.range(),
         threads: if config.media.threads == 0 { default.threads } else { config.media.threads },
         inactivity: Duration::from_secs(config.media.inactivity_seconds),
@@ -99,8 +106,18 @@ fn media_settings(config: &Config) -> media::Config {
 /// Returns the address of the first SIP listener that names one, for SDP when media listens on all interfaces.
 fn first_specific(config: &Config) -> Option<IpAddr> {
     let listeners = config.sip.udp_listen.iter().chain(&config.sip.tcp_listen);
-    let specific = listeners.map(|address| address.ip()).find(|address| !address.is_unspecified());
-    specific.filter(|_| config.media.bind_address.is_unspecified())
+    let bind = config.media.bind_address;
+    let of_family = |address: &IpAddr| !address.is_unspecified() && address.is_ipv6() == bind.is_ipv6();
+    listeners.map(|address| address.ip()).find(of_family).filter(|_| bind.is_unspecified())
+}
+
+/// Returns the first IPv6 address of the SIP listeners.
+fn first_v6(config: &Config) -> Option<Ipv6Addr> {
+    let listeners = config.sip.udp_listen.iter().chain(&config.sip.tcp_listen).chain(&config.sip.tls_listen);
+    listeners.map(|address| address.ip()).find_map(|address| match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(v6) => Some(v6),
+    })
 }
 
 fn room_settings(config: &Config, public_url: &str) -> pbx::Config {

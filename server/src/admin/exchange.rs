@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use clap::Subcommand;
 use domain::{Principal, ids::TrunkId, routing::Destination};
 use pbx::{
-    model::{CallerId, NewRoute, Route, RouteKind, Trunk, TrunkOptions, TrunkStatus},
+    model::{CallerId, NewRoute, Route, RouteKind, Trunk, TrunkDtmf, TrunkOptions, TrunkSrtp, TrunkStatus},
     ops::{
         caller_ids, routes,
         trunk_registrations::{self, NewRegistration},
@@ -91,6 +91,43 @@ pub(super) struct TrunkFields {
     /// Addresses whose requests are this trunk's without a login: all of them.
     #[arg(long, value_delimiter = ',')]
     sources: Option<Vec<IpAddr>>,
+    /// New calls a second.
+    #[arg(long)]
+    max_cps: Option<i64>,
+    /// PCMA, PCMU, G722 and opus, in the order in which they are offered.
+    #[arg(long, value_delimiter = ',')]
+    codecs: Option<Vec<String>>,
+    /// How key presses travel: rfc4733, info or inband.
+    #[arg(long, value_parser = trunk_dtmf)]
+    dtmf: Option<TrunkDtmf>,
+    /// Whether the voice is encrypted: off, optional or required; needs the transport tls.
+    #[arg(long, value_parser = trunk_srtp)]
+    srtp: Option<TrunkSrtp>,
+    /// Whether what the carrier says of callers is believed: P-Asserted-Identity and verstat.
+    #[arg(long)]
+    trusts_identity: Option<bool>,
+}
+
+impl TrunkFields {
+    /// Returns the options with what is given; nothing if nothing is.
+    fn options(&self, old: TrunkOptions) -> Option<TrunkOptions> {
+        let given = Self {
+            max_cps: self.max_cps,
+            codecs: self.codecs.clone(),
+            dtmf: self.dtmf,
+            srtp: self.srtp,
+            trusts_identity: self.trusts_identity,
+            ..Self::default()
+        };
+        (given != Self::default()).then(|| TrunkOptions {
+            max_cps: self.max_cps.or(old.max_cps),
+            codecs: given.codecs.unwrap_or(old.codecs),
+            dtmf: self.dtmf.unwrap_or(old.dtmf),
+            srtp: self.srtp.unwrap_or(old.srtp),
+            trusts_identity: self.trusts_identity.unwrap_or(old.trusts_identity),
+            ..old
+        })
+    }
 }
 
 #[derive(Subcommand, Debug)]
@@ -143,6 +180,7 @@ pub(super) async fn trunk(rooms: &Rooms, who: &Principal, command: &TrunkCommand
     match command {
         TrunkCommand::Create { name, host, fields } => {
             let fields = fields.as_ref().clone();
+            let options = fields.options(TrunkOptions::default()).unwrap_or_default();
             let new = NewTrunk {
                 name: name.clone(),
                 host: host.clone(),
@@ -156,7 +194,7 @@ pub(super) async fn trunk(rooms: &Rooms, who: &Principal, command: &TrunkCommand
                 from_domain: fields.from_domain,
                 max_channels: fields.max_channels,
                 sources: fields.sources.unwrap_or_default(),
-                options: TrunkOptions::default(),
+                options,
             };
             Ok(trunk_body(&trunks::create(desk, who, new).await?))
         }
@@ -175,6 +213,8 @@ pub(super) async fn trunk(rooms: &Rooms, who: &Principal, command: &TrunkCommand
             let fields = fields.as_ref().clone();
             let nothing = name.is_none() && host.is_none() && status.is_none() && fields == TrunkFields::default();
             ensure!(!nothing, "say what is to be changed: see zorio admin trunk update --help");
+            let old = trunks::show(desk, who, TrunkId(*id)).await?.trunk.options;
+            let options = fields.options(old);
             let changes = TrunkChanges {
                 name: name.clone(),
                 host: host.clone(),
@@ -188,7 +228,7 @@ pub(super) async fn trunk(rooms: &Rooms, who: &Principal, command: &TrunkCommand
                 from_domain: fields.from_domain,
                 max_channels: fields.max_channels,
                 sources: fields.sources,
-                options: None,
+                options,
                 status: *status,
             };
             Ok(trunk_body(&trunks::update(desk, who, TrunkId(*id), changes).await?))
@@ -274,6 +314,14 @@ fn trunk_status(text: &str) -> Result<TrunkStatus, String> {
     TrunkStatus::parse(text).ok_or_else(|| "active or disabled".to_owned())
 }
 
+fn trunk_dtmf(text: &str) -> Result<TrunkDtmf, String> {
+    TrunkDtmf::parse(text).ok_or_else(|| "rfc4733, info or inband".to_owned())
+}
+
+fn trunk_srtp(text: &str) -> Result<TrunkSrtp, String> {
+    TrunkSrtp::parse(text).ok_or_else(|| "off, optional or required".to_owned())
+}
+
 fn trunk_body(trunk: &Trunk) -> Value {
     json!({
         "id": trunk.id,
@@ -285,6 +333,11 @@ fn trunk_body(trunk: &Trunk) -> Value {
         "username": trunk.username,
         "max_channels": trunk.max_channels,
         "sources": trunk.sources,
+        "max_cps": trunk.options.max_cps,
+        "codecs": trunk.options.codecs,
+        "dtmf": trunk.options.dtmf.as_str(),
+        "srtp": trunk.options.srtp.as_str(),
+        "trusts_identity": trunk.options.trusts_identity,
         "status": trunk.status.as_str(),
         "created_at": trunk.created_at.rfc3339(),
     })

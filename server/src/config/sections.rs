@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     ops::RangeInclusive,
     path::PathBuf,
     str::FromStr,
@@ -95,6 +95,8 @@ pub struct Sip {
     pub dns_servers: Vec<SocketAddr>,
     #[serde(deserialize_with = "optional")]
     pub external_address: Option<IpAddr>,
+    #[serde(deserialize_with = "optional")]
+    pub external_address_v6: Option<Ipv6Addr>,
     pub realm: String,
     pub min_expires_seconds: u32,
     pub max_expires_seconds: u32,
@@ -125,6 +127,8 @@ pub struct Calls {
 pub struct Media {
     pub port_range: PortRange,
     pub bind_address: IpAddr,
+    #[serde(deserialize_with = "optional")]
+    pub bind_address_v6: Option<Ipv6Addr>,
     pub threads: usize,
     pub inactivity_seconds: u64,
 }
