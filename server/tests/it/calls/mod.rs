@@ -3,6 +3,7 @@
 mod apps;
 mod audio;
 mod click_to_call;
+mod codecs;
 mod failover;
 mod hold;
 mod ipv6;
@@ -10,10 +11,13 @@ mod methods;
 mod outcomes;
 mod sessions;
 mod sipp;
+mod sips;
 mod subscriptions;
 mod supervise;
 mod tls;
 mod transfer;
+mod trunk_identity;
+mod trunk_media;
 mod trunk_registration;
 mod ws;
 

@@ -79,6 +79,22 @@ async fn a_trunk_registers_is_called_there_and_leaves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_changed_registration_is_made_after_the_former_one_was_taken_back() {
+    let world = world().await;
+    let registrar = registrar().await;
+    registrar.set_manner(Manner::ForgetsSlowly);
+    let id = trunk(&world, &[address(&registrar)]).await;
+    until_state(&world, &id, "registered").await;
+    let list = address(&registrar);
+    world.server.admin(&["trunk", "register", &id, "--registrar", &list, "--expires", "120"]).await.unwrap();
+    let seen = registrar.until_seen(3, PATIENCE).await.unwrap();
+    let asked: Vec<u32> = seen.iter().map(|seen| seen.expires).collect();
+    assert_eq!(asked, [60, 0, 120], "the contact is the same: what comes last counts");
+    assert_eq!(seen[0].contact, seen[2].contact);
+    until_state(&world, &id, "registered").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trunk_goes_to_the_next_registrar_and_is_refreshed_there() {
     let world = world().await;
     let (first, second) = (registrar().await, registrar().await);

@@ -15,6 +15,7 @@ mod settings;
 mod settings_guard;
 mod settings_people;
 mod text;
+mod trunk_test;
 mod two_step;
 
 pub(crate) use browser::{Browser, PASSWORD};

@@ -3,7 +3,7 @@
 //! Each file holds tables of one family. A row says what is sent and what may come back; after every row
 //! [`Fort::stands`] looks whether the process lives, answers, keeps quiet about secrets and has not panicked.
 
-mod callee;
+pub(crate) mod callee;
 mod dialogs;
 mod flood;
 mod fort;
