@@ -115,8 +115,7 @@ async fn serve(shared: Arc<Shared>, mut events: mpsc::Receiver<Event>) {
         }
         let contact = request.contacts.first().map(|contact| contact.uri.clone()).unwrap_or_default();
         let wish = request.contacts.first().and_then(|contact| contact.expires).or(request.expires).unwrap_or_default();
-        let seen =
-            Seen { user: request.user.clone(), contact: contact.clone(), expires: wish, from: request.source };
+        let seen = Seen { user: request.user.clone(), contact: contact.clone(), expires: wish, from: request.source };
         let manner = *shared.manner.lock().unwrap_or_else(PoisonError::into_inner);
         if manner == Manner::ForgetsSlowly && wish == 0 {
             let shared = shared.clone();
