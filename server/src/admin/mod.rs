@@ -9,6 +9,7 @@ mod extensions;
 mod incoming;
 mod places;
 mod table;
+mod toll;
 mod webhooks;
 
 use anyhow::{Context, bail};
@@ -81,6 +82,9 @@ enum Subject {
     /// The mailbox of an extension.
     #[command(subcommand)]
     Mailbox(places::MailboxCommand),
+    /// The guard against toll fraud.
+    #[command(subcommand)]
+    Toll(toll::TollCommand),
 }
 
 /// Does one command and prints its answer.
@@ -124,6 +128,7 @@ async fn answer(rooms: &Rooms, args: &Args) -> anyhow::Result<Value> {
         Subject::RingGroup(command) => places::ring_group(rooms, &who().await?, command).await,
         Subject::Forwarding(command) => places::forwarding(rooms, &who().await?, command).await,
         Subject::Mailbox(command) => places::mailbox(rooms, &who().await?, command).await,
+        Subject::Toll(command) => toll::toll(rooms, &who().await?, *command).await,
     }
 }
 

@@ -17,7 +17,7 @@ pub use places::{COUNTRIES, Country, PREMIUM, Premium, country_of, premium_of};
 pub use policy::{Limits, Policy, Whose, Why};
 pub use rate::{Rate, UNIT, money, read_money};
 
-use crate::Timestamp;
+use crate::{Timestamp, number::Region};
 
 /// A call that the guard let out, until it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,11 +26,32 @@ pub struct Entry(u64);
 #[derive(Debug)]
 struct Up {
     extension: Option<String>,
+    /// The numbers that it may be dialled by; the one that was, once it is answered.
+    numbers: Vec<String>,
     rate: Option<Rate>,
     answered: Option<Timestamp>,
     /// Talk and cost that are in the books already.
     talk: i64,
     cost: i64,
+}
+
+impl Up {
+    /// Says whether the rules, as they are now, let the call out by any of its numbers.
+    fn may_be_dialled(&self, policy: &Policy, region: Region) -> Result<(), Why> {
+        if let (Some(dearest), Some(rate)) = (policy.dearest_minute, self.rate)
+            && rate.per_minute > dearest
+        {
+            return Err(Why::TooDear);
+        }
+        let mut verdict = if policy.stopped { Err(Why::Stopped) } else { Ok(()) };
+        for number in &self.numbers {
+            verdict = policy.allows(number, region);
+            if verdict.is_ok() {
+                break;
+            }
+        }
+        verdict
+    }
 }
 
 /// What is to be written down, so that a restart forgets nothing. No extension: the account as a whole.
@@ -87,14 +108,24 @@ impl Guard {
         self.next += 1;
         let entry = Entry(self.next);
         let extension = extension.map(str::to_owned);
-        self.up.insert(entry, Up { extension, rate, answered: None, talk: 0, cost: 0 });
+        self.up.insert(entry, Up { extension, numbers: Vec::new(), rate, answered: None, talk: 0, cost: 0 });
         Ok(entry)
     }
 
-    /// Starts to count the talk of a call; the first answer counts.
-    pub fn answered(&mut self, entry: Entry, now: Timestamp) {
+    /// Says which numbers a call is to be dialled by: rules that change meanwhile concern it too.
+    pub fn dials(&mut self, entry: Entry, numbers: Vec<String>) {
         if let Some(up) = self.up.get_mut(&entry) {
-            up.answered.get_or_insert(now);
+            up.numbers = numbers;
+        }
+    }
+
+    /// Starts to count the talk of a call that `number` took; the first answer counts.
+    pub fn answered(&mut self, entry: Entry, number: &str, now: Timestamp) {
+        if let Some(up) = self.up.get_mut(&entry)
+            && up.answered.is_none()
+        {
+            up.answered = Some(now);
+            up.numbers = vec![number.to_owned()];
         }
         self.count(entry, now);
     }
@@ -108,9 +139,10 @@ impl Guard {
         }
     }
 
-    /// Brings the books up to date and returns the calls that may not go on. To be called every second or so: what is
-    /// lost beyond a limit is what the calls that are up cost in that time.
-    pub fn overdue(&mut self, policy: &Policy, now: Timestamp) -> Vec<(Entry, Why)> {
+    /// Brings the books up to date and returns the calls that may not go on: those that may not be dialled any more, and
+    /// those that talk beyond a limit. To be called every second or so: what is lost beyond a limit is what the calls that
+    /// are up cost in that time.
+    pub fn overdue(&mut self, policy: &Policy, region: Region, now: Timestamp) -> Vec<(Entry, Why)> {
         self.count_talk(now);
         self.account.forget(now);
         self.extensions.retain(|_, book| {
@@ -121,11 +153,13 @@ impl Guard {
         let mut overdue: Vec<(Entry, Why)> = self
             .up
             .iter()
-            .filter(|(_, up)| up.answered.is_some())
             .filter_map(|(entry, up)| {
-                let book = up.extension.as_ref().and_then(|extension| self.extensions.get(extension));
-                let own = book.map_or(Ok(()), |book| policy.extension.last(&book.usage(now), Whose::Extension));
-                own.and(account).err().map(|why| (*entry, why))
+                let limits = || {
+                    let book = up.extension.as_ref().and_then(|extension| self.extensions.get(extension));
+                    let own = book.map_or(Ok(()), |book| policy.extension.last(&book.usage(now), Whose::Extension));
+                    if up.answered.is_some() { own.and(account) } else { Ok(()) }
+                };
+                up.may_be_dialled(policy, region).and_then(|()| limits()).err().map(|why| (*entry, why))
             })
             .collect();
         overdue.sort_by_key(|(entry, _)| *entry);

@@ -16,6 +16,26 @@ fn policy(extension: Limits, account: Limits) -> Policy {
 const NONE: Limits = Limits { calls_at_once: None, calls_per_hour: None, minutes_per_hour: None, spend_per_hour: None };
 
 #[test]
+fn calls_that_are_up_end_when_the_rules_do_not_let_them_out_any_more() {
+    let mut guard = Guard::default();
+    let vn = Region::of("VN");
+    let open = Policy { countries: vec!["1".to_owned()], ..Policy::default() };
+    let home = guard.enter(Some("1001"), None, &open, at(0)).unwrap();
+    guard.dials(home, vec!["0987654321".to_owned()]);
+    // One of its two ways leads abroad; that is the one which was taken.
+    let abroad = guard.enter(Some("1001"), None, &open, at(0)).unwrap();
+    guard.dials(abroad, vec!["0987654321".to_owned(), "+14155552671".to_owned()]);
+    assert_eq!(guard.overdue(&open, vn, at(1)), []);
+    assert_eq!(guard.overdue(&Policy::default(), vn, at(1)), [], "a way is left to it");
+    guard.answered(abroad, "+14155552671", at(2));
+    assert_eq!(guard.overdue(&Policy::default(), vn, at(2)), [(abroad, Why::Country)]);
+    let blocked = Policy { blocked: vec!["849".to_owned()], ..open.clone() };
+    assert_eq!(guard.overdue(&blocked, vn, at(2)), [(home, Why::Blocked)], "it rings");
+    let stopped = Policy { stopped: true, ..open };
+    assert_eq!(guard.overdue(&stopped, vn, at(2)), [(home, Why::Stopped), (abroad, Why::Stopped)]);
+}
+
+#[test]
 fn a_limit_of_two_at_once_lets_no_third_out_until_one_has_ended() {
     let policy = policy(Limits { calls_at_once: Some(2), ..NONE }, NONE);
     let mut guard = Guard::default();
@@ -48,10 +68,10 @@ fn parallel_calls_use_up_the_minutes_together_and_are_cut() {
     let mut guard = Guard::default();
     let entries: Vec<Entry> = (0..10).map(|_| guard.enter(Some("1001"), None, &policy, at(0)).unwrap()).collect();
     for entry in &entries {
-        guard.answered(*entry, at(10));
+        guard.answered(*entry, "0987654321", at(10));
     }
-    assert_eq!(guard.overdue(&policy, at(69)), []);
-    let cut = guard.overdue(&policy, at(70));
+    assert_eq!(guard.overdue(&policy, Region::of("VN"), at(69)), []);
+    let cut = guard.overdue(&policy, Region::of("VN"), at(70));
     assert_eq!(cut.iter().map(|(entry, _)| *entry).collect::<Vec<_>>(), entries);
     assert!(cut.iter().all(|(_, why)| *why == Why::MinutesPerHour(Whose::Extension)));
     entries.iter().for_each(|entry| guard.ended(*entry, at(70)));
@@ -66,12 +86,12 @@ fn money_is_counted_from_the_answer_and_a_dear_minute_is_refused() {
     let policy = Policy { dearest_minute: Some(1_000_000), ..policy(limits, NONE) };
     let mut guard = Guard::default();
     let entry = guard.enter(Some("1001"), Some(rate), &policy, at(0)).unwrap();
-    assert_eq!(guard.overdue(&policy, at(600)), [], "it rings");
-    guard.answered(entry, at(600));
+    assert_eq!(guard.overdue(&policy, Region::of("VN"), at(600)), [], "it rings");
+    guard.answered(entry, "0987654321", at(600));
     assert_eq!(guard.usage(at(600)).cost, 1_500_000);
-    assert_eq!(guard.overdue(&policy, at(719)), []);
+    assert_eq!(guard.overdue(&policy, Region::of("VN"), at(719)), []);
     assert_eq!(guard.usage(at(719)).cost, 2_500_000);
-    assert_eq!(guard.overdue(&policy, at(781)), [(entry, Why::SpendPerHour(Whose::Extension))]);
+    assert_eq!(guard.overdue(&policy, Region::of("VN"), at(781)), [(entry, Why::SpendPerHour(Whose::Extension))]);
     let dear = Rate { per_minute: 1_000_001, ..rate };
     assert_eq!(guard.enter(Some("1002"), Some(dear), &policy, at(0)), Err(Why::TooDear));
 }
@@ -81,10 +101,10 @@ fn a_restart_forgets_nothing_but_the_calls_that_were_up() {
     let policy = policy(Limits { minutes_per_hour: Some(2), calls_at_once: Some(1), ..NONE }, NONE);
     let mut guard = Guard::default();
     let entry = guard.enter(Some("1001"), None, &policy, at(0)).unwrap();
-    guard.answered(entry, at(0));
-    guard.overdue(&policy, at(60));
+    guard.answered(entry, "0987654321", at(0));
+    guard.overdue(&policy, Region::of("VN"), at(60));
     let mut lines = guard.take_changed();
-    guard.overdue(&policy, at(120));
+    guard.overdue(&policy, Region::of("VN"), at(120));
     lines.extend(guard.take_changed());
     assert_eq!(guard.take_changed(), []);
     // What was written later replaces what was written before of the same minute.
@@ -122,13 +142,13 @@ proptest! {
                         Err(why) => prop_assert_eq!(why, Why::CallsPerHour(Whose::Extension)),
                     }
                 }
-                2 if !up.is_empty() => guard.answered(up[which % up.len()].0, at(now)),
+                2 if !up.is_empty() => guard.answered(up[which % up.len()].0, "0987654321", at(now)),
                 3 if !up.is_empty() => {
                     let (entry, _) = up.remove(which % up.len());
                     guard.ended(entry, at(now));
                 }
                 _ => {
-                    guard.overdue(&policy, at(now));
+                    guard.overdue(&policy, Region::of("VN"), at(now));
                 }
             }
             prop_assert_eq!(guard.usage(at(now)).calls_at_once as usize, up.len());
@@ -136,7 +156,7 @@ proptest! {
         for (entry, _) in up {
             guard.ended(entry, at(now));
         }
-        guard.overdue(&policy, at(now + 7_200));
+        guard.overdue(&policy, Region::of("VN"), at(now + 7_200));
         prop_assert!(guard.is_idle());
     }
 }

@@ -138,6 +138,7 @@ pub fn authorize_outbound(
     // Whichever way it goes in the end: the dearest is what may be lost.
     let dearest = passed.iter().filter_map(|way| way.rate).max_by_key(|rate| (rate.per_minute, rate.connection));
     let entry = guard.enter(dialler.extension, dearest, law.policy, now)?;
+    guard.dials(entry, passed.iter().map(|way| way.number.clone()).collect());
     Ok(grant(passed, Some(entry)))
 }
 

@@ -132,7 +132,7 @@ fn build(
     for way in right.ways() {
         let Some((route, trunk)) = routes.iter().find(|(route, _)| route.trunk == way.trunk) else { continue };
         let bounds = bounds(trunk, right.is_emergency());
-        let key = (right.tenant(), way.trunk);
+        let key = (right.tenant(), way);
         let passage = |picked| Passage::new(&pbx.border, &pbx.live, key, bounds, Arc::clone(toll), picked);
         let anonymous = wish.anonymous || (route.anonymous && !right.is_emergency());
         let is_first = leaving.targets.is_empty();

@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use domain::{CallId, TenantId, cause::Cause, ids::TrunkId};
+use domain::{CallId, TenantId, cause::Cause, ids::TrunkId, routing::Way};
 
 use super::{
     Border, lock,
@@ -22,6 +22,8 @@ pub(crate) struct Passage {
     live: Live,
     tenant: TenantId,
     trunk: TrunkId,
+    /// The number that was checked.
+    number: String,
     /// Calls at once, and new ones a second.
     most: u32,
     pace: Option<u32>,
@@ -43,7 +45,7 @@ impl Passage {
     pub(crate) fn new(
         border: &Border,
         live: &Live,
-        (tenant, trunk): (TenantId, TrunkId),
+        (tenant, way): (TenantId, &Way),
         bounds: Bounds,
         toll: Arc<Toll>,
         picked: Option<Picked>,
@@ -52,7 +54,8 @@ impl Passage {
             border: border.clone(),
             live: live.clone(),
             tenant,
-            trunk,
+            trunk: way.trunk,
+            number: way.number.clone(),
             most: bounds.channels,
             pace: bounds.per_second,
             channel: Mutex::new(None),
@@ -83,7 +86,7 @@ impl Passage {
         self
     }
 
-    /// Says whose call it is, as the INVITE goes out.
+    /// Says whose call it is, as the INVITE goes out or the leg moves to another call.
     pub(crate) fn begins(&self, call: CallId) {
         self.toll.begins(call);
     }
@@ -91,7 +94,7 @@ impl Passage {
     /// The far end has answered: talk is counted from now on.
     pub(crate) fn answered(&self) {
         if !self.answered.swap(true, Ordering::Relaxed) {
-            self.toll.answered();
+            self.toll.answered(&self.number);
             self.tell(Outcome::Answered);
         }
     }

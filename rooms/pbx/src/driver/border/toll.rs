@@ -94,19 +94,20 @@ pub(crate) struct Toll {
 }
 
 impl Toll {
-    /// Says which call it is, so that it can be cut.
+    /// Says which call it is, so that it can be cut. A leg that moves to another call says so again.
     pub(crate) fn begins(&self, call: CallId) {
         if let Some(entry) = *lock(&self.entry) {
             lock(&self.border.0.tolls).calls.insert((self.tenant, entry), call);
         }
     }
 
-    pub(crate) fn answered(&self) {
+    /// The far end has answered under that number.
+    pub(crate) fn answered(&self, number: &str) {
         let now = self.border.now();
         if let Some(entry) = *lock(&self.entry)
             && let Some(guard) = lock(&self.border.0.tolls).guards.get_mut(&self.tenant)
         {
-            guard.answered(entry, now);
+            guard.answered(entry, number, now);
         }
     }
 
@@ -175,7 +176,7 @@ impl Border {
             let Tolls { guards, calls, unwritten, .. } = &mut *tolls;
             for (tenant, guard) in guards.iter_mut() {
                 let Some(account) = pbx.directory.account(*tenant) else { continue };
-                for (entry, why) in guard.overdue(&account.policy, now) {
+                for (entry, why) in guard.overdue(&account.policy, account.region(), now) {
                     if let Some(call) = calls.get(&(*tenant, entry)) {
                         cut.push((*tenant, *call, why));
                     }
