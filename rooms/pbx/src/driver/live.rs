@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -176,6 +177,22 @@ pub(crate) struct LegView {
     pub(crate) trunk: Option<String>,
 }
 
+/// What lamps show of a call, as a hash: a call is looked at after everything that happens to it, and mostly nothing is
+/// to be seen of that.
+#[derive(PartialEq, Eq)]
+struct Seen(u64);
+
+impl Seen {
+    fn of(view: &View) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (view.state, &view.extension, view.answered_at, view.recording).hash(&mut hasher);
+        for leg in &view.legs {
+            (leg.uuid, leg.side, leg.state, &leg.number, &leg.extension).hash(&mut hasher);
+        }
+        Self(hasher.finish())
+    }
+}
+
 /// What is counted against a limit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Seat {
@@ -217,7 +234,24 @@ impl Drop for Taken {
 struct Entry {
     tenant: TenantId,
     commands: mpsc::Sender<Command>,
+    /// A place in the mailbox that nothing else takes, until the call is told to end.
+    last: Option<mpsc::OwnedPermit<Command>>,
     view: View,
+}
+
+impl Entry {
+    /// Sends a command. A call may have too much to do for others, never for its end.
+    fn send(&mut self, command: Command) {
+        match (command, self.last.take()) {
+            (hangup @ Command::Hangup(_), Some(last)) => drop(last.send(hangup)),
+            // It was told already.
+            (Command::Hangup(_), None) => {}
+            (other, last) => {
+                self.last = last;
+                let _ = self.commands.try_send(other);
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -278,16 +312,20 @@ impl Live {
         if tables.closed {
             return None;
         }
-        let (commands, heard) = mpsc::channel(WAITING_COMMANDS);
-        tables.calls.insert(view.call, Entry { tenant, commands, view });
+        let (commands, heard) = mpsc::channel(WAITING_COMMANDS + 1);
+        let last = commands.clone().try_reserve_owned().ok();
+        tables.calls.insert(view.call, Entry { tenant, commands, last, view });
         tables.version += 1;
         Some(heard)
     }
 
+    /// Changes what others see of a call.
     pub(crate) fn update(&self, call: CallId, change: impl FnOnce(&mut View)) {
         let mut tables = self.lock();
-        if let Some(entry) = tables.calls.get_mut(&call) {
-            change(&mut entry.view);
+        let Some(entry) = tables.calls.get_mut(&call) else { return };
+        let before = Seen::of(&entry.view);
+        change(&mut entry.view);
+        if before != Seen::of(&entry.view) {
             tables.version += 1;
         }
     }
@@ -303,9 +341,9 @@ impl Live {
         self.lock().version
     }
 
-    /// Shows the account's calls one by one, without a copy of them.
-    pub(crate) fn look(&self, tenant: TenantId, mut at: impl FnMut(&View)) {
-        self.lock().calls.values().filter(|entry| entry.tenant == tenant).for_each(|entry| at(&entry.view));
+    /// Shows the calls of every account one by one, without a copy of them.
+    pub(crate) fn look(&self, mut at: impl FnMut(TenantId, &View)) {
+        self.lock().calls.values().for_each(|entry| at(entry.tenant, &entry.view));
     }
 
     /// Returns a call of that account.
@@ -333,14 +371,14 @@ impl Live {
         self.lock().calls.get(&call).map(|entry| entry.commands.clone())
     }
 
-    /// Sends a command to a call; false if the account has no such call.
+    /// Sends a command to a call; false if the account has no such call. One that is told to end does; another command is
+    /// lost on a call that has too much to do.
     pub(crate) fn command(&self, tenant: TenantId, call: CallId, command: Command) -> bool {
-        let tables = self.lock();
-        let Some(entry) = tables.calls.get(&call).filter(|entry| entry.tenant == tenant) else {
+        let mut tables = self.lock();
+        let Some(entry) = tables.calls.get_mut(&call).filter(|entry| entry.tenant == tenant) else {
             return false;
         };
-        // A full mailbox holds commands that end the call already.
-        let _ = entry.commands.try_send(command);
+        entry.send(command);
         true
     }
 
@@ -386,8 +424,8 @@ impl Live {
 
     /// Ends every call of every account.
     pub(crate) fn hang_up_all(&self, cause: Cause) {
-        for entry in self.lock().calls.values() {
-            let _ = entry.commands.try_send(Command::Hangup(cause));
+        for entry in self.lock().calls.values_mut() {
+            entry.send(Command::Hangup(cause));
         }
     }
 }
@@ -395,6 +433,51 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn view(call: CallId) -> View {
+        View {
+            call,
+            state: "ringing",
+            direction: Direction::Internal,
+            source_type: SourceType::Internal,
+            caller_number: "1001".to_owned(),
+            destination_number: "1002".to_owned(),
+            extension: None,
+            legs: Vec::new(),
+            started_at: Timestamp(0),
+            answered_at: None,
+            recording: None,
+        }
+    }
+
+    #[test]
+    fn a_call_that_has_too_much_to_do_hears_that_it_ends() {
+        let live = Live::default();
+        let (tenant, call) = (TenantId(1), CallId(uuid::Uuid::nil()));
+        let mut heard = live.enter(tenant, view(call)).unwrap();
+        for _ in 0..2 * WAITING_COMMANDS {
+            let (reply, _) = oneshot::channel();
+            assert!(live.command(tenant, call, Command::PauseRecording { reply }));
+        }
+        assert!(live.command(tenant, call, Command::Hangup(Cause::NormalClearing)));
+        live.hang_up_all(Cause::NormalTemporaryFailure);
+        let commands: Vec<Command> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+        assert_eq!(commands.len(), WAITING_COMMANDS + 1);
+        assert!(matches!(commands.last(), Some(Command::Hangup(Cause::NormalClearing))), "{commands:?}");
+        assert!(!live.command(TenantId(2), call, Command::Hangup(Cause::NormalClearing)), "another account");
+    }
+
+    #[test]
+    fn nobody_looks_at_calls_again_to_which_nothing_visible_happened() {
+        let live = Live::default();
+        let call = CallId(uuid::Uuid::nil());
+        let _heard = live.enter(TenantId(1), view(call)).unwrap();
+        let before = live.version();
+        live.update(call, |view| view.state = "ringing");
+        assert_eq!(live.version(), before);
+        live.update(call, |view| view.state = "answered");
+        assert!(live.version() > before);
+    }
 
     #[test]
     fn a_limit_of_two_never_lets_a_third_in_and_a_seat_given_back_is_free_again() {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    driver::live::View,
+    driver::live::{LegView, View},
     model::{Direction, Waiting},
 };
 
@@ -24,20 +24,17 @@ pub(super) struct Lamp {
 }
 
 impl Lamp {
-    /// Returns the calls of an extension in one live call.
-    pub(super) fn of<'a>(view: &'a View, extension: &'a str) -> impl Iterator<Item = Self> + 'a {
-        let legs = view.legs.iter().filter(move |leg| leg.extension.as_deref() == Some(extension));
+    /// Returns what an extension's leg of a live call shows; nothing once it is over.
+    pub(super) fn of(view: &View, leg: &LegView) -> Option<Self> {
+        let initiator = leg.side == "caller";
         // A caller from outside is filed under the extension that it calls.
-        let is_outside = |side: &str| side == "caller" && view.direction == Direction::Inbound;
-        legs.filter(move |leg| leg.state != "ended" && !is_outside(leg.side)).map(|leg| {
-            let initiator = leg.side == "caller";
-            let remote = if initiator { &view.destination_number } else { &view.caller_number };
-            Self {
-                id: leg.uuid.to_string(),
-                initiator,
-                confirmed: matches!(leg.state, "answered" | "held"),
-                remote: remote.clone(),
-            }
+        let is_outside = initiator && view.direction == Direction::Inbound;
+        let remote = if initiator { &view.destination_number } else { &view.caller_number };
+        (leg.state != "ended" && !is_outside).then(|| Self {
+            id: leg.uuid.to_string(),
+            initiator,
+            confirmed: matches!(leg.state, "answered" | "held"),
+            remote: remote.clone(),
         })
     }
 }

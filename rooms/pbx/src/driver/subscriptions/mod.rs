@@ -110,20 +110,36 @@ pub(crate) async fn watch(pbx: Pbx) {
 
 /// Tells every lamp that is another one now.
 fn compare(pbx: &Pbx) {
-    let mut known: HashMap<(TenantId, String), Vec<Lamp>> = HashMap::new();
-    for (key, tenant, extension) in pbx.subscriptions.lamps() {
-        let shown = known.entry((tenant, extension)).or_insert_with_key(|(tenant, number)| lamps(pbx, *tenant, number));
-        if pbx.subscriptions.is_news(key, shown) {
-            say(pbx, key, shown);
+    let watching = pbx.subscriptions.lamps();
+    let mut shown = Lamps::new();
+    for (_, tenant, extension) in &watching {
+        shown.entry(*tenant).or_default().entry(extension.clone()).or_default();
+    }
+    light(pbx, &mut shown);
+    for (key, tenant, extension) in &watching {
+        let lamps = shown.get(tenant).and_then(|of| of.get(extension)).map_or(&[][..], Vec::as_slice);
+        if pbx.subscriptions.is_news(*key, lamps) {
+            say(pbx, *key, lamps);
         }
     }
 }
 
-fn lamps(pbx: &Pbx, tenant: TenantId, extension: &str) -> Vec<Lamp> {
-    let mut lamps = Vec::new();
-    pbx.live.look(tenant, |view| lamps.extend(Lamp::of(view, extension)));
-    lamps.truncate(MOST_LAMPS);
-    lamps
+/// What lamps show, by account and extension.
+type Lamps = HashMap<TenantId, HashMap<String, Vec<Lamp>>>;
+
+/// Lights the lamps of these extensions, in one walk over the calls that are up: every call's driver waits meanwhile.
+fn light(pbx: &Pbx, lamps: &mut Lamps) {
+    pbx.live.look(|tenant, view| {
+        let Some(watched) = lamps.get_mut(&tenant) else { return };
+        for leg in &view.legs {
+            if let Some(extension) = leg.extension.as_deref()
+                && let Some(known) = watched.get_mut(extension)
+                && known.len() < MOST_LAMPS
+            {
+                known.extend(Lamp::of(view, leg));
+            }
+        }
+    });
 }
 
 /// Calls of one extension that its lamp shows.
@@ -134,9 +150,11 @@ fn tell(pbx: &Pbx, key: SubscriptionKey) {
     let Some((tenant, package, resource)) = pbx.subscriptions.about(key) else { return };
     match package {
         Package::Dialog => {
-            let shown = lamps(pbx, tenant, &resource);
-            let _ = pbx.subscriptions.is_news(key, &shown);
-            say(pbx, key, &shown);
+            let mut shown = Lamps::from([(tenant, HashMap::from([(resource.clone(), Vec::new())]))]);
+            light(pbx, &mut shown);
+            let lamps = shown.remove(&tenant).and_then(|mut of| of.remove(&resource)).unwrap_or_default();
+            let _ = pbx.subscriptions.is_news(key, &lamps);
+            say(pbx, key, &lamps);
         }
         Package::MessageSummary => {
             let waiting = pbx.apps.mailboxes.waiting(tenant, &resource);
