@@ -1,6 +1,6 @@
 //! How the numbers of caller-ID groups are used: the pick of one and its count are one step.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use domain::{
     TenantId, Timestamp,
@@ -86,25 +86,61 @@ pub struct MemberState {
 
 #[derive(Debug, Default)]
 struct Book {
-    quarters: VecDeque<(Quarter, bool)>,
+    quarters: VecDeque<Quarter>,
+    /// What was asked for last; until something is counted, or another time is asked about, it stays true.
+    sums: Option<(Since, Sums)>,
+}
+
+/// The first quarter of the day, and of the look at health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Since {
+    today: i64,
+    health: i64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    used_today: u32,
+    last_used: Option<Timestamp>,
+    outcomes: Outcomes,
 }
 
 impl Book {
     fn now(&mut self, now: Timestamp) -> &mut Quarter {
         let at = quarter_of(now);
-        while self.quarters.front().is_some_and(|(quarter, _)| quarter.at <= at - KEPT) {
+        self.sums = None;
+        while self.quarters.front().is_some_and(|quarter| quarter.at <= at - KEPT) {
             self.quarters.pop_front();
         }
-        if self.quarters.back().is_none_or(|(quarter, _)| quarter.at < at) {
-            self.quarters.push_back((Quarter { at, ..Quarter::default() }, false));
+        if self.quarters.back().is_none_or(|quarter| quarter.at < at) {
+            self.quarters.push_back(Quarter { at, ..Quarter::default() });
         }
-        let (quarter, changed) = self.quarters.back_mut().expect("one was pushed if none was there");
-        *changed = true;
-        quarter
+        self.quarters.back_mut().expect("one was pushed if none was there")
+    }
+
+    /// Returns the quarter that begins there.
+    fn find(&self, at: i64) -> Option<&Quarter> {
+        self.quarters.binary_search_by_key(&at, |quarter| quarter.at).ok().and_then(|found| self.quarters.get(found))
+    }
+
+    /// Returns the sums since then. A group is asked for a number with every call out: most books have not changed.
+    fn sums(&mut self, since: Since) -> Sums {
+        if let Some((known, sums)) = self.sums
+            && known == since
+        {
+            return sums;
+        }
+        let sums = Sums {
+            used_today: self.used_since(since.today),
+            last_used: self.last_used(),
+            outcomes: self.outcomes_since(since.health),
+        };
+        self.sums = Some((since, sums));
+        sums
     }
 
     fn since(&self, at: i64) -> impl Iterator<Item = &Quarter> {
-        self.quarters.iter().map(|(quarter, _)| quarter).filter(move |quarter| quarter.at >= at)
+        self.quarters.iter().filter(move |quarter| quarter.at >= at)
     }
 
     fn used_since(&self, at: i64) -> u32 {
@@ -112,7 +148,7 @@ impl Book {
     }
 
     fn last_used(&self) -> Option<Timestamp> {
-        self.quarters.iter().filter_map(|(quarter, _)| quarter.last_used).max()
+        self.quarters.iter().filter_map(|quarter| quarter.last_used).max()
     }
 
     fn outcomes_since(&self, at: i64) -> Outcomes {
@@ -129,6 +165,8 @@ impl Book {
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     books: HashMap<(TenantId, i64), Book>,
+    /// Quarters that are not on disk as they are.
+    unwritten: HashSet<(TenantId, i64, i64)>,
 }
 
 const fn quarter_of(at: Timestamp) -> i64 {
@@ -144,38 +182,51 @@ impl Numbers {
     /// Takes in what was written down, the oldest first.
     pub(super) fn restore(&mut self, uses: Vec<Use>) {
         for one in uses {
-            self.books.entry((one.tenant, one.caller_id)).or_default().quarters.push_back((one.quarter, false));
+            self.books.entry((one.tenant, one.caller_id)).or_default().quarters.push_back(one.quarter);
         }
     }
 
     /// Returns what is not on disk yet.
     pub(super) fn changed(&self) -> Vec<Use> {
-        let all = self.books.iter().flat_map(|((tenant, caller_id), book)| {
-            let changed = book.quarters.iter().filter(|(_, changed)| *changed);
-            changed.map(|(quarter, _)| Use { tenant: *tenant, caller_id: *caller_id, quarter: *quarter })
-        });
-        all.collect()
+        let found = |(tenant, caller_id, at): &(TenantId, i64, i64)| {
+            let quarter = *self.books.get(&(*tenant, *caller_id))?.find(*at)?;
+            Some(Use { tenant: *tenant, caller_id: *caller_id, quarter })
+        };
+        self.unwritten.iter().filter_map(found).collect()
     }
 
     pub(super) fn written(&mut self, uses: &[Use]) {
         for one in uses {
-            let Some(book) = self.books.get_mut(&(one.tenant, one.caller_id)) else { continue };
-            // What changed meanwhile is written the next time.
-            if let Some((_, changed)) = book.quarters.iter_mut().find(|(quarter, _)| *quarter == one.quarter) {
-                *changed = false;
+            let at = one.quarter.at;
+            let now = self.books.get(&(one.tenant, one.caller_id)).and_then(|book| book.find(at));
+            // What changed meanwhile is written the next time; what is too old for the books never is.
+            if now.is_none_or(|now| *now == one.quarter) {
+                self.unwritten.remove(&(one.tenant, one.caller_id, at));
             }
         }
     }
 
-    fn state(&self, tenant: TenantId, group: &Group, member: &Member, now: Timestamp, today: Timestamp) -> MemberState {
-        let nothing = Book::default();
-        let book = self.books.get(&(tenant, member.caller_id)).unwrap_or(&nothing);
-        let outcomes = book.outcomes_since(quarter_of(now) - group.health_hours * 4 + 1);
-        let last_used = book.last_used();
+    /// Returns the quarter in which something is to be counted.
+    fn count(&mut self, tenant: TenantId, caller_id: i64, now: Timestamp) -> &mut Quarter {
+        let quarter = self.books.entry((tenant, caller_id)).or_default().now(now);
+        self.unwritten.insert((tenant, caller_id, quarter.at));
+        quarter
+    }
+
+    fn state(
+        &mut self,
+        tenant: TenantId,
+        group: &Group,
+        member: &Member,
+        now: Timestamp,
+        today: Timestamp,
+    ) -> MemberState {
+        let since = Since { today: quarter_of(today), health: quarter_of(now) - group.health_hours * 4 + 1 };
+        let book = self.books.get_mut(&(tenant, member.caller_id));
+        let Sums { used_today, last_used, outcomes } = book.map(|book| book.sums(since)).unwrap_or_default();
         let cooldown_until = last_used
             .map(|last| Timestamp::from_millis(last.millis() + group.cooldown_ms))
             .filter(|until| *until > now);
-        let used_today = book.used_since(quarter_of(today));
         let healthy = outcomes.is_healthy(group.health);
         let candidate = candidate(member, used_today, last_used, cooldown_until, healthy);
         let unfit = candidate.unfit(now);
@@ -225,7 +276,7 @@ impl Border {
             .collect();
         let found = rotation::pick(group.strategy, &candidates, moment.lead, group.sticky, rand::random(), moment.now)?;
         let member = *usable.get(found)?;
-        let quarter = numbers.books.entry((tenant, member.caller_id)).or_default().now(moment.now);
+        let quarter = numbers.count(tenant, member.caller_id, moment.now);
         quarter.used += 1;
         quarter.last_used = Some(moment.now);
         Some(Picked { tenant, caller_id: member.caller_id, number: member.number.clone() })
@@ -235,7 +286,7 @@ impl Border {
     pub(crate) fn turned_out(&self, picked: &Picked, outcome: Outcome) {
         let now = self.now();
         let mut numbers = lock(&self.0.numbers);
-        let outcomes = &mut numbers.books.entry((picked.tenant, picked.caller_id)).or_default().now(now).outcomes;
+        let outcomes = &mut numbers.count(picked.tenant, picked.caller_id, now).outcomes;
         let count = match outcome {
             Outcome::Answered => &mut outcomes.answered,
             Outcome::Unanswered => &mut outcomes.unanswered,
@@ -247,18 +298,21 @@ impl Border {
 
     /// Returns how the numbers of a group stand.
     pub(crate) fn monitor(&self, tenant: TenantId, group: &Group, moment: Moment<'_>) -> Vec<MemberState> {
-        let numbers = lock(&self.0.numbers);
+        let mut numbers = lock(&self.0.numbers);
         let state = |member| numbers.state(tenant, group, member, moment.now, moment.today);
         group.members.iter().map(state).collect()
     }
 
     /// Forgets when a number was used last, and how its calls ended: it may be used at once.
     pub(crate) fn clear(&self, tenant: TenantId, caller_id: i64) {
-        if let Some(book) = lock(&self.0.numbers).books.get_mut(&(tenant, caller_id)) {
-            for (quarter, changed) in &mut book.quarters {
+        let mut numbers = lock(&self.0.numbers);
+        let Numbers { books, unwritten } = &mut *numbers;
+        if let Some(book) = books.get_mut(&(tenant, caller_id)) {
+            book.sums = None;
+            for quarter in &mut book.quarters {
                 quarter.last_used = None;
                 quarter.outcomes = Outcomes::default();
-                *changed = true;
+                unwritten.insert((tenant, caller_id, quarter.at));
             }
         }
     }
@@ -310,6 +364,41 @@ mod tests {
         assert_eq!(after.monitor(TENANT, &group, MOMENT), states);
         lock(&border.0.numbers).written(&uses);
         assert_eq!(lock(&border.0.numbers).changed(), []);
+    }
+
+    #[test]
+    fn only_what_was_counted_since_is_written_and_summed_anew() {
+        let border = Border::new(NOW);
+        let group = group(Strategy::RoundRobin, None, 0);
+        // A week of history of every number.
+        let quarter = |back: i64| Quarter { at: quarter_of(NOW) - back, used: 2, ..Quarter::default() };
+        let week = (1..=3).flat_map(|id| {
+            (1..KEPT).rev().map(move |back| Use { tenant: TENANT, caller_id: id, quarter: quarter(back) })
+        });
+        lock(&border.0.numbers).restore(week.collect());
+        assert_eq!(lock(&border.0.numbers).changed(), []);
+        let yesterday = Moment { today: Timestamp::from_millis(NOW.millis() - 4 * QUARTER_MS), ..MOMENT };
+        let used =
+            || border.monitor(TENANT, &group, yesterday).iter().map(|state| state.used_today).collect::<Vec<_>>();
+        assert_eq!(used(), [8, 8, 8]);
+        let picked = border.pick(TENANT, &group, yesterday, |_| true).unwrap();
+        let changed = lock(&border.0.numbers).changed();
+        assert_eq!(
+            changed.iter().map(|one| (one.caller_id, one.quarter.used)).collect::<Vec<_>>(),
+            [(picked.caller_id, 1)]
+        );
+        let summed = lock(&border.0.numbers).books.values().filter(|book| book.sums.is_some()).count();
+        assert_eq!(summed, 2, "the sums of the others stand");
+        assert_eq!(used().iter().sum::<u32>(), 25);
+        // Counted while it was being written: written again.
+        border.turned_out(&picked, Outcome::Answered);
+        lock(&border.0.numbers).written(&changed);
+        assert_eq!(lock(&border.0.numbers).changed().len(), 1);
+        let changed = lock(&border.0.numbers).changed();
+        lock(&border.0.numbers).written(&changed);
+        assert_eq!(lock(&border.0.numbers).changed(), []);
+        border.clear(TENANT, 1);
+        assert!(lock(&border.0.numbers).changed().len() > 600);
     }
 
     #[test]
