@@ -5,7 +5,7 @@ use serde_json::json;
 use store::{Secrets, Tx};
 use web::{Fields, Listing, Page, Rule, Text};
 
-use super::{Desk, Done, may_manage, may_read, refuse, taken};
+use super::{Desk, Done, may_manage, may_read, places, refuse, taken};
 use crate::{
     changes::Changed,
     driver::voicemail_files,
@@ -76,7 +76,7 @@ pub async fn show(desk: &Desk, who: &Principal, number: &str) -> Result<(Extensi
     Ok((extension, bindings))
 }
 
-/// Returns numbers from `from` to `to` that no extension has, in order; both have the same count of digits.
+/// Returns numbers from `from` to `to` that nothing of the account has, in order; both have the same count of digits.
 pub async fn available_numbers(
     desk: &Desk,
     who: &Principal,
@@ -144,6 +144,9 @@ pub async fn create(
     };
     fill(&mut tx, &mut extension, new.fill, &mut fields).await?;
     refuse(fields)?;
+    if places::is_taken(&mut tx, tenant, &extension.number, None).await? {
+        return Err(Error::Taken("extension_number"));
+    }
     let password = new.sip_password.unwrap_or_else(made_password);
     let realm = realm(&mut tx, desk, tenant).await?;
     let sealed = seal_secret(desk, tenant, &extension.number, &realm, &password);
@@ -188,6 +191,7 @@ pub async fn delete(desk: &Desk, who: &Principal, number: &str, force: bool) -> 
     voicemail_files::forget(&mut tx, tenant, number).await?;
     rows::queues::forget_extension(&mut tx, tenant, number).await?;
     rows::agents::delete(&mut tx, tenant, number).await?;
+    rows::caller_id_groups::forget_extension(&mut tx, tenant, number).await?;
     rows::extensions::delete(&mut tx, tenant, number).await?;
     desk.commit(tx, who, done("extension.delete", &extension)).await
 }

@@ -7,6 +7,7 @@ use web::{Fields, Rule};
 use crate::{
     error::{Error, Result},
     store as rows,
+    store::numbers::Holder,
 };
 
 /// Longest name in characters.
@@ -61,14 +62,19 @@ pub(super) async fn number(
     let given = given.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let Some(wanted) = given else { return Ok(None) };
     fields.check("number", number::is_extension(&wanted), Rule::Format);
-    let mut taken = rows::extensions::find(tx, tenant, &wanted).await?.is_some();
-    let same = |other: &Option<String>| other.as_ref() == Some(&wanted);
-    let menus = rows::menus::all(tx, tenant).await?;
-    taken |= menus.iter().any(|menu| same(&menu.number) && *but != Destination::Menu(menu.id));
-    let groups = rows::ring_groups::all(tx, tenant).await?;
-    taken |= groups.iter().any(|group| same(&group.number) && *but != Destination::RingGroup(group.id));
-    fields.check("number", !taken, Rule::Taken);
+    let own = match but {
+        Destination::Menu(id) => Some(Holder::Menu(*id)),
+        Destination::RingGroup(id) => Some(Holder::RingGroup(*id)),
+        _ => None,
+    };
+    fields.check("number", !is_taken(tx, tenant, &wanted, own).await?, Rule::Taken);
     Ok(Some(wanted))
+}
+
+/// Returns whether something else of the account than `but` has that number: a number leads to one thing.
+pub(super) async fn is_taken(tx: &mut Tx, tenant: TenantId, number: &str, but: Option<Holder>) -> Result<bool> {
+    let holders = rows::numbers::holders(tx, tenant, number).await?;
+    Ok(holders.into_iter().any(|holder| Some(holder) != but))
 }
 
 /// Refuses to delete what others lead to.

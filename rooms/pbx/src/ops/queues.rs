@@ -9,12 +9,13 @@ use serde_json::json;
 use store::Tx;
 use web::{Fields, Listing, Page, Rule, Text};
 
-use super::{Desk, Done, may_manage, may_read, refuse, taken};
+use super::{Desk, Done, may_manage, may_read, places, refuse, taken};
 use crate::{
     changes::Changed,
     error::{Error, Result},
     model::{Queue, QueueStatus, QueueTier},
     store as rows,
+    store::numbers::Holder,
 };
 
 /// Longest name in characters.
@@ -200,7 +201,7 @@ async fn refuse_taken(tx: &mut Tx, tenant: TenantId, queue: &Queue) -> Result<()
     if name {
         return Err(Error::Taken("queue_name"));
     }
-    if number || rows::extensions::find(tx, tenant, &queue.number).await?.is_some() {
+    if number || places::is_taken(tx, tenant, &queue.number, Some(Holder::Queue(queue.id))).await? {
         return Err(Error::Taken("queue_number"));
     }
     Ok(())

@@ -205,6 +205,15 @@ pub(crate) async fn clear_extensions(tx: &mut Tx, tenant: TenantId, group: i64) 
         .await
 }
 
+/// Has an extension draw from no group.
+pub(crate) async fn forget_extension(tx: &mut Tx, tenant: TenantId, extension: &str) -> Result<u64> {
+    sql("delete from caller_id_group_extension where tenant_id = $1 and extension_number = $2")
+        .bind(tenant)
+        .bind(extension)
+        .run(tx)
+        .await
+}
+
 /// Has extensions draw from a group, whatever they drew from before.
 pub(crate) async fn put_extensions(tx: &mut Tx, tenant: TenantId, group: i64, extensions: &[String]) -> Result<u64> {
     let row = |extension: &String| vec![Value::from(tenant), Value::from(extension.as_str()), Value::from(group)];

@@ -110,7 +110,14 @@ pub(crate) async fn taken(tx: &mut Tx, tenant: TenantId, low: &str, high: &str) 
     let rows = sql("select extension_number from extension
          where tenant_id = $1 and extension_number >= $2 and extension_number <= $3
            and length(extension_number) = length(cast($2 as text))
-         order by extension_number")
+         union select queue_number from queue
+         where tenant_id = $1 and queue_number >= $2 and queue_number <= $3
+           and length(queue_number) = length(cast($2 as text))
+         union select number from menu
+         where tenant_id = $1 and number >= $2 and number <= $3 and length(number) = length(cast($2 as text))
+         union select number from ring_group
+         where tenant_id = $1 and number >= $2 and number <= $3 and length(number) = length(cast($2 as text))
+         order by 1")
     .bind(tenant)
     .bind(low)
     .bind(high)

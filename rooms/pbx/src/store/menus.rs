@@ -141,13 +141,15 @@ pub(crate) async fn insert_key(tx: &mut Tx, tenant: TenantId, id: i64, key: char
     Ok(())
 }
 
-/// Returns how many menus, keys and groups lead to that destination.
+/// Returns how many menus, keys, groups and queues lead to that destination.
 pub(crate) async fn leading_to(tx: &mut Tx, tenant: TenantId, destination: &Destination) -> Result<i64> {
     let (count,) = sql("select (select count(*) from menu
                  where tenant_id = $1 and otherwise_kind = $2 and otherwise_target = $3)
               + (select count(*) from menu_key where tenant_id = $1 and kind = $2 and target = $3)
               + (select count(*) from ring_group
-                 where tenant_id = $1 and fallback_kind = $2 and fallback_target = $3)")
+                 where tenant_id = $1 and fallback_kind = $2 and fallback_target = $3)
+              + (select count(*) from queue
+                 where tenant_id = $1 and overflow_kind = $2 and overflow_target = $3)")
     .bind(tenant)
     .bind(destination.kind())
     .bind(destination.target())

@@ -16,6 +16,7 @@ pub(crate) mod figures;
 pub(crate) mod forwarding;
 pub(crate) mod guard;
 pub(crate) mod menus;
+pub(crate) mod numbers;
 pub(crate) mod prompts;
 pub(crate) mod queue_calls;
 pub(crate) mod queues;
