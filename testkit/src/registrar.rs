@@ -85,8 +85,18 @@ impl Registrar {
 
     /// Calls a number of the customer's from the outside, at the contact that it registered. Returns the leg's events.
     pub fn call(&self, number: &str, seen: &Seen, to: Destination, sdp: &str) -> mpsc::Receiver<sip::LegEvent> {
-        let target = seen.contact.replacen(&format!("sip:{}@", seen.user), &format!("sip:{number}@"), 1);
+        let (_, host) = seen.contact.split_once('@').unwrap_or(("", &seen.contact));
+        self.invite(format!("sip:{number}@{host}"), number, to, sdp)
+    }
+
+    /// Calls the contact as it was registered; the number is in To.
+    pub fn call_contact(&self, number: &str, seen: &Seen, to: Destination, sdp: &str) -> mpsc::Receiver<sip::LegEvent> {
+        self.invite(seen.contact.clone(), number, to, sdp)
+    }
+
+    fn invite(&self, target: String, number: &str, to: Destination, sdp: &str) -> mpsc::Receiver<sip::LegEvent> {
         let mut invite = sip::Invite::new(target, to, "0901234567", "carrier.example");
+        invite.to_uri = Some(format!("sip:{number}@carrier.example"));
         invite.sdp = Some(sdp.to_owned().into());
         let (sink, events) = sip::LegSink::channel(64);
         // The leg lives in the edge; it ends when the other side ends it.

@@ -211,6 +211,16 @@ impl Call {
         }
     }
 
+    /// Returns whether `by` may hand the other side on now, or ask somebody first.
+    pub fn may_transfer(&self, by: LegNo) -> bool {
+        self.talk_of(by).is_ok()
+    }
+
+    /// Returns whether somebody may be rung to join the talk.
+    pub fn may_be_joined(&self) -> bool {
+        self.is_talking() && self.rare.as_ref().is_none_or(|rare| rare.joining.is_none())
+    }
+
     /// Returns the leg that waits: for an answer, in an application, or for what becomes of it.
     pub const fn waiting(&self) -> Option<LegNo> {
         match self.state {

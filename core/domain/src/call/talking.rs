@@ -54,7 +54,7 @@ impl Call {
     }
 
     /// Returns the two who talk, if `leg` is one of them and nobody is being consulted.
-    fn talk_of(&self, leg: LegNo) -> Result<(LegNo, LegNo), Refused> {
+    pub(super) fn talk_of(&self, leg: LegNo) -> Result<(LegNo, LegNo), Refused> {
         let State::Talking { caller, callee } = self.state else { return Err(Refused::WrongState) };
         let consults = self.rare.as_ref().is_some_and(|rare| rare.consult.is_some());
         match leg {
@@ -149,6 +149,7 @@ impl Call {
 
     /// The one who is asked rings for `stays` from now on.
     fn ring_on(&mut self, consult: Consult, stays: LegNo, here: bool) {
+        self.say(Output::RingsOn);
         self.drop_thirds();
         let side = self.side(consult.by);
         for leg in self.legs.iter_mut().filter(|leg| leg.part == Part::Consult) {
@@ -335,8 +336,7 @@ impl Call {
     }
 
     pub(super) fn supervise(&mut self, ring: Ring, joins: Joins, now: Instant) -> Result<(), Refused> {
-        let busy = self.rare.as_ref().is_some_and(|rare| rare.joining.is_some());
-        if !self.is_talking() || busy {
+        if !self.may_be_joined() {
             return Err(Refused::WrongState);
         }
         self.rare().joining = Some(Joining { until: now.checked_add(ring.time) });

@@ -204,6 +204,8 @@ pub enum Output {
     TransferFailed { by: LegNo, outcome: Outcome },
     /// The consulted one is up, or could not be reached, or left.
     Consulted(Result<LegNo, Outcome>),
+    /// A consultation is handed on while it rings: what it dials is the step from now on.
+    RingsOn,
     /// Nobody came to join the talk.
     NobodyJoined(Outcome),
     /// The call is over; said once and last.

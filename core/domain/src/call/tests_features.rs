@@ -247,9 +247,21 @@ fn a_consultation_ends_in_a_transfer_or_back_with_the_first() {
 fn a_consultation_completed_while_it_rings_is_a_blind_transfer() {
     let (mut call, now) = talking();
     feed(&mut call, now, [Input::Consult { by: B, ring: ring(1, Order::AllAtOnce) }]);
-    assert_eq!(feed(&mut call, now, [Input::Complete]), [nothing(B), Output::Ringback { to: A }]);
+    assert_eq!(feed(&mut call, now, [Input::Complete]), [Output::RingsOn, nothing(B), Output::Ringback { to: A }]);
     let said = feed(&mut call, now, [busy(C)]);
     assert!(said.contains(&Output::Connect { caller: A, callee: B }));
+}
+
+#[test]
+fn while_somebody_is_asked_nothing_else_may_be_begun() {
+    let (mut call, now) = talking();
+    assert!(call.may_transfer(A) && call.may_transfer(B) && !call.may_transfer(C) && call.may_be_joined());
+    feed(&mut call, now, [Input::Consult { by: B, ring: ring(1, Order::AllAtOnce) }]);
+    assert!(!call.may_transfer(A) && !call.may_transfer(B));
+    feed(&mut call, now, [Input::Return]);
+    assert!(call.may_transfer(B));
+    feed(&mut call, now, [Input::Supervise { ring: ring(1, Order::AllAtOnce), joins: Joins::Listen }]);
+    assert!(!call.may_be_joined(), "one supervisor is rung at a time");
 }
 
 #[test]

@@ -36,9 +36,10 @@ pub struct Plan<'a> {
 /// Decides where `dialled` leads: emergency numbers out, own numbers, feature codes, then the routes, the longest prefix
 /// winning. A number behind the code that hides the caller leads where it does without.
 pub fn plan(dialled: &str, plan: &Plan<'_>) -> Destination {
-    let emergency = is_emergency(dialled, plan.region, plan.emergency);
+    let bare = plan.codes.hidden(dialled).unwrap_or(dialled);
+    let emergency = is_emergency(bare, plan.region, plan.emergency);
     if emergency && !plan.routes.is_empty() {
-        let ways = emergency_ways(dialled, plan.region, plan.routes);
+        let ways = emergency_ways(bare, plan.region, plan.routes);
         return Destination::Outbound(ways.into_iter().map(|route| route.trunk).collect());
     }
     if let Some(own) = plan.own {
@@ -47,7 +48,7 @@ pub fn plan(dialled: &str, plan: &Plan<'_>) -> Destination {
     if let Some(feature) = plan.codes.read(dialled) {
         return feature;
     }
-    let dialled = plan.codes.hidden(dialled).unwrap_or(dialled);
+    let dialled = bare;
     let trunks = trunks_for(dialled, plan.region, plan.routes);
     if !trunks.is_empty() && outbound::can_leave(dialled, plan.region, plan.emergency) {
         return Destination::Outbound(trunks);
@@ -96,6 +97,8 @@ mod tests {
             ("113", Some(&extension), &routes[..], out(&[1, 4, 3, 2])),
             ("113", Some(&extension), &no_routes[..], extension.clone()),
             ("113", None, &routes[1..2], out(&[2])),
+            // Nor does the code that hides the caller make it less of a call for help.
+            ("*67113", None, &routes[1..2], out(&[2])),
         ] {
             let offer = Plan { region: Region::of("VN"), own, codes: &codes, emergency: &[], routes };
             assert_eq!(plan(dialled, &offer), expected, "{dialled}");

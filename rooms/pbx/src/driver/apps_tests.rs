@@ -24,13 +24,13 @@ use crate::{
     store as rows,
 };
 
-struct House {
+pub(super) struct House {
     db: TestDb,
-    pbx: Pbx,
-    who: Principal,
+    pub(super) pbx: Pbx,
+    pub(super) who: Principal,
 }
 
-async fn house() -> House {
+pub(super) async fn house() -> House {
     let db = test_db().await;
     let mut tx = db.begin_any_tenant().await.unwrap();
     rows::accounts::any_tenant_add(&mut tx, "one").await.unwrap();
@@ -174,10 +174,30 @@ async fn nothing_leads_outside_without_an_extensions_right() {
     ] {
         assert_eq!(house.leads(None, code), Err(cause), "a stranger parks nothing and takes nothing");
     }
-    // A forward to a feature code would act for whoever calls.
-    house.wish("1002", forwards("1003")).await;
+}
+
+#[tokio::test]
+async fn a_feature_code_does_nothing_unless_it_was_dialled() {
+    let house = house().await;
     let account = house.pbx.directory.account(TENANT).unwrap();
-    assert!(matches!(account.way("*78"), Destination::Setting(Setting::DoNotDisturb(true))));
+    for code in ["*78", "*720987654321", "*73", "*81002", "*8", "701"] {
+        let way = account.way(code);
+        assert!(!matches!(way, Destination::Reject(_)), "{code}");
+        // Whoever else names it, in a forward, a transfer or a redirection, leads nobody there.
+        assert_eq!(account.onward(code), Destination::Reject(Cause::FacilityRejected), "{code}");
+        if let Destination::Setting(_) = way {
+            assert_eq!(
+                house.leads(Some("1001"), way),
+                Err(Cause::FacilityRejected),
+                "{code}: to find out does nothing"
+            );
+        }
+    }
+    assert_eq!((account.onward("1002"), account.onward("*700")), (extension("1002"), Destination::Park));
+    let set =
+        |caller| super::resolve::set(&house.pbx, TENANT, &account, &house.caller(caller), Setting::DoNotDisturb(true));
+    assert!(matches!(set(None), Err(Cause::BearerCapabilityNotAuth)), "only a phone of the account sets something");
+    assert!(matches!(set(Some("1001")), Ok(Resolved { step: Found::App(_), .. })));
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use std::{
 
 use domain::{
     TenantId, Timestamp,
+    cause::Cause,
     guard::Policy,
     hours::{Calendar, Override},
     ids::TrunkId,
@@ -48,6 +49,8 @@ impl Line {
 pub(crate) struct TrunkLine {
     pub(crate) trunk: Trunk,
     pub(crate) password: Option<String>,
+    /// The user of the contact that it registers: nobody else's, and not to be guessed.
+    pub(crate) contact: String,
 }
 
 impl TrunkLine {
@@ -105,12 +108,16 @@ impl Account {
 
     /// Returns where a call from outside leads, if a rule takes it. Numbers are compared as dialled and by E.164.
     pub(crate) fn inbound(&self, number: &str, caller: &str, trunk: TrunkId, now: Timestamp) -> Option<&Destination> {
+        self.rule(number, caller, trunk, now).map(|rule| &rule.destination)
+    }
+
+    /// Returns the rule that takes a call from outside.
+    pub(super) fn rule(&self, number: &str, caller: &str, trunk: TrunkId, now: Timestamp) -> Option<&routing::Rule> {
         let e164 = self.region().e164(number);
         let exact = self.dids.get(number).or_else(|| self.dids.get(&e164?));
         let rules = exact.into_iter().flatten().chain(&self.patterns);
         let arrival = Arrival { number, caller, trunk };
-        let found = routing::inbound(arrival, self.region(), rules, |condition| self.is_open(condition, now));
-        found.map(|rule| &rule.destination)
+        routing::inbound(arrival, self.region(), rules, |condition| self.is_open(condition, now))
     }
 
     /// Returns whether a time condition is open. One that is gone never is.
@@ -166,12 +173,25 @@ impl Account {
         routing::plan(dialled, &self.plan(own.as_ref()))
     }
 
+    /// Decides where a number leads that somebody named who did not dial it for himself: a forward, a transfer, a phone that is
+    /// elsewhere. Feature codes act for whoever dials them, and nobody did.
+    pub(crate) fn onward(&self, number: &str) -> Destination {
+        match self.way(number) {
+            Destination::Setting(_) | Destination::Pickup(_) | Destination::Retrieve(_) => {
+                Destination::Reject(Cause::FacilityRejected)
+            }
+            destination => destination,
+        }
+    }
+
     /// Returns the places of parked calls.
     pub(crate) fn slots(&self) -> std::ops::RangeInclusive<u16> {
         self.dialling.codes.first_slot..=self.dialling.codes.last_slot
     }
 
+    /// Returns whether `dialled` calls for help, with or without the code that hides the caller.
     pub(crate) fn is_emergency(&self, dialled: &str) -> bool {
+        let dialled = self.dialling.codes.hidden(dialled).unwrap_or(dialled);
         routing::is_emergency(dialled, self.region(), &self.dialling.emergency)
     }
 }
@@ -223,14 +243,13 @@ impl Directory {
         tables.hosts.get(&host.to_ascii_lowercase()).copied().or(tables.only)
     }
 
-    /// Returns the trunk that owns a source address, or else is registered there, if just one does.
-    pub(crate) fn by_source(&self, source: IpAddr) -> Option<(TenantId, TrunkId)> {
-        let one = |sources: &Sources| match sources.get(&source).map(Vec::as_slice) {
-            None => Err(()),
-            Some([one]) => Ok(Some(*one)),
-            Some(_) => Ok(None),
-        };
-        one(&self.tables().sources).or_else(|()| one(&self.registered())).unwrap_or_default()
+    /// Returns the trunks that name a source address, or are registered there: those that a request from there may be of.
+    pub(crate) fn by_source(&self, source: IpAddr) -> Vec<(TenantId, TrunkId)> {
+        let mut all = self.tables().sources.get(&source).cloned().unwrap_or_default();
+        all.extend(self.registered().get(&source).into_iter().flatten());
+        all.sort();
+        all.dedup();
+        all
     }
 
     /// Replaces the addresses that trunks are registered at.
@@ -290,7 +309,9 @@ async fn read(db: &Db, secrets: &Secrets) -> Result<Tables, store::Error> {
             }
         }
         let password = ops::trunks::open_password(secrets, &trunk);
-        account.trunks.insert(trunk.id, Arc::new(TrunkLine { trunk, password }));
+        account
+            .trunks
+            .insert(trunk.id, Arc::new(TrunkLine { contact: ops::trunks::contact(secrets, &trunk), trunk, password }));
     }
     for (tenant, places) in places::read(&mut tx).await? {
         if let Some(account) = accounts.get_mut(&tenant) {

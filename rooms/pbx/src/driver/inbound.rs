@@ -13,6 +13,7 @@ use super::{
     network::{self, Carried},
     outbound::{self, PhoneTarget, Target},
     resolve::{self, Found, Resolved, resolve},
+    whose::{Whose, whose},
 };
 use crate::{
     Pbx,
@@ -29,10 +30,11 @@ enum Caller {
 pub(crate) fn receive(pbx: &Pbx, incoming: sip::Incoming) {
     let source = incoming.source.ip();
     let (tenant, caller) = if incoming.credentials.is_none() {
-        match pbx.directory.by_source(source) {
-            Some((tenant, trunk)) => (tenant, Caller::Trunk(trunk)),
-            // Trusted a moment ago, or by two trunks at once: it has to say who it is.
-            None => return incoming.challenge(),
+        match whose(pbx, source, &incoming.request) {
+            Whose::Trunk(tenant, trunk) => (tenant, Caller::Trunk(trunk)),
+            // Trusted a moment ago: it has to say who it is.
+            Whose::Stranger => return incoming.challenge(),
+            Whose::Unclear => return incoming.reject(404, None),
         }
     } else {
         let host = incoming.request.uri_host.as_str();
@@ -140,7 +142,10 @@ fn from_extension(
         asked: None,
         encrypted: incoming.request.is_sips,
     };
-    let mut first = resolve(pbx, tenant, account, &caller, destination, 0)?;
+    let mut first = match destination {
+        Destination::Setting(setting) => resolve::set(pbx, tenant, account, &caller, setting)?,
+        destination => resolve(pbx, tenant, account, &caller, destination, 0)?,
+    };
     if let Some(shown) = first.shown.take() {
         caller.number = shown;
     }
@@ -177,7 +182,8 @@ fn from_trunk(
     let leads = |dialled: &str| account.inbound(dialled, number, trunk, pbx.db.now()).cloned();
     let mut dialled = incoming.request.uri_user.clone();
     let mut destination = leads(&dialled);
-    if destination.is_none() && line.trunk.username.as_ref() == Some(&dialled) {
+    let is_contact = line.contact == dialled || line.trunk.username.as_ref() == Some(&dialled);
+    if destination.is_none() && is_contact {
         // A carrier that a trunk is registered at may call its contact: the number is in To then.
         dialled.clone_from(&incoming.request.to_user);
         destination = leads(&dialled);

@@ -13,6 +13,8 @@ pub(crate) mod keep_alive;
 pub(crate) mod leave;
 pub(crate) mod live;
 pub(crate) mod network;
+#[cfg(test)]
+mod numbers_tests;
 pub(crate) mod outbound;
 pub(crate) mod parking;
 pub(crate) mod places;
@@ -28,6 +30,7 @@ pub(crate) mod trunk_registrations;
 pub(crate) mod voicemail;
 pub(crate) mod voicemail_files;
 pub(crate) mod voicemail_notice;
+mod whose;
 
 use std::{sync::Arc, time::Duration};
 

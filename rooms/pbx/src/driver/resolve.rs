@@ -238,7 +238,8 @@ fn any(
             let rung = groups::ringing(pbx, tenant, account, own, extension.as_deref()).ok_or(Cause::NoUserResponse)?;
             Ok(Resolved::step(Found::Pickup(rung), hops))
         }
-        Destination::Setting(setting) => change(pbx, tenant, account, caller, setting, hops),
+        // Done by whoever dials it, as the call comes in ([`set`]); nobody is sent there.
+        Destination::Setting(_) => Err(Cause::FacilityRejected),
         Destination::Reject(cause) => Err(cause),
     }
 }
@@ -326,10 +327,8 @@ fn forward(account: &Account, line: &Arc<Line>, to: &str) -> Option<Onward> {
     if to == TO_VOICEMAIL {
         return Some(Onward::of(Destination::Voicemail(line.extension.number.clone())));
     }
-    match account.way(to) {
-        // Feature codes act for whoever dials them, and nobody does.
-        Destination::Setting(_) | Destination::Pickup(_) | Destination::Retrieve(_) | Destination::Park => None,
-        Destination::Reject(_) => None,
+    match account.onward(to) {
+        Destination::Park | Destination::Reject(_) => None,
         destination => Some(Onward { to: destination, by: Some(Arc::clone(line)), dialled: to.to_owned() }),
     }
 }
@@ -372,14 +371,17 @@ fn park(pbx: &Pbx, tenant: TenantId, account: &Account, caller: &Caller, hops: u
     Ok(Resolved { place: Some(place), ..Resolved::app(app, hops) })
 }
 
-/// Does what a feature code says, and tells so.
-fn change(
+/// Does what a feature code says that a phone of the account dialled, and tells so. [`resolve`] only decides: it is asked for
+/// numbers that others name, too.
+///
+/// # Errors
+/// The cause with which the caller is let go.
+pub(super) fn set(
     pbx: &Pbx,
     tenant: TenantId,
     account: &Account,
     caller: &Caller,
     setting: Setting,
-    hops: u8,
 ) -> Result<Resolved, Cause> {
     let number = own_phone(caller)?.to_owned();
     let word = match &setting {
@@ -392,5 +394,5 @@ fn change(
     };
     pbx.tracker.spawn(super::apps::change(pbx.clone(), tenant, number, setting));
     let said = vec![Prompt::Silence(300), Prompt::Word(word)];
-    Ok(Resolved::app(App::Announce(Announce::new(said, Next::Hangup(Cause::NormalClearing))), hops))
+    Ok(Resolved::app(App::Announce(Announce::new(said, Next::Hangup(Cause::NormalClearing))), 0))
 }

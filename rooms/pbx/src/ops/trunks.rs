@@ -21,6 +21,8 @@ const LONGEST_NAME: usize = 100;
 const LONGEST_HOST: usize = 255;
 /// Longest user name, password or realm.
 const LONGEST_LOGIN: usize = 128;
+/// Bytes of a contact that cannot be guessed.
+const CONTACT_BYTES: usize = 8;
 /// Most addresses that are trusted to be this trunk.
 const MOST_SOURCES: usize = 64;
 /// Most channels of a trunk.
@@ -81,6 +83,7 @@ pub async fn create(desk: &Desk, who: &Principal, new: NewTrunk) -> Result<Trunk
     let tenant = may_manage(who)?;
     let mut tx = desk.write(who).await?;
     let mut trunk = checked(tenant, &new, false)?;
+    refuse_foreign(desk, &trunk).await?;
     (trunk.created_at, trunk.updated_at) = (tx.now(), tx.now());
     trunk.id = rows::trunks::insert(&mut tx, tenant, &trunk).await.map_err(taken("name"))?;
     if let Some(password) = &new.password {
@@ -153,6 +156,9 @@ async fn write(
 ) -> Result<Trunk> {
     let (tenant, id) = (old.tenant, old.id);
     let checked = checked(tenant, &new, old.sealed_password.is_some())?;
+    if checked.sources != old.sources || checked.auth != old.auth {
+        refuse_foreign(desk, &checked).await?;
+    }
     let sealed_password = match &new.password {
         Some(password) => Some(desk.secrets.seal(tenant, &place(id), password.as_bytes())),
         None => old.sealed_password.filter(|_| checked.username.is_some()),
@@ -194,6 +200,39 @@ pub(crate) fn open_password(secrets: &Secrets, trunk: &Trunk) -> Option<String> 
             None
         }
     }
+}
+
+/// Returns the user of the contact that a trunk registers: the same after a restart, and nobody can guess it who is not told.
+pub(crate) fn contact(secrets: &Secrets, trunk: &Trunk) -> String {
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    let key = secrets.derive("trunk contact v1");
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&*key).expect("HMAC takes keys of any length");
+    mac.update(format!("{}\n{}", trunk.tenant, trunk.id).as_bytes());
+    let tag = hex::encode(&mac.finalize().into_bytes()[..CONTACT_BYTES]);
+    format!("t{}-{tag}", trunk.id)
+}
+
+/// Says whether this may be the contact of a trunk.
+pub(crate) fn is_contact(user: &str) -> bool {
+    let Some((id, tag)) = user.strip_prefix('t').and_then(|rest| rest.split_once('-')) else { return false };
+    let hex = |byte: u8| byte.is_ascii_hexdigit();
+    !id.is_empty()
+        && id.bytes().all(|byte| byte.is_ascii_digit())
+        && tag.len() == 2 * CONTACT_BYTES
+        && tag.bytes().all(hex)
+}
+
+/// An address without a login only says whose requests from there are while no other account names it.
+async fn refuse_foreign(desk: &Desk, trunk: &Trunk) -> Result<()> {
+    if trunk.sources.is_empty() || trunk.auth == TrunkAuth::Digest {
+        return Ok(());
+    }
+    let mut tx = desk.db.read_any_tenant().await?;
+    let all = rows::trunks::any_tenant_all(&mut tx).await?;
+    let names_it = |other: &Trunk| {
+        other.tenant != trunk.tenant && other.sources.iter().any(|source| trunk.sources.contains(source))
+    };
+    if all.iter().any(names_it) { Err(Error::Taken("sources")) } else { Ok(()) }
 }
 
 /// The table, column and row that the secret belongs to.

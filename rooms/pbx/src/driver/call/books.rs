@@ -54,7 +54,7 @@ impl Driver {
         self.setup.seats.clear();
         self.targets.clear();
         if let Some(rare) = &mut self.rare {
-            rare.consult.clear();
+            rare.consult = None;
         }
         self.legs.iter_mut().for_each(|leg| leg.passage = None);
         let finished = self.session.finish();

@@ -21,7 +21,7 @@ impl Driver {
             Command::PauseRecording { reply } => (self.pause_recording(true), reply),
             Command::ResumeRecording { reply } => (self.pause_recording(false), reply),
             Command::CompleteTransfer { reply } => (self.try_feed(Input::Complete).await, reply),
-            Command::CancelTransfer { reply } => (self.try_feed(Input::Return).await, reply),
+            Command::CancelTransfer { reply } => (self.cancel_transfer().await, reply),
         };
         // Whoever asked may have stopped waiting.
         let _ = reply.send(done);

@@ -102,8 +102,12 @@ impl Driver {
         }
         let plain = (self.setup.caller_name.clone(), self.setup.caller_number.clone());
         let Some(rare) = &self.rare else { return plain };
-        if let Some(shown) = rare.shown.as_ref().filter(|_| part == Part::Consult || target.trunk().is_some()) {
+        let shown = match part {
+            Part::Consult => rare.consult.as_ref().map(|asks| asks.shown()),
             // What leaves by a trunk shows a number of the account, whoever called.
+            _ => rare.shown.as_ref().filter(|_| target.trunk().is_some()),
+        };
+        if let Some(shown) = shown {
             return (None, shown.clone());
         }
         match self.machine.waiting().and_then(|waiting| self.leg(waiting)) {

@@ -35,7 +35,7 @@ impl Driver {
     /// Puts the one whom `other`, a leg of another call, talks with into the place of `by`. This call goes on, the
     /// other one ends.
     pub(super) async fn merge(&mut self, by: LegNo, other: LegKey) -> Result<(), Conflict> {
-        if self.other_side(by).is_none() || self.machine.next_leg().is_none() {
+        if !self.machine.may_transfer(by) || self.machine.next_leg().is_none() {
             return Err(Conflict::WrongState);
         }
         let call = self.pbx.live.with_leg(self.setup.tenant, other).ok_or(Conflict::NoSuchParty)?;
@@ -50,6 +50,10 @@ impl Driver {
         let moved = timeout(LETS_GO, moved).await.ok().and_then(Result::ok).unwrap_or(Err(Conflict::WrongState))?;
         let Moved { mut leg, media, news, seats } = *moved;
         leg.media = Some(self.session.adopt(media));
+        if let Some(passage) = &leg.passage {
+            // What is to be cut is the call that it is in now.
+            passage.begins(self.setup.call);
+        }
         self.setup.seats.extend(seats);
         tracing::info!(call.uuid = %self.setup.call, other = %call, "two calls become one");
         self.legs.push(leg);
@@ -84,6 +88,10 @@ impl Driver {
 
     /// Gives the one whom `beside` talks with to another call, and ends.
     pub(super) async fn give_away(&mut self, wish: TakeLeg) {
+        if wish.reply.is_closed() {
+            // Whoever asked has been told that it came to nothing.
+            return;
+        }
         let given = self.give(wish.beside, wish.sink).await;
         let went = given.as_ref().ok().map(|(no, _)| *no);
         let moved = given.map(|(_, moved)| Box::new(moved));

@@ -223,13 +223,13 @@ pub(super) struct Driver {
 #[derive(Default)]
 struct Rare {
     /// Whom a party asks before handing the call on.
-    consult: Vec<Target>,
+    consult: Option<Box<transfer::Consultation>>,
     /// Whose phones ring to join.
     thirds: Vec<Target>,
     /// Who asked for the transfer under way.
     transfer: Option<transfer::Pending>,
     transfers: i64,
-    /// What those see as the caller's number whom a transfer dials.
+    /// What those see as the caller's number whom the step dials by a trunk.
     shown: Option<String>,
     /// What the caller enters next, what he is in, and that he is to be in it once he is answered.
     begins: Option<apps::Begins>,
@@ -458,7 +458,7 @@ impl Driver {
             Part::Own => &self.setup.caller_targets,
             Part::Step | Part::Party => &self.targets,
             Part::Offer(offer) => rare.and_then(|rare| rare.queue.as_ref()).map_or(&[], |queue| queue.targets(offer)),
-            Part::Consult => rare.map_or(&[], |rare| &rare.consult),
+            Part::Consult => rare.and_then(|rare| rare.consult.as_ref()).map_or(&[], |asks| asks.targets()),
             Part::Third(_) => rare.map_or(&[], |rare| &rare.thirds),
         }
     }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::call::{LegNo, Part};
+use domain::{
+    call::{LegNo, Part},
+    routing::Destination,
+};
 
 use super::Driver;
 use crate::driver::{
@@ -14,8 +17,8 @@ use crate::driver::{
 const MOST_REDIRECTS: u8 = 3;
 
 impl Driver {
-    /// Looks where a callee is who says so. He is called there as he would call himself: with the rights of his
-    /// extension, or of whoever called him by a trunk.
+    /// Looks where a phone's user is who says so. He is called there as he would call himself: with the rights of his
+    /// extension. What a carrier says is not followed: it would choose what the account pays for.
     pub(super) fn on_redirected(&mut self, no: LegNo, contacts: &[String]) {
         let Some((part @ (Part::Step | Part::Offer(_) | Part::Consult), _)) = self.machine.part(no) else { return };
         let tenant = self.setup.tenant;
@@ -24,20 +27,21 @@ impl Driver {
         if redirects >= MOST_REDIRECTS || part != Part::Step {
             return;
         }
-        let extension = self.leg(no).and_then(|leg| leg.extension.clone());
-        let own = extension.as_ref().and_then(|number| account.active(number)).map(Arc::clone);
-        let acting = own.or_else(|| self.setup.caller.acting.clone());
+        let Some(extension) = self.leg(no).and_then(|leg| leg.extension.as_ref()) else { return };
+        let Some(own) = account.active(extension).map(Arc::clone) else { return };
         for contact in contacts {
-            let Some(number) = user_of(contact).filter(|number| Some(*number) != extension.as_deref()) else {
+            let Some(number) = user_of(contact).filter(|number| *number != own.extension.number) else { continue };
+            let acting = Some(Arc::clone(&own));
+            let caller = Caller { acting, dialled: number.to_owned(), ..self.setup.caller.clone() };
+            let to = account.onward(number);
+            if to == Destination::Park {
                 continue;
-            };
-            let caller = Caller { acting: acting.clone(), dialled: number.to_owned(), ..self.setup.caller.clone() };
-            let to = account.way(number);
+            }
             let Ok(found) = resolve(&self.pbx, tenant, &account, &caller, to, self.hops + 1) else { continue };
             if found.targets.is_empty() {
                 continue;
             }
-            let shown = acting.as_ref().map(|line| inbound::shown_number(&account, line));
+            let shown = Some(inbound::shown_number(&account, &own));
             let target = self.targets.len();
             self.targets.extend(found.targets);
             self.setup.seats.extend(found.seats);

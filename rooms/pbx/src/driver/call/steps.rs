@@ -28,10 +28,10 @@ impl Driver {
     }
 
     /// Finds out how somebody gets to a destination.
-    pub(super) fn find(&self, to: Destination, caller: &Caller) -> Result<Resolved, Cause> {
+    pub(super) fn find(&self, to: Destination, caller: &Caller, hops: u8) -> Result<Resolved, Cause> {
         let tenant = self.setup.tenant;
         let account = self.pbx.directory.account(tenant).ok_or(Cause::UnallocatedNumber)?;
-        resolve(&self.pbx, tenant, &account, caller, to, self.hops)
+        resolve(&self.pbx, tenant, &account, caller, to, hops)
     }
 
     /// Makes what was found the step to be done.

@@ -26,7 +26,7 @@ impl Driver {
         if let Some(leg) = self.third_of(extension) {
             return self.try_feed(Input::Change { leg, joins }).await;
         }
-        if !self.machine.is_talking() {
+        if !self.machine.may_be_joined() {
             return Err(Conflict::WrongState);
         }
         let tenant = self.setup.tenant;

@@ -9,13 +9,32 @@ use crate::driver::{
     directory::Line,
     inbound,
     live::{Conflict, Transfer, TransferMode, Who},
-    resolve::Caller,
+    outbound::Target,
+    resolve::{Caller, Resolved},
 };
 
 /// Who asked by REFER for the transfer under way.
 pub(super) struct Pending {
     leg: sip::Leg,
     refer: sip::ReferKey,
+}
+
+/// Whom a party asks before handing the call on.
+pub(super) struct Consultation {
+    /// All that the number led to: if the call is handed on while it rings, the call does that.
+    found: Resolved,
+    /// What those see as the caller's number who are asked.
+    shown: String,
+}
+
+impl Consultation {
+    pub(super) fn targets(&self) -> &[Target] {
+        &self.found.targets
+    }
+
+    pub(super) const fn shown(&self) -> &String {
+        &self.shown
+    }
 }
 
 impl Driver {
@@ -38,9 +57,20 @@ impl Driver {
         fed
     }
 
-    /// Finds out where the other side of `by` goes.
+    /// Ends the consultation: what it held of trunks and of the guard's books is free.
+    pub(super) async fn cancel_transfer(&mut self) -> Result<(), Conflict> {
+        let done = self.try_feed(Input::Return).await;
+        if done.is_ok() {
+            self.rare().consult = None;
+            self.free_seats();
+        }
+        done
+    }
+
+    /// Finds out where the other side of `by` goes. The input that it returns is not refused: a transfer that is changes
+    /// nothing.
     fn find_transfer(&mut self, by: LegNo, to: &str, mode: TransferMode) -> Result<Input, Conflict> {
-        if !self.machine.parties().is_some_and(|(one, other)| [one, other].contains(&by)) {
+        if !self.machine.may_transfer(by) {
             return Err(Conflict::WrongState);
         }
         let tenant = self.setup.tenant;
@@ -49,10 +79,9 @@ impl Driver {
         let line = self.leg(by).and_then(|leg| leg.extension.as_ref()).and_then(|number| account.active(number));
         let line = line.cloned().ok_or(Conflict::NoSuchParty)?;
         let (shown, own) = (inbound::shown_number(&account, &line), line.extension.number.clone());
-        let destination = account.way(to);
-        self.hops = 0;
+        let destination = account.onward(to);
         let goes = self.goes_on(by, line, to);
-        let mut resolved = self.find(destination, &goes).map_err(Conflict::Unreachable)?;
+        let mut resolved = self.find(destination, &goes, 0).map_err(Conflict::Unreachable)?;
         if resolved.targets.iter().any(|target| target.trunk().is_some()) {
             // A carrier takes numbers of the account only: whoever hands the call on shows its own.
             resolved.shown.get_or_insert(shown);
@@ -61,9 +90,9 @@ impl Driver {
             TransferMode::Blind => Input::Transfer { by, step: self.begin(resolved) },
             TransferMode::Attended => {
                 let Step::Ring(ring) = super::step_of(&resolved) else { return Err(Conflict::WrongState) };
-                self.setup.seats.extend(resolved.seats);
-                self.rare().consult = resolved.targets;
-                self.rare().shown = resolved.shown.or(Some(own));
+                self.setup.seats.append(&mut resolved.seats);
+                let shown = resolved.shown.clone().unwrap_or(own);
+                self.rare().consult = Some(Box::new(Consultation { found: resolved, shown }));
                 Input::Consult { by, ring }
             }
         })
@@ -149,7 +178,15 @@ impl Driver {
 
     pub(super) fn on_consulted(&mut self, outcome: Result<LegNo, Outcome>) {
         if outcome.is_err() {
+            self.rare().consult = None;
             self.free_seats();
+        }
+    }
+
+    /// Who is asked rings for the other side from now on, as if it had been sent there at once.
+    pub(super) fn on_rings_on(&mut self) {
+        if let Some(asks) = self.rare().consult.take() {
+            self.begin(asks.found);
         }
     }
 

@@ -51,6 +51,7 @@ impl Driver {
             Output::Transferred { by } => self.on_transferred(by),
             Output::TransferFailed { by, outcome } => self.on_transfer_failed(by, outcome),
             Output::Consulted(outcome) => self.on_consulted(outcome),
+            Output::RingsOn => self.on_rings_on(),
             Output::NobodyJoined(outcome) => self.on_nobody_joined(outcome),
             // In a box: what an application needs is more than plain calls should carry.
             Output::App { caller } => Box::pin(self.on_app(caller)).await,

@@ -88,7 +88,7 @@ async fn at(
         let status = response.status().unwrap_or_default();
         match status {
             200..=299 => {
-                let seconds = granted(&response, &sip.contact(&settings.username, to)).unwrap_or(line.expires);
+                let seconds = granted(&response, &sip.contact(&settings.contact, to)).unwrap_or(line.expires);
                 return Ok(Granted { registrar: registrar.to_owned(), to, seconds });
             }
             423 => {
@@ -129,7 +129,7 @@ async fn ask(
         call_id: Some(line.call_id.clone()),
         cseq: line.cseq,
         headers: vec![
-            ("Contact".to_owned(), format!("<{}>", sip.contact(&settings.username, to))),
+            ("Contact".to_owned(), format!("<{}>", sip.contact(&settings.contact, to))),
             ("Expires".to_owned(), expires.to_string()),
         ],
         body: None,

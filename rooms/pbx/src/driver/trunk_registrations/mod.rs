@@ -80,6 +80,8 @@ struct Settings {
     username: String,
     password: String,
     realm: Option<String>,
+    /// The user of the contact.
+    contact: String,
     expires: u32,
 }
 
@@ -113,6 +115,7 @@ impl Settings {
             domain: trunk.from_domain.clone().unwrap_or(host),
             password: line.password.clone()?,
             realm: trunk.realm.clone(),
+            contact: line.contact.clone(),
             username,
             expires: u32::try_from(registration.expires).ok()?,
         })
