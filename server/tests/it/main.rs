@@ -12,6 +12,7 @@ mod hostile;
 mod http;
 mod interop;
 mod keys;
+mod loss;
 mod openapi;
 mod operations;
 mod signatures;

@@ -90,7 +90,7 @@ pub(crate) fn asserted(request: &sip::Request, options: &TrunkOptions) -> Option
     let header = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("P-Asserted-Identity");
     let (_, value) = request.headers.iter().find(header)?;
     // Two of them are a SIP and a tel URI of the same caller (RFC 3325 §9.1).
-    let address = NameAddr::parse(value.split(",").next()?.trim().as_bytes()).ok()?;
+    let address = NameAddr::parse(value.split(',').next()?.trim().as_bytes()).ok()?;
     let user = String::from_utf8(address.uri().user_decoded()?.into_owned()).ok()?;
     let number = user.split(';').next()?;
     number::is_dialable(number).then(|| number.to_owned())

@@ -14,6 +14,7 @@ mod receivers;
 mod requests;
 mod scanners;
 mod sdp;
+mod storm;
 mod tenants;
 mod toll;
 mod torture;

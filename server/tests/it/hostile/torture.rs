@@ -5,7 +5,7 @@ use testkit::RawPhone;
 use super::Fort;
 
 #[path = "../../../../core/sip-proto/tests/torture/messages/mod.rs"]
-mod messages;
+pub(super) mod messages;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_stands_every_torture_message_by_udp_and_tcp() {

@@ -30,7 +30,7 @@ const fn orders() -> [[Codec; 4]; 24] {
     let mut orders = [ALL; 24];
     let (mut at, mut code) = (0, 0);
     while code < 256 {
-        let (a, b, c, d) = (code & 3, code >> 2 & 3, code >> 4 & 3, code >> 6);
+        let (a, b, c, d) = (code & 3, (code >> 2) & 3, (code >> 4) & 3, code >> 6);
         if a != b && a != c && a != d && b != c && b != d && c != d {
             orders[at] = [ALL[a], ALL[b], ALL[c], ALL[d]];
             at += 1;
