@@ -55,8 +55,20 @@ pub struct Record {
 pub enum Layout {
     /// One channel with both sides.
     Mix,
-    /// Left: what the first leg of the session says. Right: what the others say, and what is played to the first.
+    /// Left: what the first leg of the session says. Right: what the others say, and what is played to the first. Any leg
+    /// may be given another [`Side`].
     TwoChannel,
+}
+
+/// Where what a leg says is found in the recording of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The left one of two channels.
+    Left,
+    /// The right one.
+    Right,
+    /// Nowhere: it speaks to one of the others in confidence, or listens.
+    Off,
 }
 
 /// What one leg says, recorded into a file of its own, such as a message.
@@ -91,6 +103,8 @@ pub(crate) enum Action {
     Stop(LegNo),
     SendDtmf(LegNo, Vec<u8>),
     DetectDtmf(LegNo, bool),
+    KeepKeys(LegNo, bool),
+    RecordAt(LegNo, Side),
     RecordLeg(LegNo, RecordLeg),
     StopRecordLeg(LegNo),
     Record(Record),

@@ -17,7 +17,7 @@ mod worker;
 
 pub use audio::Codec;
 
-pub use command::{Layout, Record, RecordLeg, Repeat, Source, Tone};
+pub use command::{Layout, Record, RecordLeg, Repeat, Side, Source, Tone};
 pub use event::{Event, EventKind, EventSink};
 pub use media::{Config, Media};
 pub use remote::{Direction, Remote, SrtpKeys, SrtpSuite};

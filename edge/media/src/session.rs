@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
-use crate::command::{Action, Mailbox};
+use crate::command::{Action, Mailbox, Side};
 use crate::leg::Leg;
 use crate::media::Shared;
 use crate::{EventSink, Finished, Record, RecordLeg, Remote, Source, socket};
@@ -168,6 +168,16 @@ impl Session {
     /// codecs bend the tones.
     pub fn detect_dtmf(&self, leg: LegNo, on: bool) {
         self.send(Action::DetectDtmf(leg, on));
+    }
+
+    /// Keeps the telephone-events of a leg from the others: they are reported alone, to be passed on or not.
+    pub fn keep_keys(&self, leg: LegNo, on: bool) {
+        self.send(Action::KeepKeys(leg, on));
+    }
+
+    /// Says where what a leg says is found in the recording of the session, from now on.
+    pub fn record_at(&self, leg: LegNo, side: Side) {
+        self.send(Action::RecordAt(leg, side));
     }
 
     /// Records what one leg says into a file of its own, beside the recording of the session. The end is reported as

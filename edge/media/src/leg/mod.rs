@@ -17,6 +17,7 @@ use audio::stream::{Inbound, Outbound, Refused};
 use audio::{Codec, Decoder, Encoder, FRAME, Rate, SAMPLE_RATE};
 
 use self::ear::Ear;
+use crate::command::Side;
 use crate::latch::{Latch, canonical};
 use crate::play::Player;
 use crate::record::{MessageTap, Tap};
@@ -45,6 +46,10 @@ pub(crate) struct Leg {
     pub(crate) mixers: Vec<usize>,
     /// Takes part in nothing: hears nobody and is heard by nobody.
     pub(crate) held: bool,
+    /// Its key presses are reported, and reach nobody by themselves.
+    pub(crate) keeps_keys: bool,
+    /// Where it is in the recording, if that was said.
+    pub(crate) side: Option<Side>,
     far: Option<Box<Far>>,
     srtp: Option<Box<Srtp>>,
     /// What protected a stream that is in plain now.
@@ -129,6 +134,8 @@ pub(crate) struct Taken {
     pub(crate) codec: Codec,
     pub(crate) generation: u32,
     pub(crate) kind: Kind,
+    /// A key press that is for nobody but us.
+    pub(crate) kept: bool,
     /// A key that was heard in the sound.
     pub(crate) tone: Option<char>,
 }
@@ -160,6 +167,8 @@ impl Leg {
             audience: Vec::new(),
             mixers: Vec::new(),
             held: false,
+            keeps_keys: false,
+            side: None,
             far: None,
             srtp: None,
             resting_srtp: None,
@@ -255,6 +264,7 @@ impl Leg {
         self.set_route(Route::default(), now);
         (self.held, self.player, self.keys) = (false, None, None);
         (self.tap, self.played_tap, self.message) = (None, None, None);
+        (self.keeps_keys, self.side) = (false, None);
         self.outbound.interrupt();
         self.next_stamp = None;
     }
@@ -340,7 +350,8 @@ impl Leg {
         } else {
             Kind::Event(self.receiver.push(header.timestamp, payload))
         };
-        Some(Taken { codec, generation, header, kind, tone })
+        let kept = self.keeps_keys && !audio;
+        Some(Taken { codec, generation, header, kind, kept, tone })
     }
 
     pub(crate) fn play(&mut self, source: Source) {

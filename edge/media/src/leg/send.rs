@@ -30,7 +30,7 @@ impl Leg {
         let payload = taken.header.payload.clone();
         let payload_type = match taken.kind {
             Kind::Audio => Some(far.remote.send_payload),
-            Kind::Event(_) => far.remote.dtmf_send,
+            Kind::Event(_) => far.remote.dtmf_send.filter(|_| !taken.kept),
         };
         let (Some(payload_type), false) = (payload_type, payload.is_empty()) else {
             self.outbound.skip(origin);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use super::{Call, PLAYED, Worker};
-use crate::command::{Action, Command};
+use crate::command::{Action, Command, Side};
 use crate::leg::Leg;
 use crate::record::{Job, Limits, MessageTap, Tap};
 use crate::{Detached, EventKind, Finished, Layout, LegNo, Record, RecordLeg};
@@ -50,6 +50,11 @@ impl Worker {
             Action::Stop(no) => self.with_leg(session, no, Leg::stop),
             Action::SendDtmf(no, events) => self.with_leg(session, no, |leg| leg.press(&events)),
             Action::DetectDtmf(no, on) => self.with_leg(session, no, |leg| leg.detect_dtmf(on)),
+            Action::KeepKeys(no, on) => self.with_leg(session, no, |leg| leg.keeps_keys = on),
+            Action::RecordAt(no, side) => {
+                self.with_leg(session, no, |leg| leg.side = Some(side));
+                self.tap(session);
+            }
             Action::RecordLeg(no, record) => self.record_leg(session, no, record, now),
             Action::StopRecordLeg(no) => self.stop_recording_leg(session, no, now),
             Action::Capture(no, heard) => self.with_leg(session, no, |leg| leg.capture(heard)),
@@ -196,9 +201,10 @@ impl Worker {
             let tap =
                 |origin, left: bool| recording.map(|recording| Tap { recording, origin, channel: u8::from(!left) });
             let leg = &mut self.legs[index];
-            leg.tap = tap(no.0.min(PLAYED - 1), first);
+            let side = leg.side.unwrap_or(if first { Side::Left } else { Side::Right });
+            leg.tap = if side == Side::Off { None } else { tap(no.0.min(PLAYED - 1), side == Side::Left) };
             // What the first leg hears from us belongs to the other side; what others hear (hold music) to neither.
-            leg.played_tap = if first { tap(PLAYED, false) } else { None };
+            leg.played_tap = if first { tap(PLAYED, side != Side::Left) } else { None };
         }
     }
 

@@ -271,6 +271,7 @@ impl Worker {
         }
         self.legs[index].audience = audience;
         if let Kind::Event(Some(key)) = taken.kind
+            && !taken.kept
             && let Ok(key) = u8::try_from(key)
         {
             let event = audio::dtmf::event_of(key);
