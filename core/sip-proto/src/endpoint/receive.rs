@@ -148,18 +148,26 @@ impl Endpoint {
         }
     }
 
-    /// Returns the leg that a REFER's Replaces means, and whether it was answered.
+    /// Returns the leg that a REFER's Replaces means, and whether it was answered. A call that the peer itself began may
+    /// still ring: its owner knows what becomes of it.
     fn referred(&self, request: &Message) -> Option<(LegKey, bool)> {
         let to = request.address(Name::ReferTo)?;
         let replaces = Replaces::of_uri_headers(to.uri().headers()?).ok()??;
-        self.replaced(&replaces)
+        let rings = |leg: &Leg| leg.state == State::Ringing && leg.dialog.remote_tag == replaces.from_tag;
+        let ringing = self.leg_of_tag(&replaces.to_tag).filter(|leg| rings(leg));
+        let ringing = ringing.filter(|leg| leg.dialog.call_id == replaces.call_id).map(|leg| (leg.key, false));
+        ringing.or_else(|| self.replaced(&replaces))
+    }
+
+    fn leg_of_tag(&self, tag: &str) -> Option<&Leg> {
+        let token = self.core.ids.parse(tag)?;
+        self.legs.get(token.slot as usize).filter(|leg| leg.random == token.random)
     }
 
     /// Returns the leg that a Replaces means, and whether it was answered. A call that somebody else began and that was
     /// not answered yet may not be replaced (RFC 3891 §3).
     fn replaced(&self, replaces: &Replaces) -> Option<(LegKey, bool)> {
-        let token = self.core.ids.parse(&replaces.to_tag)?;
-        let leg = self.legs.get(token.slot as usize).filter(|leg| leg.random == token.random)?;
+        let leg = self.leg_of_tag(&replaces.to_tag)?;
         let answered = match leg.state {
             State::Confirmed | State::Answered { bye: None } => true,
             State::Calling | State::Proceeding => false,
