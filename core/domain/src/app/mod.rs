@@ -132,6 +132,8 @@ pub enum AppOutput {
     StopPlaying,
     /// Let the caller hear the own voice.
     Echo,
+    /// Let the caller hear whoever is in the conference room, and be heard there; music while nobody else is.
+    EnterRoom,
     /// Record what the caller says, from now on.
     Record {
         what: Recording,

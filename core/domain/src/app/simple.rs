@@ -117,7 +117,7 @@ impl Park {
     }
 }
 
-/// The way into a conference: its number is said, then there is music until the room opens.
+/// The way into a conference: its number is said, then the caller is in the room until he hangs up.
 #[derive(Debug)]
 pub struct Conference {
     room: String,
@@ -139,7 +139,7 @@ impl Conference {
             AppInput::Started => {
                 self.outputs.play(vec![Prompt::Word("conference"), Prompt::Digits(self.room.clone())]);
             }
-            AppInput::PlayFinished => self.outputs.say(AppOutput::Music(MusicChoice::Account)),
+            AppInput::PlayFinished => self.outputs.say(AppOutput::EnterRoom),
             AppInput::CallerLeft => self.outputs.hush(),
             _ => {}
         }

@@ -21,9 +21,11 @@
 //! The machine never touches SIP or media: it takes what happened to the legs and says what to do with them.
 //! What a plain call of two never needs is in a box that is made when it is needed.
 
+mod keypad;
 mod plan;
 mod rare;
 mod ringing;
+mod rings;
 mod talking;
 mod terms;
 #[cfg(test)]
@@ -38,8 +40,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use keypad::{Feature, KeyOutput, Keypad};
 pub use plan::{Order, Origin, Plan, Ring, Step};
-pub use terms::{EndedBy, Ending, Hears, Input, Join, Joins, LegNo, Outcome, Output, Part, Refused, Side};
+pub use terms::{EndedBy, Ending, Hears, Input, Join, Joins, LegNo, Outcome, Output, Part, Refused, Rings, Side};
 
 use crate::cause::{CallResult, Cause};
 use rare::Rare;
@@ -161,6 +164,7 @@ impl Call {
             Input::Return => return self.give_back(),
             Input::Merge => return self.merge(),
             Input::Adopt { place } => return self.adopt(self.check(place)?),
+            Input::AdoptRinging { by, rings } => return self.adopt_ringing(self.check(by)?, rings),
             Input::Released { leg } => return self.released(self.check(leg)?),
             Input::Supervise { ring, joins } => return self.supervise(ring, joins, now),
             Input::Change { leg, joins } => return self.change(self.check(leg)?, joins),

@@ -14,10 +14,23 @@ impl Call {
     /// Says who hears whom now.
     pub(super) fn bridge(&mut self) {
         let State::Talking { caller, callee } = self.state else { return };
+        let heard = self.heard();
+        if heard.is_empty() {
+            return self.say(Output::Connect { caller, callee });
+        }
+        for (leg, hears) in heard {
+            self.say(Output::Hears { leg, hears });
+        }
+    }
+
+    /// Returns what every leg of the talk hears; nothing if the two simply hear each other.
+    pub(super) fn heard(&self) -> Vec<(LegNo, Hears)> {
+        let State::Talking { caller, callee } = self.state else { return Vec::new() };
+        let mut all = Vec::new();
         let third_up = |leg: &Leg| matches!(leg.part, Part::Third(_)) && leg.status == Status::Up;
         let consult = self.rare.as_ref().and_then(|rare| rare.consult);
         if consult.is_none() && !self.holds(caller) && !self.holds(callee) && !self.legs.iter().any(third_up) {
-            return self.say(Output::Connect { caller, callee });
+            return all;
         }
         let thirds: Vec<(LegNo, Joins)> = (0..self.legs.len())
             .filter(|at| third_up(&self.legs[*at]))
@@ -41,16 +54,17 @@ impl Call {
                     Hears::Legs(std::iter::once(other).chain(speakers).collect())
                 }
             };
-            self.say(Output::Hears { leg: party, hears });
+            all.push((party, hears));
         }
         if let Some(Consult { by, leg: Some(asked), .. }) = consult {
-            self.say(Output::Hears { leg: asked, hears: Hears::Legs(vec![by]) });
+            all.push((asked, Hears::Legs(vec![by])));
         }
         for (third, _) in &thirds {
             let others = thirds.iter().filter(|(leg, joins)| leg != third && open(*joins)).map(|(leg, _)| *leg);
             let heard = [caller, callee].into_iter().chain(others).collect();
-            self.say(Output::Hears { leg: *third, hears: Hears::Legs(heard) });
+            all.push((*third, Hears::Legs(heard)));
         }
+        all
     }
 
     /// Returns the two who talk, if `leg` is one of them and nobody is being consulted.
@@ -384,7 +398,7 @@ impl Call {
         }
     }
 
-    fn drop_thirds(&mut self) {
+    pub(super) fn drop_thirds(&mut self) {
         if let Some(rare) = &mut self.rare {
             rare.joining = None;
         }

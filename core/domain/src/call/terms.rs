@@ -1,6 +1,6 @@
 //! What happens to a call, and what it says has to be done.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::plan::{Ring, Step};
 use crate::cause::{CallResult, Cause};
@@ -77,6 +77,18 @@ pub enum Join {
     Replace(LegNo),
 }
 
+/// Phones that ring for somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rings {
+    pub ring: Ring,
+    /// The target that is dialled next, if they are tried one after the other.
+    pub next_target: usize,
+    /// How long they may still ring.
+    pub until: Option<Instant>,
+    /// How many are being rung.
+    pub legs: u8,
+}
+
 /// What happened to the call from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -150,6 +162,12 @@ pub enum Input {
     /// A leg of another call takes the place of `place`; its number is [`Call::next_leg`](super::Call::next_leg).
     Adopt {
         place: LegNo,
+    },
+    /// Legs of another call that ring take part in this one: the other side of `by` waits for them. Their numbers begin
+    /// at [`Call::next_leg`](super::Call::next_leg).
+    AdoptRinging {
+        by: LegNo,
+        rings: Rings,
     },
     /// Another call has taken that leg over; this one ends.
     Released {

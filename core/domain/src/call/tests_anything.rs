@@ -59,6 +59,10 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => Just(Input::Return),
         1 => Just(Input::Merge),
         1 => leg().prop_map(|place| Input::Adopt { place }),
+        1 => (leg(), 1_u8..3).prop_map(|(by, legs)| {
+            let ring = ring(usize::from(legs), Order::AllAtOnce);
+            Input::AdoptRinging { by, rings: Rings { ring, next_target: usize::from(legs), until: None, legs } }
+        }),
         1 => (ringing(), any_joins()).prop_map(|(ring, joins)| Input::Supervise { ring, joins }),
         1 => (leg(), any_joins()).prop_map(|(leg, joins)| Input::Change { leg, joins }),
     ]
@@ -124,7 +128,13 @@ impl Witness {
     }
 
     fn happen(&mut self, call: &mut Call, input: Input, now: Instant) {
-        let adopts = matches!(input, Input::Adopt { .. }).then(|| call.next_leg()).flatten();
+        let count = match &input {
+            Input::Adopt { .. } => 1,
+            Input::AdoptRinging { rings, .. } => rings.legs,
+            _ => 0,
+        };
+        let adopts: Vec<LegNo> =
+            call.next_leg().into_iter().flat_map(|LegNo(first)| (first..first + count).map(LegNo)).collect();
         let ended = match &input {
             Input::LegEnded { leg, .. } => Some(*leg),
             _ => None,
@@ -138,9 +148,7 @@ impl Witness {
             if let Some(leg) = ended {
                 self.legs.insert(leg, Fate::LeftByItself);
             }
-            if let Some(leg) = adopts {
-                self.legs.insert(leg, Fate::Alive);
-            }
+            self.legs.extend(adopts.into_iter().map(|leg| (leg, Fate::Alive)));
         }
         self.hear(call, now);
     }

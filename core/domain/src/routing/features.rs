@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Destination, Setting};
-use crate::number;
+use crate::{call::Feature, number};
 
 /// The codes of an account. An empty one is off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,87 @@ pub struct FeatureCodes {
     pub time_condition: String,
     /// Followed by the number to call without showing one's own.
     pub hide: String,
+    /// Keys that extensions press in a call.
+    pub in_call: InCall,
+    /// Most members of a conference room.
+    pub largest_conference: u16,
 }
+
+/// What extensions can have done in a call by keys. An empty code is off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InCall {
+    /// Every extension may; without it those named below.
+    pub everybody: bool,
+    pub extensions: Vec<String>,
+    pub record: String,
+    pub attended: String,
+    pub blind: String,
+    pub three_way: String,
+}
+
+impl Default for InCall {
+    fn default() -> Self {
+        let code = str::to_owned;
+        Self {
+            everybody: false,
+            extensions: Vec::new(),
+            record: code("*1"),
+            attended: code("*2"),
+            blind: code("##"),
+            three_way: code("*3"),
+        }
+    }
+}
+
+impl InCall {
+    const fn all(&self) -> [(&String, Feature); 4] {
+        [
+            (&self.record, Feature::Record),
+            (&self.attended, Feature::Attended),
+            (&self.blind, Feature::Blind),
+            (&self.three_way, Feature::ThreeWay),
+        ]
+    }
+
+    /// Returns whether keys of that extension are looked at.
+    pub fn is_on_for(&self, extension: &str) -> bool {
+        self.everybody || self.extensions.iter().any(|known| known == extension)
+    }
+
+    /// Returns what these keys stand for.
+    pub fn read(&self, keys: &str) -> Option<Feature> {
+        self.all().into_iter().find(|(code, _)| !code.is_empty() && *code == keys).map(|(_, feature)| feature)
+    }
+
+    /// Returns whether a code begins like this.
+    pub fn begins(&self, keys: &str) -> bool {
+        self.all().iter().any(|(code, _)| code.starts_with(keys))
+    }
+
+    /// Returns whether every code can be pressed, is told from the others, and none is a key that people press.
+    fn is_sound(&self) -> bool {
+        let pressed = |code: &str| {
+            code.is_empty()
+                || ((2..=4).contains(&code.len())
+                    && code.starts_with(['*', '#'])
+                    && code.bytes().all(|b| b.is_ascii_digit() || b == b'*' || b == b'#'))
+        };
+        let all = self.all();
+        let apart = |at: usize| {
+            let code = all[at].0;
+            let hidden = |other: &String| !other.is_empty() && (code.starts_with(other.as_str()));
+            code.is_empty() || all.iter().enumerate().all(|(other, (code, _))| other == at || !hidden(code))
+        };
+        let named = self.extensions.len() <= MOST_NAMED && self.extensions.iter().all(|one| number::is_extension(one));
+        named && all.iter().all(|(code, _)| pressed(code)) && (0..all.len()).all(apart)
+    }
+}
+
+/// Most extensions that are named one by one.
+const MOST_NAMED: usize = 10_000;
+/// Most members that a conference room may be given.
+const LARGEST: u16 = 200;
 
 impl Default for FeatureCodes {
     fn default() -> Self {
@@ -47,6 +127,8 @@ impl Default for FeatureCodes {
             conference: code("*30"),
             time_condition: code("*27"),
             hide: code("*67"),
+            in_call: InCall::default(),
+            largest_conference: 32,
         }
     }
 }
@@ -55,6 +137,30 @@ impl Default for FeatureCodes {
 const MOST_SLOTS: u16 = 100;
 
 impl FeatureCodes {
+    /// Puts another code in the place of the one of that name; false if there is none.
+    pub fn set(&mut self, name: &str, code: &str) -> bool {
+        let place = match name {
+            "voicemail" => &mut self.voicemail,
+            "pickup" => &mut self.pickup,
+            "park" => &mut self.park,
+            "echo" => &mut self.echo,
+            "dnd_on" => &mut self.dnd_on,
+            "dnd_off" => &mut self.dnd_off,
+            "forward_on" => &mut self.forward_on,
+            "forward_off" => &mut self.forward_off,
+            "conference" => &mut self.conference,
+            "time_condition" => &mut self.time_condition,
+            "hide" => &mut self.hide,
+            "record" => &mut self.in_call.record,
+            "attended" => &mut self.in_call.attended,
+            "blind" => &mut self.in_call.blind,
+            "three_way" => &mut self.in_call.three_way,
+            _ => return false,
+        };
+        code.clone_into(place);
+        true
+    }
+
     /// Returns what the dialled code stands for, `None` if it is none.
     pub fn read(&self, dialled: &str) -> Option<Destination> {
         let is = |code: &str| !code.is_empty() && dialled == code;
@@ -132,7 +238,8 @@ impl FeatureCodes {
         let once = |at: usize| all[at].is_empty() || all[..at].iter().all(|other| *other != all[at]);
         let slots =
             self.first_slot >= 10 && self.last_slot.checked_sub(self.first_slot).is_some_and(|n| n < MOST_SLOTS);
-        slots && all.iter().all(|code| dialable(code)) && (0..all.len()).all(once)
+        let rooms = (2..=LARGEST).contains(&self.largest_conference);
+        slots && rooms && self.in_call.is_sound() && all.iter().all(|code| dialable(code)) && (0..all.len()).all(once)
     }
 }
 
@@ -186,6 +293,12 @@ mod tests {
             FeatureCodes { echo: "*".to_owned(), ..FeatureCodes::default() },
             FeatureCodes { last_slot: 700, ..FeatureCodes::default() },
             FeatureCodes { last_slot: 2_000, ..FeatureCodes::default() },
+            FeatureCodes { largest_conference: 1, ..FeatureCodes::default() },
+            FeatureCodes { in_call: InCall { record: "1".to_owned(), ..InCall::default() }, ..FeatureCodes::default() },
+            FeatureCodes {
+                in_call: InCall { blind: "*2#".to_owned(), ..InCall::default() },
+                ..FeatureCodes::default()
+            },
         ] {
             assert!(!unsound.is_sound(), "{unsound:?}");
         }

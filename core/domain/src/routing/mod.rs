@@ -11,7 +11,7 @@ mod outbound;
 
 pub use authority::{Denied, Dialler, Law, OutboundAuthorization, Way, authorize_outbound};
 pub use destination::{Destination, Setting};
-pub use features::FeatureCodes;
+pub use features::{FeatureCodes, InCall};
 pub use inbound::{Arrival, Pattern, Rule, inbound};
 pub use outbound::{NumberFormat, Rewrite, Route, emergency_ways, is_emergency, trunks_for, ways};
 

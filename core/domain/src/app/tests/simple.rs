@@ -42,4 +42,5 @@ fn a_parked_call_that_nobody_owns_ends() {
 fn a_conference_names_its_room() {
     let mut table = Table::new(App::Conference(Conference::new("301")));
     assert_eq!(table.on(AppInput::Started), [play([word("conference"), Prompt::Digits("301".to_owned())])]);
+    assert_eq!(table.on(AppInput::PlayFinished), [AppOutput::EnterRoom]);
 }
