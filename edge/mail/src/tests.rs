@@ -105,6 +105,28 @@ async fn a_waiting_letter_is_sealed_sent_once_and_gone() {
 }
 
 #[tokio::test]
+async fn a_letter_brings_a_file_along_and_only_when_it_is_handed_over_at_once() {
+    let db = test_db().await;
+    let relay = Relay::start(Security::None, Behaviour::Accept).await;
+    let mail = open(&db, &relay.config());
+    let file = |bytes: usize| Attachment {
+        name: "message\r\nX: 1.wav".to_owned(),
+        content_type: "audio/wav".to_owned(),
+        bytes: vec![b'a'; bytes],
+    };
+    let with = Letter { attachments: vec![file(300)], ..letter() };
+    mail.try_now(&with).await.unwrap();
+    let data = &relay.received()[0].data;
+    for line in ["multipart/mixed", "Content-Type: audio/wav", "Content-Disposition: attachment"] {
+        assert!(data.contains(line), "{line} in {data}");
+    }
+    assert!(!data.contains("\nX: 1"), "{data}");
+    assert!(matches!(mail.send(TENANT, &with).await, Err(Error::Letter(_))), "nothing is lost on the way");
+    let large = Letter { attachments: vec![file(5 << 20), file(4 << 20)], ..letter() };
+    assert!(matches!(mail.try_now(&large).await, Err(Error::Letter(_))));
+}
+
+#[tokio::test]
 async fn a_busy_relay_is_asked_again_later_with_the_same_message_id() {
     let db = test_db().await;
     let relay = Relay::start(Security::None, Behaviour::Busy(2)).await;
