@@ -18,8 +18,10 @@ pub(crate) enum Changed {
     Trunks(TenantId),
     /// Routes or caller IDs.
     Routes(TenantId),
-    /// Menus, groups, prompts, mailboxes, or what an extension wants done with its calls.
+    /// Menus, groups, prompts or mailboxes.
     Places(TenantId),
+    /// What an extension wants done with its calls.
+    Wish(TenantId, String),
     /// Queues or their agents.
     Queues(TenantId),
 }

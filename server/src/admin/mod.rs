@@ -4,10 +4,12 @@
 
 mod accounts;
 mod alerts;
+mod dialling;
 mod exchange;
 mod extensions;
 mod incoming;
 mod places;
+mod prompts;
 mod table;
 mod toll;
 mod webhooks;
@@ -85,6 +87,12 @@ enum Subject {
     /// The guard against toll fraud.
     #[command(subcommand)]
     Toll(toll::TollCommand),
+    /// Feature codes, keys in calls, emergency numbers, the size of conferences.
+    #[command(subcommand)]
+    Dialling(dialling::DiallingCommand),
+    /// Sound that callers hear.
+    #[command(subcommand)]
+    Prompt(prompts::PromptCommand),
 }
 
 /// Does one command and prints its answer.
@@ -99,7 +107,7 @@ pub async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
         );
     }
     let rooms = wire::rooms(config).await?;
-    let answer = Box::pin(answer(&rooms, args)).await;
+    let answer = Box::pin(answer(&rooms, config, args)).await;
     rooms.db.close().await;
     let answer = answer?;
     if args.json {
@@ -110,7 +118,7 @@ pub async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn answer(rooms: &Rooms, args: &Args) -> anyhow::Result<Value> {
+async fn answer(rooms: &Rooms, config: &Config, args: &Args) -> anyhow::Result<Value> {
     let who = async || who(rooms, args.account.as_deref()).await;
     match &args.subject {
         Subject::Account(command) => accounts::account(rooms, command).await,
@@ -129,6 +137,8 @@ async fn answer(rooms: &Rooms, args: &Args) -> anyhow::Result<Value> {
         Subject::Forwarding(command) => places::forwarding(rooms, &who().await?, command).await,
         Subject::Mailbox(command) => places::mailbox(rooms, &who().await?, command).await,
         Subject::Toll(command) => toll::toll(rooms, &who().await?, *command).await,
+        Subject::Dialling(command) => dialling::dialling(rooms, &who().await?, command).await,
+        Subject::Prompt(command) => prompts::prompt(rooms, config, &who().await?, command).await,
     }
 }
 

@@ -1,6 +1,13 @@
 //! What apps need of the world: answers to their questions, rows for what they keep, files for what they record.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use domain::{
     Principal, TenantId,
@@ -10,7 +17,9 @@ use domain::{
 use serde_json::json;
 use store::Secrets;
 
-use super::{groups::Turns, parking::Lot, prompts::Prompts, resolve::Caller, voicemail, voicemail::Mailboxes};
+use super::{
+    groups::Turns, parking::Lot, prompts::Prompts, resolve::Caller, rooms::Rooms, voicemail, voicemail::Mailboxes,
+};
 use crate::{
     Pbx,
     changes::Changed,
@@ -27,8 +36,11 @@ const BETWEEN: Duration = Duration::from_millis(2_500);
 pub(crate) struct Apps {
     pub(crate) prompts: Prompts,
     pub(crate) lot: Lot,
+    pub(crate) rooms: Rooms,
     pub(crate) turns: Turns,
     pub(crate) mailboxes: Mailboxes,
+    /// A message could not be written down when its caller hung up.
+    pub(crate) begun: Arc<AtomicBool>,
 }
 
 /// What is being recorded in a call, and where. One at a time.
@@ -120,7 +132,8 @@ pub(crate) async fn keep(pbx: &Pbx, tenant: TenantId, fact: AppFact, take: Optio
         _ => Ok(()),
     };
     if let Err(error) = kept {
-        tracing::error!(%error, tenant.id = %tenant, "what a caller did could not be kept");
+        tracing::error!(%error, tenant.id = %tenant, "what a caller did could not be kept; a message is tried again");
+        pbx.apps.begun.store(true, Ordering::Relaxed);
     }
 }
 
@@ -146,7 +159,8 @@ pub(super) async fn change(pbx: Pbx, tenant: TenantId, number: String, setting: 
         store::audit(&mut tx, &who, "extension.forwarding", &format!("extension:{number}"), detail).await?;
         rows::any_tenant_bump_change_version(&mut tx).await?;
         let changes = pbx.changes.clone();
-        tx.after_commit(move || changes.send(Changed::Places(tenant)));
+        let changed = Changed::Wish(tenant, number.clone());
+        tx.after_commit(move || changes.send(changed));
         tx.commit().await
     };
     if let Err(error) = changed.await {

@@ -294,6 +294,31 @@ async fn the_console_marks_and_deletes_messages_and_agents_see_their_own() {
 }
 
 #[tokio::test]
+async fn guesses_at_the_same_moment_are_counted_one_by_one() {
+    let house = house().await;
+    house.extension("1004", true).await;
+    let set = Question::SetPin { extension: "1004".to_owned(), pin: "4711".to_owned() };
+    assert_eq!(apps::answer(&house.pbx, TENANT, &house.caller(Some("1004")), set).await, AppInput::PinSet(true));
+    let all = futures_util::future::join_all((0..20).map(|_| house.open(None, "1004", Some("0000")))).await;
+    let looked_at = all.iter().filter(|opened| **opened == Opened::WrongPin).count();
+    assert_eq!(looked_at, 4, "{all:?}");
+    assert_eq!(house.open(None, "1004", Some("4711")).await, Opened::Refused);
+}
+
+#[tokio::test]
+async fn a_message_that_could_not_be_written_down_is_completed_later() {
+    let house = house().await;
+    house.extension("1004", true).await;
+    let caller = house.caller(None);
+    let what = Recording::Message("1004".to_owned());
+    let take = apps::begin_recording(&house.pbx, TENANT, &caller, &what).await.unwrap();
+    tokio::fs::write(take.file(&house.pbx), audio::wav::mono(8_000, &[1; 16_000])).await.unwrap();
+    assert_eq!(house.waiting("1004"), (0, 0), "the database was away when the caller hung up");
+    assert!(voicemail::complete_begun(&house.pbx).await.unwrap());
+    assert_eq!(house.waiting("1004"), (1, 0));
+}
+
+#[tokio::test]
 async fn wrong_pins_lock_a_mailbox_for_a_quarter_of_an_hour() {
     let house = house().await;
     house.extension("1004", true).await;

@@ -219,7 +219,10 @@ fn start(pbx: &Pbx, tenant: TenantId, planned: Planned, incoming: sip::Incoming)
     let caller = planned.caller;
     let call = caller.call;
     let (a_leg, b_leg) = (LegId(Uuid::now_v7()), LegId(Uuid::now_v7()));
-    let Some(node) = pbx.live.take(Seat::Node, pbx.config.max_calls) else {
+    let account = pbx.directory.account(tenant);
+    let helps = caller.acting.is_some() && account.is_some_and(|account| account.is_emergency(&caller.dialled));
+    let most = if helps { u32::MAX } else { pbx.config.max_calls };
+    let Some(node) = pbx.live.take(Seat::Node, most) else {
         return incoming.reject(503, None);
     };
     let started_at = pbx.db.now();

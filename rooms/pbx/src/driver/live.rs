@@ -59,8 +59,10 @@ pub(crate) enum Command {
     Queue(QueueOrder),
     /// Somebody who called joins the call.
     Join(Box<Joining>),
-    /// Another call takes over the one whom a leg talks with.
+    /// Another call takes over the one whom a leg talks with, or those who ring for it.
     TakeLeg(Box<TakeLeg>),
+    /// What the media says of the caller while he is in a conference room.
+    InRoom(media::EventKind),
 }
 
 /// Somebody who called, and wants into this call.

@@ -25,6 +25,7 @@ pub(crate) mod recover;
 pub(crate) mod registrar;
 pub(crate) mod resolve;
 pub(crate) mod retention;
+pub(crate) mod rooms;
 pub(crate) mod subscriptions;
 pub(crate) mod trunk_registrations;
 pub(crate) mod voicemail;
@@ -32,9 +33,12 @@ pub(crate) mod voicemail_files;
 pub(crate) mod voicemail_notice;
 mod whose;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-use domain::Timestamp;
+use domain::{TenantId, Timestamp};
 use tokio::{
     sync::{Semaphore, mpsc},
     time::{MissedTickBehavior, interval},
@@ -80,18 +84,38 @@ pub(crate) async fn keep_house(pbx: Pbx) {
     let mut changes = pbx.changes.listen();
     // What the start has read is not read again: with 100,000 extensions that would double the memory.
     let (mut seen, mut swept) = (Some(pbx.read_at_start), None);
+    // Writes since then whose changes were followed one by one.
+    let mut followed = 0;
     loop {
         tokio::select! {
             _ = tick.tick() => {
+                followed = 0;
                 if let Err(error) = look_around(&pbx, &mut seen, &mut swept).await {
                     tracing::warn!(%error, "the database cannot be asked for changes");
                 }
             }
             change = changes.recv() => {
+                if let Ok((sent, Changed::Wish(tenant, number))) = &change
+                    && follow_wish(&pbx, *tenant, number).await.is_ok()
+                {
+                    followed += 1;
+                    // Nobody else has written: there is nothing to read anew.
+                    if let Ok(version) = written(&pbx).await
+                        && seen.is_some_and(|seen| version == seen + followed)
+                    {
+                        (seen, followed) = (Some(version), 0);
+                    }
+                    pbx.changes.have_followed(*sent);
+                    continue;
+                }
                 let known = match &change {
                     Ok((_, Changed::Extension(tenant, number))) => pbx.directory.line(*tenant, number),
                     _ => None,
                 };
+                // What is written from here on is read again by the next look.
+                if let Ok(version) = written(&pbx).await {
+                    (seen, followed) = (Some(version), 0);
+                }
                 // A lagging listener has missed changes: reading everything anew is right in each case.
                 refresh(&pbx).await;
                 let Ok((sent, change)) = change else { continue };
@@ -102,6 +126,16 @@ pub(crate) async fn keep_house(pbx: Pbx) {
             }
         }
     }
+}
+
+/// Reads what one extension wants done with its calls.
+async fn follow_wish(pbx: &Pbx, tenant: TenantId, number: &str) -> Result<(), store::Error> {
+    let mut tx = pbx.db.read(tenant).await?;
+    let wish = rows::forwarding::find(&mut tx, tenant, number).await?;
+    if let (Some(account), Some(wish)) = (pbx.directory.account(tenant), wish) {
+        account.places.set_wish(number, wish);
+    }
+    Ok(())
 }
 
 /// Reads the directory anew and tells the SIP edge whom to trust.
@@ -140,6 +174,9 @@ async fn look_around(pbx: &Pbx, seen: &mut Option<i64>, swept: &mut Option<Times
         refresh(pbx).await;
     }
     recover::say_alive(pbx).await?;
+    if pbx.apps.begun.swap(false, Ordering::Relaxed) && !voicemail::complete_begun(pbx).await.unwrap_or(false) {
+        pbx.apps.begun.store(true, Ordering::Relaxed);
+    }
     let now = pbx.db.now();
     pbx.registrar.sweep(now);
     if swept.is_none_or(|at| now.since(at) >= SWEEP) {

@@ -1,6 +1,9 @@
 //! Where calls of an account may end up beside its phones, in memory: menus, groups, mailboxes, wishes of extensions.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use domain::{TenantId, app::Language, routing::Destination};
 use store::Tx;
@@ -21,7 +24,8 @@ pub(crate) struct Places {
     pub(crate) groups: HashMap<i64, RingGroup>,
     /// By extension; one that was never set up has no entry.
     pub(crate) mailboxes: HashMap<String, Mailbox>,
-    pub(crate) forwarding: HashMap<String, Forwarding>,
+    /// Changed in its place: phones change it by feature codes, and that reads nothing else anew.
+    forwarding: Arc<RwLock<HashMap<String, Forwarding>>>,
     /// Where the sound of each prompt lies, below the folder of prompts.
     pub(crate) prompts: HashMap<i64, String>,
     pub(crate) music: Option<i64>,
@@ -37,7 +41,13 @@ impl Places {
 
     /// Returns what an extension wants done with its calls.
     pub(crate) fn wish(&self, extension: &str) -> Forwarding {
-        self.forwarding.get(extension).cloned().unwrap_or_default()
+        let wishes = self.forwarding.read().unwrap_or_else(PoisonError::into_inner);
+        wishes.get(extension).cloned().unwrap_or_default()
+    }
+
+    /// Puts another wish in the place of that one.
+    pub(crate) fn set_wish(&self, extension: &str, wish: Forwarding) {
+        self.forwarding.write().unwrap_or_else(PoisonError::into_inner).insert(extension.to_owned(), wish);
     }
 
     /// Returns the settings of a mailbox.
@@ -82,7 +92,7 @@ pub(crate) async fn read(tx: &mut Tx) -> Result<HashMap<TenantId, Places>, store
         all.entry(mailbox.tenant).or_default().mailboxes.insert(mailbox.extension.clone(), mailbox);
     }
     for rows::forwarding::Whose(tenant, extension, wish) in rows::forwarding::any_tenant_all(tx).await? {
-        all.entry(tenant).or_default().forwarding.insert(extension, wish);
+        all.entry(tenant).or_default().set_wish(&extension, wish);
     }
     for (tenant, id, name, path) in rows::prompts::any_tenant_paths(tx).await? {
         let places = all.entry(tenant).or_default();

@@ -114,7 +114,7 @@ pub(crate) async fn music(pbx: &Pbx, tenant: TenantId, choice: MusicChoice) -> S
         Some(id) => pcm(pbx, tenant, &Prompt::Stored(id), None).await,
         None => None,
     };
-    own.filter(|sound| !sound.is_empty()).unwrap_or_else(|| silence(1_000))
+    own.filter(|sound| !sound.is_empty()).unwrap_or_else(audio::music::on_hold)
 }
 
 /// Reads a file of ours below `folder`: WAV, 16-bit; the first channel, at 8 kHz.

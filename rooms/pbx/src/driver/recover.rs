@@ -74,7 +74,7 @@ async fn close(pbx: &Pbx, call: &LiveCall) -> Result<(), store::Error> {
         queue_wait_time: None,
         trunk: call.trunk,
         trunk_name: call.trunk_name.clone(),
-        transfer_count: 0,
+        transfer_count: call.transfers,
         result: CallResult::of(call.answered_at.is_some(), cause),
         hangup_cause: cause,
         hangup_cause_q850: cause.q850().map(i64::from),

@@ -20,6 +20,7 @@ use super::{
     live::Taken,
     outbound::Target,
     parking::Place,
+    rooms::Chair,
     voicemail,
 };
 use crate::{
@@ -67,14 +68,21 @@ pub(crate) struct Resolved {
     pub(crate) extension: Option<String>,
     pub(crate) record: bool,
     pub(crate) otherwise: Otherwise,
-    /// A parked call's place, held until it leaves the app.
-    pub(crate) place: Option<Place>,
+    /// What is held until the caller leaves the app.
+    pub(crate) spot: Option<Spot>,
     /// The number that a trunk is shown in place of the caller's: of a call that is forwarded outside.
     pub(crate) shown: Option<String>,
     /// Headers for the INVITE to the targets.
     pub(crate) headers: Vec<(String, String)>,
     /// What the next question about this call is asked with.
     pub(crate) hops: u8,
+}
+
+/// Where a caller is while he is in an app.
+#[derive(Debug)]
+pub(crate) enum Spot {
+    Parked(#[expect(dead_code, reason = "held, and given back when it is dropped")] Place),
+    Room(Chair),
 }
 
 /// The step itself.
@@ -224,7 +232,12 @@ fn any(
             let bye = Next::Hangup(Cause::NormalClearing);
             Ok(Resolved::app(App::Announce(Announce::new(vec![Prompt::Stored(id)], bye)), hops))
         }
-        Destination::Conference(room) => Ok(Resolved::app(App::Conference(Conference::new(room)), hops)),
+        Destination::Conference(room) => {
+            let most = account.dialling.codes.largest_conference;
+            let chair = pbx.apps.rooms.enter(&pbx.media, &pbx.tracker, tenant, &room, most).ok_or(Cause::UserBusy)?;
+            let spot = Some(Spot::Room(chair));
+            Ok(Resolved { spot, ..Resolved::app(App::Conference(Conference::new(room)), hops) })
+        }
         Destination::Echo => Ok(Resolved::app(App::Echo(Echo::default()), hops)),
         Destination::Park => park(pbx, tenant, account, caller, hops),
         Destination::Retrieve(slot) => {
@@ -253,7 +266,7 @@ impl Resolved {
             extension: None,
             record: false,
             otherwise: Otherwise::default(),
-            place: None,
+            spot: None,
             shown: None,
             headers: Vec::new(),
             hops,
@@ -368,7 +381,7 @@ fn park(pbx: &Pbx, tenant: TenantId, account: &Account, caller: &Caller, hops: u
     // Who parks by calling in hears the place; who is parked by a transfer does not care for it.
     let is_told = caller.extension.as_ref() == Some(&parker);
     let app = App::Park(Park::new(place.slot(), is_told, Some(parker), PARKED_FOR));
-    Ok(Resolved { place: Some(place), ..Resolved::app(app, hops) })
+    Ok(Resolved { spot: Some(Spot::Parked(place)), ..Resolved::app(app, hops) })
 }
 
 /// Does what a feature code says that a phone of the account dialled, and tells so. [`resolve`] only decides: it is asked for

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     Pbx,
     changes::Changed,
-    model::{Mailbox, Message, MessageState, Waiting, voicemail::MOST_MESSAGES},
+    model::{Message, MessageState, Waiting, voicemail::MOST_MESSAGES},
     store as rows,
 };
 
@@ -151,35 +151,23 @@ pub(super) async fn open(
         return Ok(if pin.is_some() { Opened::WrongPin } else { Opened::PinWanted });
     }
     let mut tx = pbx.db.begin(tenant).await?;
-    let known = rows::voicemail::mailbox(&mut tx, tenant, extension).await?;
-    let mut mailbox = known.unwrap_or_else(|| Mailbox::usual(tenant, extension.to_owned()));
     let now = tx.now();
-    if mailbox.locked_until.is_some_and(|until| now < until) {
-        return Ok(Opened::Refused);
-    }
-    match (&mailbox.pin_mac, pin) {
-        // Without a PIN a mailbox opens from its own phone alone.
-        (None, None) if own => {}
-        (_, None) => return Ok(Opened::PinWanted),
-        (Some(mac), Some(pin)) if bool::from(mac.ct_eq(&pin_mac(&pbx.secrets, tenant, extension, pin))) => {
-            if mailbox.pin_failures > 0 || mailbox.locked_until.is_some() {
-                (mailbox.pin_failures, mailbox.locked_until) = (0, None);
-                rows::voicemail::put_mailbox(&mut tx, tenant, &mailbox).await?;
+    match pin {
+        Some(pin) => {
+            if let Some(refused) = guess(pbx, &mut tx, tenant, extension, pin).await? {
+                tx.commit().await?;
+                return Ok(refused);
             }
         }
-        (_, Some(_)) => {
-            mailbox.pin_failures += 1;
-            let is_locked = mailbox.pin_failures >= GUESSES;
-            if is_locked {
-                (mailbox.pin_failures, mailbox.locked_until) = (0, Some(now.after(LOCKED_FOR)));
-                let who = Principal::system(tenant);
-                let target = format!("voicemail:{extension}");
-                ::store::audit(&mut tx, &who, "voicemail.locked", &target, json!({ "guesses": GUESSES })).await?;
-                tracing::warn!(tenant.id = %tenant, extension, "a mailbox is locked after too many wrong PINs");
+        None => {
+            let mailbox = rows::voicemail::mailbox(&mut tx, tenant, extension).await?;
+            if mailbox.as_ref().and_then(|mailbox| mailbox.locked_until).is_some_and(|until| now < until) {
+                return Ok(Opened::Refused);
             }
-            rows::voicemail::put_mailbox(&mut tx, tenant, &mailbox).await?;
-            tx.commit().await?;
-            return Ok(if is_locked { Opened::Refused } else { Opened::WrongPin });
+            // Without a PIN a mailbox opens from its own phone alone.
+            if !own || mailbox.is_some_and(|mailbox| mailbox.pin_mac.is_some()) {
+                return Ok(Opened::PinWanted);
+            }
         }
     }
     let slice = rows::Slice { offset: 0, limit: MOST_MESSAGES };
@@ -194,13 +182,34 @@ pub(super) async fn open(
     Ok(Opened::Messages(messages.into_iter().map(card).collect()))
 }
 
+/// Counts a guess and looks at it; returns how it is answered if it does not open the mailbox.
+async fn guess(pbx: &Pbx, tx: &mut Tx, tenant: TenantId, extension: &str, pin: &str) -> Result<Option<Opened>, Error> {
+    let now = tx.now();
+    let Some((mac, guesses)) = rows::voicemail::count_guess(tx, tenant, extension).await? else {
+        let mailbox = rows::voicemail::mailbox(tx, tenant, extension).await?;
+        // A mailbox without a row has no PIN: there is nothing to guess.
+        return Ok(Some(mailbox.map_or(Opened::WrongPin, |_| Opened::Refused)));
+    };
+    let given = pin_mac(&pbx.secrets, tenant, extension, pin);
+    if guesses <= GUESSES && mac.is_some_and(|mac| bool::from(mac.ct_eq(&given))) {
+        rows::voicemail::end_guesses(tx, tenant, extension, None).await?;
+        return Ok(None);
+    }
+    if guesses < GUESSES {
+        return Ok(Some(Opened::WrongPin));
+    }
+    rows::voicemail::end_guesses(tx, tenant, extension, Some(now.after(LOCKED_FOR))).await?;
+    let (who, target) = (Principal::system(tenant), format!("voicemail:{extension}"));
+    ::store::audit(tx, &who, "voicemail.locked", &target, json!({ "guesses": GUESSES })).await?;
+    tracing::warn!(tenant.id = %tenant, extension, "a mailbox is locked after too many wrong PINs");
+    Ok(Some(Opened::Refused))
+}
+
 /// Gives a mailbox another PIN.
 pub(super) async fn set_pin(pbx: &Pbx, tenant: TenantId, extension: &str, pin: &str) -> Result<(), Error> {
     let mut tx = pbx.db.begin(tenant).await?;
-    let known = rows::voicemail::mailbox(&mut tx, tenant, extension).await?;
-    let mut mailbox = known.unwrap_or_else(|| Mailbox::usual(tenant, extension.to_owned()));
-    mailbox.pin_mac = Some(pin_mac(&pbx.secrets, tenant, extension, pin));
-    rows::voicemail::put_mailbox(&mut tx, tenant, &mailbox).await?;
+    let mac = pin_mac(&pbx.secrets, tenant, extension, pin);
+    rows::voicemail::set_pin(&mut tx, tenant, extension, Some(mac)).await?;
     note(pbx, &mut tx, tenant, extension, "voicemail.pin").await?;
     tx.commit().await
 }
@@ -284,10 +293,9 @@ pub(super) async fn complete_greeting(
 ) -> Result<(), Error> {
     let mut tx = pbx.db.begin(tenant).await?;
     let known = rows::voicemail::mailbox(&mut tx, tenant, extension).await?;
-    let mut mailbox = known.unwrap_or_else(|| Mailbox::usual(tenant, extension.to_owned()));
-    let before = mailbox.greeting_path.replace(take.path.clone());
-    mailbox.greeting_ms = i64::try_from(millis).ok();
-    rows::voicemail::put_mailbox(&mut tx, tenant, &mailbox).await?;
+    let before = known.and_then(|mailbox| mailbox.greeting_path);
+    let greeting = (take.path.as_str(), i64::try_from(millis).ok());
+    rows::voicemail::set_greeting(&mut tx, tenant, extension, Some(greeting)).await?;
     note(pbx, &mut tx, tenant, extension, "voicemail.greeting").await?;
     tx.commit().await?;
     if let Some(before) = before {
@@ -354,6 +362,23 @@ pub(crate) async fn recover(pbx: &Pbx) -> Result<usize, Error> {
         let mut tx = pbx.db.read_any_tenant().await?;
         rows::voicemail::any_tenant_cut_off(&mut tx, &pbx.boot, silent).await?
     };
+    complete_all(pbx, left).await
+}
+
+/// Completes what this run could not write down when its callers hung up. Returns whether nothing is left.
+pub(crate) async fn complete_begun(pbx: &Pbx) -> Result<bool, Error> {
+    let begun = {
+        let mut tx = pbx.db.read_any_tenant().await?;
+        rows::voicemail::any_tenant_begun(&mut tx, &pbx.boot).await?
+    };
+    let count = begun.len();
+    let left: Vec<Message> = begun.into_iter().filter(|message| !pbx.live.is_up(message.call)).collect();
+    let all = left.len() == count;
+    complete_all(pbx, left).await?;
+    Ok(all)
+}
+
+async fn complete_all(pbx: &Pbx, left: Vec<Message>) -> Result<usize, Error> {
     let mut saved = 0;
     for message in left {
         let take = Take { message: Some(message.id), path: message.path.clone() };

@@ -39,6 +39,8 @@ pub struct LiveCall {
     pub dialogs: Option<String>,
     /// Relative to the recordings folder.
     pub recording_path: Option<String>,
+    /// How often it was handed on.
+    pub transfers: i64,
     /// When the owner was last known alive; read only.
     pub heartbeat_at: Timestamp,
 }

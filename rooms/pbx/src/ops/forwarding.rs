@@ -64,6 +64,6 @@ fn done<'a>(tenant: TenantId, extension: &str, wish: &Forwarding) -> Done<'a> {
             "do_not_disturb": wish.do_not_disturb,
             "ring_seconds": wish.ring_seconds,
         }),
-        changed: Changed::Places(tenant),
+        changed: Changed::Wish(tenant, extension.to_owned()),
     }
 }

@@ -3,6 +3,8 @@
 //! A file is taken as WAV with 16-bit samples, one channel, at 8 or 16 kHz, and kept at 8 kHz. Another upload is another
 //! file: what a call plays from the old one is played to its end.
 
+use std::path::Path;
+
 use audio::{
     SAMPLE_RATE,
     wav::{self, Wav},
@@ -15,7 +17,7 @@ use uuid::Uuid;
 use web::{Fields, Rule, Text};
 
 use super::{
-    Done, may_manage, may_read,
+    Desk, Done, may_manage, may_read,
     places::{self, LONGEST_NAME},
     recordings::{Sound, open_file},
     refuse, taken,
@@ -55,15 +57,19 @@ pub async fn open(pbx: &Pbx, who: &Principal, id: i64) -> Result<Sound> {
 
 /// Adds a prompt.
 pub async fn create(pbx: &Pbx, who: &Principal, name: Option<&str>, file: &[u8]) -> Result<StoredPrompt> {
+    add(&pbx.desk(), &pbx.config.prompts_dir, who, name, file).await
+}
+
+/// Adds a prompt whose file goes below `folder`, that of the server's prompts.
+pub async fn add(desk: &Desk, folder: &Path, who: &Principal, name: Option<&str>, file: &[u8]) -> Result<StoredPrompt> {
     let tenant = may_manage(who)?;
     let mut fields = Fields::new();
     let name = fields.require_text("name", name, 1, LONGEST_NAME).unwrap_or_default();
     let samples = read(file, &mut fields);
-    let desk = pbx.desk();
     let mut tx = desk.write(who).await?;
     fields.check("name", rows::prompts::count(&mut tx, tenant).await? < MOST, Rule::Between(0, MOST));
     refuse(fields)?;
-    let path = write(pbx, tenant, &samples).await?;
+    let path = write(folder, tenant, &samples).await?;
     let now = tx.now();
     let mut prompt = StoredPrompt {
         id: 0,
@@ -82,7 +88,7 @@ pub async fn create(pbx: &Pbx, who: &Principal, name: Option<&str>, file: &[u8])
     match stored.await {
         Ok(()) => Ok(prompt),
         Err(error) => {
-            remove(pbx, &path).await;
+            remove(folder, &path).await;
             Err(error)
         }
     }
@@ -101,6 +107,7 @@ pub async fn update(
     let name = fields.require_text("name", name, 1, LONGEST_NAME).unwrap_or_default();
     let samples = file.map(|file| read(file, &mut fields));
     refuse(fields)?;
+    let folder = &pbx.config.prompts_dir;
     let desk = pbx.desk();
     let mut tx = desk.write(who).await?;
     let mut prompt = find(&mut tx, tenant, id).await?;
@@ -110,7 +117,7 @@ pub async fn update(
     if let Some(samples) = samples {
         prompt.size_bytes = i64::try_from(wav::HEADER + samples.len() * 2).unwrap_or(i64::MAX);
         prompt.duration_ms = millis(&samples);
-        before = Some(std::mem::replace(&mut prompt.path, write(pbx, tenant, &samples).await?));
+        before = Some(std::mem::replace(&mut prompt.path, write(folder, tenant, &samples).await?));
     }
     let stored = async {
         rows::prompts::update(&mut tx, tenant, &prompt).await.map_err(taken("name"))?;
@@ -119,12 +126,12 @@ pub async fn update(
     match (stored.await, before) {
         (Ok(()), before) => {
             if let Some(before) = before {
-                remove(pbx, &before).await;
+                remove(folder, &before).await;
             }
             Ok(prompt)
         }
         (Err(error), Some(_)) => {
-            remove(pbx, &prompt.path).await;
+            remove(folder, &prompt.path).await;
             Err(error)
         }
         (Err(error), None) => Err(error),
@@ -143,7 +150,7 @@ pub async fn delete(pbx: &Pbx, who: &Principal, id: i64) -> Result<()> {
     }
     rows::prompts::delete(&mut tx, tenant, id).await?;
     desk.commit(tx, who, done("prompt.delete", &prompt)).await?;
-    remove(pbx, &prompt.path).await;
+    remove(&pbx.config.prompts_dir, &prompt.path).await;
     Ok(())
 }
 
@@ -183,19 +190,19 @@ fn millis(samples: &[i16]) -> i64 {
     i64::try_from(samples.len() as u64 * 1_000 / u64::from(SAMPLE_RATE)).unwrap_or(i64::MAX)
 }
 
-async fn write(pbx: &Pbx, tenant: TenantId, samples: &[i16]) -> Result<String> {
+async fn write(folder: &Path, tenant: TenantId, samples: &[i16]) -> Result<String> {
     let path = format!("{tenant}/{}.wav", Uuid::now_v7());
-    let file = pbx.config.prompts_dir.join(&path);
+    let file = folder.join(&path);
     let written = async {
-        fs::create_dir_all(pbx.config.prompts_dir.join(tenant.to_string())).await?;
+        fs::create_dir_all(folder.join(tenant.to_string())).await?;
         fs::write(&file, wav::mono(SAMPLE_RATE, samples)).await
     };
     written.await.map_err(Error::Recording)?;
     Ok(path)
 }
 
-async fn remove(pbx: &Pbx, path: &str) {
-    if let Err(error) = fs::remove_file(pbx.config.prompts_dir.join(path)).await {
+async fn remove(folder: &Path, path: &str) {
+    if let Err(error) = fs::remove_file(folder.join(path)).await {
         tracing::warn!(%error, path, "the file of a prompt cannot be deleted");
     }
 }

@@ -111,6 +111,12 @@ pub async fn update(desk: &Desk, who: &Principal, extension: &str, fill: Fill, m
     }
     refuse(fields)?;
     rows::voicemail::put_mailbox(&mut tx, tenant, &mailbox).await?;
+    if pin_changed {
+        rows::voicemail::set_pin(&mut tx, tenant, extension, mailbox.pin_mac.clone()).await?;
+    }
+    if fill.drop_greeting {
+        rows::voicemail::set_greeting(&mut tx, tenant, extension, None).await?;
+    }
     let detail = json!({
         "email": mailbox.email,
         "attach": mailbox.attach,

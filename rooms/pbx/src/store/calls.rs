@@ -29,6 +29,7 @@ impl FromRow for LiveCall {
             legs: row.get("legs")?,
             dialogs: row.get("dialogs")?,
             recording_path: row.get("recording_path")?,
+            transfers: row.get("transfer_count")?,
             heartbeat_at: row.get("heartbeat_at")?,
         })
     }
@@ -76,12 +77,13 @@ pub(crate) struct Answered {
     /// The journal of both dialogs, from which BYE can be sent after a crash.
     pub(crate) dialogs: String,
     pub(crate) recording_path: Option<String>,
+    pub(crate) agent_extension: Option<String>,
 }
 
 pub(crate) async fn mark_answered(tx: &mut Tx, tenant: TenantId, call: CallId, answered: &Answered) -> Result<()> {
     sql("update call
          set state = 'answered', answered_at = $3, extension_number = coalesce($4, extension_number), legs = $5,
-             dialogs = $6, recording_path = $7
+             dialogs = $6, recording_path = $7, agent_extension = $8
          where tenant_id = $1 and call_uuid = $2")
     .bind(tenant)
     .bind(call)
@@ -90,20 +92,47 @@ pub(crate) async fn mark_answered(tx: &mut Tx, tenant: TenantId, call: CallId, a
     .bind(&answered.legs)
     .bind(&answered.dialogs)
     .bind(answered.recording_path.as_deref())
+    .bind(answered.agent_extension.as_deref())
     .run(tx)
     .await?;
     Ok(())
 }
 
-/// Journals the dialogs anew: a leg was answered.
-pub(crate) async fn journal(tx: &mut Tx, tenant: TenantId, call: CallId, legs: &str, dialogs: &str) -> Result<()> {
-    sql("update call set legs = $3, dialogs = $4 where tenant_id = $1 and call_uuid = $2")
-        .bind(tenant)
-        .bind(call)
-        .bind(legs)
-        .bind(dialogs)
-        .run(tx)
-        .await?;
+/// What is known of a call while it lasts, for its record after a crash.
+#[derive(Clone, Debug)]
+pub(crate) struct Journal {
+    /// JSON array.
+    pub(crate) legs: String,
+    /// The journal of all dialogs, from which BYE can be sent after a crash.
+    pub(crate) dialogs: String,
+    pub(crate) extension: Option<String>,
+    pub(crate) agent_extension: Option<String>,
+    pub(crate) queue_name: Option<String>,
+    pub(crate) recording_path: Option<String>,
+    pub(crate) transfers: i64,
+    /// When an application answered, where nobody else has.
+    pub(crate) answered_at: Option<Timestamp>,
+}
+
+/// Journals a call anew: a leg was answered, or others talk than before.
+pub(crate) async fn journal(tx: &mut Tx, tenant: TenantId, call: CallId, journal: &Journal) -> Result<()> {
+    sql("update call
+         set legs = $3, dialogs = $4, extension_number = coalesce($5, extension_number), agent_extension = $6,
+             queue_name = $7, recording_path = coalesce($8, recording_path), transfer_count = $9,
+             answered_at = coalesce(answered_at, $10)
+         where tenant_id = $1 and call_uuid = $2")
+    .bind(tenant)
+    .bind(call)
+    .bind(&journal.legs)
+    .bind(&journal.dialogs)
+    .bind(journal.extension.as_deref())
+    .bind(journal.agent_extension.as_deref())
+    .bind(journal.queue_name.as_deref())
+    .bind(journal.recording_path.as_deref())
+    .bind(journal.transfers)
+    .bind(journal.answered_at)
+    .run(tx)
+    .await?;
     Ok(())
 }
 
@@ -151,7 +180,7 @@ pub(crate) async fn any_tenant_left_over(tx: &mut Tx, boot: &Boot, silent_since:
     sql("select c.call_uuid, c.tenant_id, c.boot_id, c.state, c.direction, c.source_type, c.caller_number,
             c.destination_number, c.extension_number, c.agent_extension, c.trunk_id, c.trunk_name, c.queue_name,
             c.campaign_id, c.lead_id, c.started_at, c.answered_at, c.legs, c.dialogs, c.recording_path,
-            coalesce(b.heartbeat_at, c.answered_at, c.started_at) as heartbeat_at
+            c.transfer_count, coalesce(b.heartbeat_at, c.answered_at, c.started_at) as heartbeat_at
          from call c left join pbx_boot b on b.boot_id = c.boot_id
          where c.boot_id <> $1 and (b.boot_id is null or b.node = $2 or b.heartbeat_at < $3)
          order by c.started_at")

@@ -120,6 +120,7 @@ fn live(number: u128, boot: &Boot) -> LiveCall {
         legs: "[]".to_owned(),
         dialogs: None,
         recording_path: None,
+        transfers: 0,
         heartbeat_at: START,
     }
 }
@@ -280,8 +281,20 @@ async fn the_calls_of_a_run_that_is_gone_are_left_over() {
         legs: r#"[{"a":1}]"#.to_owned(),
         dialogs: "journal".to_owned(),
         recording_path: Some("1/1.wav".to_owned()),
+        agent_extension: Some("1002".to_owned()),
     };
     calls::mark_answered(&mut tx, TENANT, CallId(Uuid::from_u128(1)), &answered).await.unwrap();
+    let journal = calls::Journal {
+        legs: answered.legs.clone(),
+        dialogs: answered.dialogs.clone(),
+        extension: None,
+        agent_extension: Some("1003".to_owned()),
+        queue_name: Some("support".to_owned()),
+        recording_path: None,
+        transfers: 2,
+        answered_at: None,
+    };
+    calls::journal(&mut tx, TENANT, CallId(Uuid::from_u128(1)), &journal).await.unwrap();
     tx.commit().await.unwrap();
 
     let mut tx = db.begin_any_tenant().await.unwrap();
@@ -292,6 +305,9 @@ async fn the_calls_of_a_run_that_is_gone_are_left_over() {
         legs: answered.legs,
         dialogs: Some(answered.dialogs),
         recording_path: answered.recording_path,
+        agent_extension: journal.agent_extension,
+        queue_name: journal.queue_name,
+        transfers: 2,
         ..live(1, &before)
     };
     assert_eq!(left, [expected]);

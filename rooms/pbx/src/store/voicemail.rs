@@ -60,29 +60,103 @@ pub(crate) async fn any_tenant_mailboxes(tx: &mut Tx) -> Result<Vec<Mailbox>> {
     .await
 }
 
-/// Writes the settings of a mailbox, new or not.
+/// Writes who is told of messages and whether callers may speak them anew; PIN and greeting stay as they are.
 pub(crate) async fn put_mailbox(tx: &mut Tx, tenant: TenantId, mailbox: &Mailbox) -> Result<()> {
     let now = tx.now();
-    sql("insert into voicemail_box (tenant_id, extension_number, pin_mac, pin_failures, locked_until, greeting_path,
-            greeting_ms, email, attach, review, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    sql("insert into voicemail_box (tenant_id, extension_number, pin_failures, email, attach, review, updated_at)
+         values ($1, $2, 0, $3, $4, $5, $6)
          on conflict (tenant_id, extension_number) do update
-         set pin_mac = excluded.pin_mac, pin_failures = excluded.pin_failures, locked_until = excluded.locked_until,
-             greeting_path = excluded.greeting_path, greeting_ms = excluded.greeting_ms, email = excluded.email,
-             attach = excluded.attach, review = excluded.review, updated_at = excluded.updated_at")
+         set email = excluded.email, attach = excluded.attach, review = excluded.review,
+             updated_at = excluded.updated_at")
     .bind(tenant)
     .bind(&mailbox.extension)
-    .bind(mailbox.pin_mac.clone())
-    .bind(mailbox.pin_failures)
-    .bind(mailbox.locked_until)
-    .bind(mailbox.greeting_path.as_deref())
-    .bind(mailbox.greeting_ms)
     .bind(mailbox.email.as_deref())
     .bind(mailbox.attach)
     .bind(mailbox.review)
     .bind(now)
     .run(tx)
     .await?;
+    Ok(())
+}
+
+/// Gives a mailbox another PIN, or none; guesses are counted anew.
+pub(crate) async fn set_pin(tx: &mut Tx, tenant: TenantId, extension: &str, mac: Option<Vec<u8>>) -> Result<()> {
+    let now = tx.now();
+    let usual = Mailbox::usual(tenant, extension.to_owned());
+    sql("insert into voicemail_box (tenant_id, extension_number, pin_failures, pin_mac, attach, review, updated_at)
+         values ($1, $2, 0, $3, $4, $5, $6)
+         on conflict (tenant_id, extension_number) do update
+         set pin_mac = excluded.pin_mac, pin_failures = 0, locked_until = null, updated_at = excluded.updated_at")
+    .bind(tenant)
+    .bind(extension)
+    .bind(mac)
+    .bind(usual.attach)
+    .bind(usual.review)
+    .bind(now)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// Gives a mailbox another greeting, or none.
+pub(crate) async fn set_greeting(
+    tx: &mut Tx,
+    tenant: TenantId,
+    extension: &str,
+    greeting: Option<(&str, Option<i64>)>,
+) -> Result<()> {
+    let now = tx.now();
+    let (path, millis) = greeting.unzip();
+    let usual = Mailbox::usual(tenant, extension.to_owned());
+    sql("insert into voicemail_box (tenant_id, extension_number, pin_failures, greeting_path, greeting_ms, attach, review,
+            updated_at)
+         values ($1, $2, 0, $3, $4, $5, $6, $7)
+         on conflict (tenant_id, extension_number) do update
+         set greeting_path = excluded.greeting_path, greeting_ms = excluded.greeting_ms,
+             updated_at = excluded.updated_at")
+    .bind(tenant)
+    .bind(extension)
+    .bind(path)
+    .bind(millis.flatten())
+    .bind(usual.attach)
+    .bind(usual.review)
+    .bind(now)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// Counts a guess before it is looked at, so that no two guesses are counted as one, and returns the secret to compare
+/// it with and how many guesses there were; nothing while the mailbox is locked, or if it has no row.
+pub(crate) async fn count_guess(
+    tx: &mut Tx,
+    tenant: TenantId,
+    extension: &str,
+) -> Result<Option<(Option<Vec<u8>>, i64)>> {
+    let now = tx.now();
+    sql("update voicemail_box set pin_failures = pin_failures + 1
+         where tenant_id = $1 and extension_number = $2 and (locked_until is null or locked_until <= $3)
+         returning pin_mac, pin_failures")
+    .bind(tenant)
+    .bind(extension)
+    .bind(now)
+    .first(tx)
+    .await
+}
+
+/// Forgets the guesses, and locks the mailbox until then if they were too many.
+pub(crate) async fn end_guesses(
+    tx: &mut Tx,
+    tenant: TenantId,
+    extension: &str,
+    locked_until: Option<Timestamp>,
+) -> Result<()> {
+    sql("update voicemail_box set pin_failures = 0, locked_until = $3 where tenant_id = $1 and extension_number = $2")
+        .bind(tenant)
+        .bind(extension)
+        .bind(locked_until)
+        .run(tx)
+        .await?;
     Ok(())
 }
 
@@ -215,6 +289,16 @@ pub(crate) async fn any_tenant_cut_off(tx: &mut Tx, boot: &Boot, silent: Timesta
     .bind(&boot.id)
     .bind(&boot.node)
     .bind(silent)
+    .all(tx)
+    .await
+}
+
+/// Returns what this run has not completed.
+pub(crate) async fn any_tenant_begun(tx: &mut Tx, boot: &Boot) -> Result<Vec<Message>> {
+    sql("select id, tenant_id, extension_number, call_uuid, caller_number, caller_name, state, path, size_bytes,
+            duration_ms, created_at
+         from voicemail_message where state = 'recording' and boot_id = $1")
+    .bind(&boot.id)
     .all(tx)
     .await
 }

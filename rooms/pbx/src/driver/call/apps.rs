@@ -12,9 +12,8 @@ use tokio::time::{Instant, timeout_at};
 use super::Driver;
 use crate::driver::{
     apps::{self, Take},
-    parking::Place,
     prompts,
-    resolve::resolve,
+    resolve::{Spot, resolve},
 };
 
 /// How long the end of a call waits for the last words of a message to be on disk.
@@ -23,15 +22,15 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// What a caller enters when the machine says so.
 #[expect(clippy::large_enum_variant, reason = "waits in the box of what is rare in a call")]
 pub(super) enum Begins {
-    App(App, Option<Place>),
+    App(App, Option<Spot>),
     Queue(String),
 }
 
 /// The application that the caller is in.
 pub(super) struct Running {
     app: App,
-    /// Held as long as the call is parked.
-    _place: Option<Place>,
+    /// Held as long as the call is parked, or in a conference room.
+    pub(super) spot: Option<Spot>,
     /// The last recording.
     take: Option<Take>,
     records: bool,
@@ -49,7 +48,7 @@ impl Driver {
         }
         let now = self.pbx.db.now();
         match self.rare().begins.take() {
-            Some(Begins::App(mut app, place)) => {
+            Some(Begins::App(mut app, spot)) => {
                 let at = Instant::now();
                 if !self.machine.has_talked() {
                     let result = match &app {
@@ -59,7 +58,7 @@ impl Driver {
                     self.rare().reached = Some((result, now, at));
                 }
                 app.handle(AppInput::Started, at.into_std());
-                let running = Running { app, _place: place, take: None, records: false, speaks: false, music: None };
+                let running = Running { app, spot, take: None, records: false, speaks: false, music: None };
                 self.rare().app = Some(Box::new(running));
                 self.pair = None;
                 self.free_seats();
@@ -73,6 +72,9 @@ impl Driver {
 
     /// Another leg is in the place of the caller: it hears what he would.
     async fn goes_on_hearing(&mut self, caller: LegNo) {
+        if self.moves_in_room(caller).await {
+            return;
+        }
         let Some(running) = self.rare().app.as_mut() else { return self.queue_music(caller).await };
         if std::mem::take(&mut running.speaks) {
             running.app.handle(AppInput::PlayFinished, Instant::now().into_std());
@@ -143,6 +145,7 @@ impl Driver {
                     running.music = None;
                     self.listen(leg, &[leg]);
                 }
+                AppOutput::EnterRoom => self.enter_room(leg).await,
                 AppOutput::Record { what, longest, silence } => self.record_message(leg, what, longest, silence).await,
                 AppOutput::StopRecording => {
                     if let Some(media) = self.media_of(leg) {
@@ -164,7 +167,7 @@ impl Driver {
         }
     }
 
-    fn running(&mut self) -> Option<&mut Running> {
+    pub(super) fn running(&mut self) -> Option<&mut Running> {
         self.rare.as_mut().and_then(|rare| rare.app.as_deref_mut())
     }
 
@@ -209,6 +212,7 @@ impl Driver {
 
     /// Somebody else has the caller now, or he has hung up: what the application wants kept is kept.
     pub(super) async fn end_app(&mut self) {
+        self.leave_room().await;
         let Some(mut running) = self.rare.as_mut().and_then(|rare| rare.app.take()) else { return };
         if running.records {
             self.until_recorded().await;

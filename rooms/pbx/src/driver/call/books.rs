@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use domain::{
     Timestamp,
-    call::Ending,
+    call::{Ending, Joins, LegNo, Part, Side},
     cause::{CallResult, Cause},
 };
 use tokio::time::{Instant, timeout};
@@ -35,6 +35,30 @@ impl Driver {
         self.session.record(media::Record { path, layout: self.pbx.config.recording_layout });
         self.row.recording_path = Some(relative.clone());
         self.recording = Some(relative);
+        for no in (0..self.legs.len()).filter_map(|at| u8::try_from(at).ok()) {
+            self.place_in_recording(LegNo(no));
+        }
+    }
+
+    /// Says where a leg is found in the recording: the account's people left, the others right, and who only listens or
+    /// speaks to one in confidence nowhere.
+    pub(super) fn place_in_recording(&mut self, no: LegNo) {
+        let Some((part, side)) = self.machine.part(no).filter(|_| self.recording.is_some()) else { return };
+        let ours = match self.legs.first() {
+            Some(caller) if caller.extension.is_some() => Side::Caller,
+            _ => Side::Callee,
+        };
+        let place = match part {
+            Part::Third(Joins::Listen | Joins::Whisper(_)) => media::Side::Off,
+            _ if side == ours || side == Side::Third => media::Side::Left,
+            _ => media::Side::Right,
+        };
+        let Some(leg) = self.leg_mut(no) else { return };
+        let Some(media) = leg.media else { return };
+        let usual = if media == media::LegNo(0) { media::Side::Left } else { media::Side::Right };
+        if leg.recorded_at.replace(place).unwrap_or(usual) != place {
+            self.session.record_at(media, place);
+        }
     }
 
     /// Writes the record, the hang-up and what follows from them; comes back only when they are on disk.
@@ -156,7 +180,7 @@ impl Driver {
             disposition: None,
             campaign: None,
             lead: None,
-            tags: tags(&self.headers),
+            tags: self.tags.clone(),
             mos: None,
             legs: show(&self.legs),
         }
@@ -164,7 +188,7 @@ impl Driver {
 }
 
 /// Returns the tags that whoever placed the call gave it: words with commas between them, in the header `X-Tags`.
-fn tags(headers: &[(String, String)]) -> Vec<String> {
+pub(super) fn tags(headers: &[(String, String)]) -> Vec<String> {
     let given = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("X-Tags")).map_or("", |(_, value)| value);
     let tags = given.split(',').map(str::trim).filter(|tag| !tag.is_empty());
     tags.map(|tag| tag.chars().take(LONGEST_TAG).collect()).take(MOST_TAGS).collect()

@@ -37,8 +37,7 @@ pub(crate) enum Fact {
     /// A leg was answered while the other side still rings: after a crash it has to get a BYE.
     LegAnswered {
         call: CallId,
-        legs: String,
-        dialogs: String,
+        journal: Box<store::calls::Journal>,
     },
     /// The call is over: the record, the hang-up, and what tells of the record.
     Ended {
@@ -142,8 +141,8 @@ pub(crate) async fn commit(pbx: &Pbx, tenant: TenantId, facts: &[Fact]) -> Resul
                 store::calls::mark_answered(&mut tx, tenant, common.call_uuid, found).await?;
                 events.push(answered(tenant, common, *rang_at, found.at));
             }
-            Fact::LegAnswered { call, legs, dialogs } => {
-                store::calls::journal(&mut tx, tenant, *call, legs, dialogs).await?;
+            Fact::LegAnswered { call, journal } => {
+                store::calls::journal(&mut tx, tenant, *call, journal).await?;
             }
             Fact::Ended { cdr, common } => {
                 if !store::calls::remove(&mut tx, tenant, cdr.uuid).await? {

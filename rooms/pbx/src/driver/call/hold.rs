@@ -1,21 +1,25 @@
 //! What a leg hears where it is not simply the other: music, silence, several.
 
-use domain::call::{Hears, Input, LegNo};
+use domain::{
+    app::MusicChoice,
+    call::{Hears, Input, LegNo},
+};
 
 use super::{Driver, leg::LegState};
 
 impl Driver {
-    pub(super) fn hears(&mut self, no: LegNo, hears: &Hears) {
+    pub(super) async fn hears(&mut self, no: LegNo, hears: &Hears) {
         match hears {
             Hears::Music => {
                 self.listen(no, &[]);
-                self.play(no, media::Source::Music);
+                self.play_music(no, MusicChoice::Account).await;
             }
             Hears::Ringback => self.play(no, media::Source::Tone(media::Tone::Ringback)),
             Hears::Nothing => self.listen(no, &[]),
             Hears::Legs(legs) => self.listen(no, legs),
         }
         self.pair = None;
+        self.arrange(no);
     }
 
     pub(super) fn listen(&mut self, no: LegNo, to: &[LegNo]) {

@@ -34,6 +34,10 @@ pub(crate) struct Leg {
     pub(crate) ack_waits: bool,
     /// Something plays to it.
     pub(crate) plays: bool,
+    /// Its key presses are ours to pass on.
+    pub(crate) keeps_keys: bool,
+    /// Where it is in the recording, if that was said.
+    pub(crate) recorded_at: Option<media::Side>,
     /// It was offered the call by a queue.
     pub(crate) offer: Option<u64>,
     /// Where its signalling comes from; media from there is believed.
@@ -165,6 +169,8 @@ impl Leg {
             dialog: self.dialog.take(),
             ack_waits: std::mem::take(&mut self.ack_waits),
             plays: self.plays,
+            keeps_keys: false,
+            recorded_at: None,
             passage: self.passage.take(),
             security: self.security.clone(),
             keys: self.keys,

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use domain::call::{Input, Join, LegNo};
+use domain::{
+    call::{Input, Join, LegNo, Rings},
+    cause::Cause,
+};
 use sip::LegKey;
 use tokio::{sync::oneshot, time::timeout};
 
@@ -11,29 +14,53 @@ use super::{
     leg::{Leg, LegState},
     speech::{ALAW_FIRST, security},
 };
-use crate::driver::live::{Command, Conflict, JoinAs, Joining, TakeLeg, Taken};
+use crate::driver::{
+    live::{Command, Conflict, JoinAs, Joining, TakeLeg, Taken},
+    outbound::Target,
+    resolve::Otherwise,
+};
 
 /// How long another call may take to let a leg go.
 const LETS_GO: Duration = Duration::from_secs(2);
 
-/// A leg on its way from one call to another, with its media and what it has said meanwhile.
+/// Legs on their way from one call to another, with their media and what they have said meanwhile: one who talks, or
+/// those who ring.
 pub(crate) struct Moved {
-    leg: Leg,
-    media: media::Detached,
-    /// What came from the leg and was not looked at.
+    parties: Vec<(Leg, media::Detached)>,
+    /// What came from the legs and was not looked at.
     news: Vec<sip::LegEvent>,
     seats: Vec<Taken>,
+    rings: Option<Box<Ringing>>,
+}
+
+/// How the legs that ring were dialled, and what follows when nobody answers.
+struct Ringing {
+    rings: Rings,
+    targets: Vec<Target>,
+    otherwise: Otherwise,
+    headers: Vec<(String, String)>,
+    shown: Option<String>,
+    hops: u8,
 }
 
 impl std::fmt::Debug for Moved {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Moved").field("leg", &self.leg.uuid).finish_non_exhaustive()
+        f.debug_struct("Moved").field("legs", &self.parties.len()).finish_non_exhaustive()
+    }
+}
+
+impl Moved {
+    /// Nobody is left who would talk with them.
+    fn hang_up(self) {
+        for sip in self.parties.into_iter().filter_map(|(leg, _)| leg.sip) {
+            sip.hangup(None);
+        }
     }
 }
 
 impl Driver {
-    /// Puts the one whom `other`, a leg of another call, talks with into the place of `by`. This call goes on, the
-    /// other one ends.
+    /// Puts the one whom `other`, a leg of another call, talks with into the place of `by`; or has those who ring for it
+    /// ring for the other side of `by`. This call goes on, the other one ends.
     pub(super) async fn merge(&mut self, by: LegNo, other: LegKey) -> Result<(), Conflict> {
         if !self.machine.may_transfer(by) || self.machine.next_leg().is_none() {
             return Err(Conflict::WrongState);
@@ -48,91 +75,115 @@ impl Driver {
             return Err(Conflict::NoSuchParty);
         }
         let moved = timeout(LETS_GO, moved).await.ok().and_then(Result::ok).unwrap_or(Err(Conflict::WrongState))?;
-        let Moved { mut leg, media, news, seats } = *moved;
-        leg.media = Some(self.session.adopt(media));
-        if let Some(passage) = &leg.passage {
-            // What is to be cut is the call that it is in now.
-            passage.begins(self.setup.call);
+        let Moved { parties, news, seats, rings } = *moved;
+        let before = self.legs.len();
+        for (mut leg, media) in parties {
+            leg.media = Some(self.session.adopt(media));
+            if let Some(passage) = &leg.passage {
+                // What is to be cut is the call that it is in now.
+                passage.begins(self.setup.call);
+            }
+            self.legs.push(leg);
         }
         self.setup.seats.extend(seats);
         tracing::info!(call.uuid = %self.setup.call, other = %call, "two calls become one");
-        self.legs.push(leg);
-        let fed = self.try_feed(Input::Adopt { place: by }).await;
-        match fed {
-            Ok(()) => {
-                if let Some((_, side)) = self.last_leg().and_then(|no| self.machine.part(no))
-                    && let Some(leg) = self.legs.last_mut()
-                {
-                    leg.side = side;
-                }
-                for event in news {
-                    Box::pin(self.on_sip(event)).await;
-                }
-                Ok(())
+        let input = match rings {
+            None => Input::Adopt { place: by },
+            Some(ringing) => {
+                let Ringing { rings, targets, otherwise, headers, shown, hops } = *ringing;
+                (self.targets, self.otherwise, self.headers, self.hops) = (targets, otherwise, headers, hops);
+                self.rare().shown = shown;
+                Input::AdoptRinging { by, rings }
             }
-            Err(conflict) => {
-                // Nobody is left who would talk with it.
-                if let Some(leg) = self.legs.pop()
-                    && let Some(sip) = leg.sip
-                {
-                    sip.hangup(None);
-                }
-                Err(conflict)
+        };
+        let fed = self.try_feed(input).await;
+        if let Err(conflict) = fed {
+            // Nobody is left who would talk with them.
+            for sip in self.legs.drain(before..).filter_map(|leg| leg.sip) {
+                sip.hangup(None);
+            }
+            return Err(conflict);
+        }
+        for at in before..self.legs.len() {
+            if let Some((_, side)) = u8::try_from(at).ok().and_then(|no| self.machine.part(LegNo(no))) {
+                self.legs[at].side = side;
             }
         }
+        self.journalled();
+        for event in news {
+            Box::pin(self.on_sip(event)).await;
+        }
+        Ok(())
     }
 
     fn last_leg(&self) -> Option<LegNo> {
         u8::try_from(self.legs.len()).ok()?.checked_sub(1).map(LegNo)
     }
 
-    /// Gives the one whom `beside` talks with to another call, and ends.
+    /// Gives the one whom `beside` talks with, or those who ring for it, to another call, and ends.
     pub(super) async fn give_away(&mut self, wish: TakeLeg) {
         if wish.reply.is_closed() {
             // Whoever asked has been told that it came to nothing.
             return;
         }
-        let given = self.give(wish.beside, wish.sink).await;
-        let went = given.as_ref().ok().map(|(no, _)| *no);
-        let moved = given.map(|(_, moved)| Box::new(moved));
-        // Whoever asked and left meanwhile loses the leg: nobody would talk with it.
-        if let Err(Ok(moved)) = wish.reply.send(moved)
-            && let Some(sip) = moved.leg.sip
-        {
-            sip.hangup(None);
+        let (given, end) = match self.give(wish.beside, wish.sink).await {
+            Ok((moved, end)) => (Ok(Box::new(moved)), Some(end)),
+            Err(conflict) => (Err(conflict), None),
+        };
+        // Whoever asked and left meanwhile loses the legs: nobody would talk with them.
+        if let Err(Ok(moved)) = wish.reply.send(given) {
+            moved.hang_up();
         }
-        if let Some(no) = went {
-            self.feed(Input::Released { leg: no }).await;
+        if let Some(end) = end {
+            self.feed(end).await;
         }
     }
 
-    async fn give(&mut self, beside: LegKey, sink: sip::LegSink) -> Result<(LegNo, Moved), Conflict> {
+    /// Returns what goes, and what becomes of this call then.
+    async fn give(&mut self, beside: LegKey, sink: sip::LegSink) -> Result<(Moved, Input), Conflict> {
         let stays = self.leg_of(beside).ok_or(Conflict::NoSuchParty)?;
-        let goes = self.other_side(stays).ok_or(Conflict::WrongState)?;
-        let at = usize::from(goes.0);
-        let (Some(sip), Some(media)) = (self.legs[at].sip.clone(), self.legs[at].media) else {
+        let (going, rings, end) = match (self.other_side(stays), self.machine.rings_for(stays)) {
+            (Some(goes), _) => (vec![goes], None, Input::Released { leg: goes }),
+            (None, Some((rings, legs))) => (legs, Some(rings), Input::Hangup { cause: Cause::OriginatorCancel }),
+            (None, None) => return Err(Conflict::WrongState),
+        };
+        let mut moved =
+            Moved { parties: Vec::with_capacity(going.len()), news: Vec::new(), seats: Vec::new(), rings: None };
+        for no in going {
+            let at = usize::from(no.0);
+            let (Some(sip), Some(media)) = (self.legs[at].sip.clone(), self.legs[at].media) else { continue };
+            let Ok(detached) = self.session.detach(media).await else { continue };
+            sip.hand_over(sink.clone()).await;
+            // What came before the hand-over waits here; all else goes to the other call by itself.
+            let mut others = Vec::new();
+            while let Ok(event) = self.sip_events.try_recv() {
+                if event.leg == sip.key() { moved.news.push(event) } else { others.push(event) }
+            }
+            let now = self.pbx.db.now();
+            let mut leg = self.legs[at].moved(now);
+            leg.plays = false;
+            if let Some(number) = &leg.extension {
+                moved.seats.extend(self.setup.seats.extract_if(.., |taken| taken.is_of(number)));
+            }
+            moved.parties.push((leg, detached));
+            for event in others {
+                Box::pin(self.on_sip(event)).await;
+            }
+        }
+        if moved.parties.is_empty() {
             return Err(Conflict::WrongState);
-        };
-        let detached = self.session.detach(media).await.map_err(|_| Conflict::WrongState)?;
-        sip.hand_over(sink).await;
-        // What came before the hand-over waits here; all else goes to the other call by itself.
-        let (mut news, mut others) = (Vec::new(), Vec::new());
-        while let Ok(event) = self.sip_events.try_recv() {
-            if event.leg == sip.key() { news.push(event) } else { others.push(event) }
         }
-        let now = self.pbx.db.now();
-        let place = &mut self.legs[at];
-        let mut leg = place.moved(now);
-        leg.plays = false;
-        let number = leg.extension.clone();
-        let seats = match number {
-            Some(number) => self.setup.seats.extract_if(.., |taken| taken.is_of(&number)).collect(),
-            None => Vec::new(),
-        };
-        for event in others {
-            Box::pin(self.on_sip(event)).await;
-        }
-        Ok((goes, Moved { leg, media: detached, news, seats }))
+        moved.rings = rings.map(|rings| {
+            Box::new(Ringing {
+                rings: Rings { legs: u8::try_from(moved.parties.len()).unwrap_or(u8::MAX), ..rings },
+                targets: self.targets.clone(),
+                otherwise: self.otherwise.clone(),
+                headers: self.headers.clone(),
+                shown: self.rare.as_ref().and_then(|rare| rare.shown.clone()),
+                hops: self.hops,
+            })
+        });
+        Ok((moved, end))
     }
 
     pub(super) fn leg_of(&self, key: LegKey) -> Option<LegNo> {

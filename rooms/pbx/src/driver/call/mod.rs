@@ -16,6 +16,7 @@ mod merge;
 mod moved;
 mod offers;
 mod queue;
+mod room;
 mod speech;
 mod steps;
 mod supervise;
@@ -127,6 +128,7 @@ impl Setup {
             legs: "[]".to_owned(),
             dialogs: None,
             recording_path: None,
+            transfers: 0,
             heartbeat_at: self.started_at,
         }
     }
@@ -157,7 +159,7 @@ fn step_of(resolved: &Resolved) -> Step {
 fn begins(resolved: &mut Resolved) -> Option<apps::Begins> {
     let nobody = Found::Ring { order: domain::call::Order::AllAtOnce, time: Duration::ZERO };
     match std::mem::replace(&mut resolved.step, nobody) {
-        Found::App(app) => Some(apps::Begins::App(app, resolved.place.take())),
+        Found::App(app) => Some(apps::Begins::App(app, resolved.spot.take())),
         Found::Queue(name) => Some(apps::Begins::Queue(name)),
         // Other calls are joined by whoever calls; nobody is sent there.
         Found::Pickup(_) | Found::Retrieve(_) => {
@@ -210,6 +212,8 @@ pub(super) struct Driver {
     otherwise: Otherwise,
     /// Headers for the INVITEs of the step.
     headers: Vec<(String, String)>,
+    /// What whoever placed the call wants its record to be found by.
+    tags: Vec<String>,
     record: bool,
     /// How often the call was sent on since somebody decided about it.
     hops: u8,
@@ -238,6 +242,10 @@ struct Rare {
     queue: Option<Box<queue::InQueue>>,
     /// What the record says of a call that only an application answered, and since when it did.
     reached: Option<(domain::cause::CallResult, Timestamp, Instant)>,
+    /// Keys that legs have pressed and that may have things done.
+    keypads: Vec<(LegNo, domain::call::Keypad)>,
+    /// Who is consulted joins the talk as soon as he is there.
+    joins_all: bool,
     /// How often a callee said that he is somewhere else, and who said so last: where he is among the targets.
     redirects: u8,
     moved: Option<(LegNo, usize)>,
@@ -266,6 +274,7 @@ impl Driver {
         let otherwise = std::mem::take(&mut setup.first.otherwise);
         setup.seats.append(&mut setup.first.seats);
         let headers = std::mem::take(&mut setup.first.headers);
+        let tags = books::tags(&headers);
         let (record, hops) = (setup.first.record, setup.first.hops);
         let is_on_disk = setup.is_on_disk;
         let mut facts = VecDeque::new();
@@ -300,6 +309,7 @@ impl Driver {
             targets,
             otherwise,
             headers,
+            tags,
             record,
             hops,
             pair: None,
@@ -336,7 +346,7 @@ impl Driver {
             self.begin_commit();
             let ring = self.machine.next_timeout().map(Instant::from_std);
             let retry = self.commit_at.filter(|_| self.committing.is_none());
-            let deadline = ring.into_iter().chain(retry).chain(self.app_deadline()).min();
+            let deadline = ring.into_iter().chain(retry).chain(self.app_deadline()).chain(self.keys_deadline()).min();
             tokio::select! {
                 Some(event) = self.sip_events.recv() => self.on_sip(event).await,
                 Some(event) = self.media_events.recv() => self.on_media(event).await,
@@ -352,6 +362,7 @@ impl Driver {
                     self.machine.handle_timeout(Instant::now().into_std());
                     if self.rare.is_some() {
                         Box::pin(self.app_timeout()).await;
+                        Box::pin(self.keys_timeout()).await;
                     }
                     self.turn().await;
                 }

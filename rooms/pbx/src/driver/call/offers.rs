@@ -167,7 +167,7 @@ impl Driver {
     /// A re-INVITE or UPDATE: hold, resume, or another media address.
     async fn on_offer(&mut self, no: LegNo, offer: &[u8]) {
         let Some(leg) = self.legs.get_mut(usize::from(no.0)) else { return };
-        let (Some(sip), Some(media), Some(local)) = (leg.sip.clone(), leg.media, leg.local.as_mut()) else { return };
+        let (Some(sip), Some(local)) = (leg.sip.clone(), leg.local.as_mut()) else { return };
         local.version += 1;
         if offer.is_empty() {
             secure_again(local, leg.agreed.as_ref());
@@ -180,7 +180,7 @@ impl Driver {
                 // Who does not want to hear us has put us on hold (RFC 3264 §8.4).
                 let holds = !remote.direction.sends();
                 leg.agreed = Some(agreed);
-                self.session.set_remote(media, remote);
+                self.set_remote(no, remote);
                 sip.accept(Bytes::from(answer));
                 self.held_by_phone(no, holds).await;
             }

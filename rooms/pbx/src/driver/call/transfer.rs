@@ -176,11 +176,14 @@ impl Driver {
         self.free_seats();
     }
 
-    pub(super) fn on_consulted(&mut self, outcome: Result<LegNo, Outcome>) {
+    /// Who was asked is there, or could not be reached; says what follows.
+    pub(super) fn on_consulted(&mut self, outcome: Result<LegNo, Outcome>) -> Option<Input> {
+        let joins = self.joins_all();
         if outcome.is_err() {
             self.rare().consult = None;
             self.free_seats();
         }
+        (joins && outcome.is_ok()).then_some(Input::Merge)
     }
 
     /// Who is asked rings for the other side from now on, as if it had been sent there at once.

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use domain::{
-    LegId,
+    LegId, Timestamp,
     call::{Input, LegNo, Output, Part, Side},
-    cause::Cause,
+    cause::{CallResult, Cause},
 };
 use sip_proto::{dialog::DialogRecord, sdp, session::Reason};
 
@@ -30,6 +30,7 @@ impl Driver {
                 let _ = self.machine.handle(input, tokio::time::Instant::now().into_std());
             }
         }
+        self.forget_keys();
         self.show_live();
     }
 
@@ -43,14 +44,14 @@ impl Driver {
             Output::AnswerCaller => self.answer_waits = true,
             Output::AnswerLeg { leg } => self.answer_leg(leg),
             Output::Connect { caller, callee } => self.connect(caller, callee).await,
-            Output::Hears { leg, hears } => self.hears(leg, &hears),
+            Output::Hears { leg, hears } => Box::pin(self.hears(leg, &hears)).await,
             Output::Drop { leg, cause } => self.drop_leg(leg, cause),
             Output::Ringing { leg } => self.on_ringing(leg),
             Output::Answered { caller, callee } => self.on_answered(caller, callee),
             Output::Undecided(outcome) => return Some(self.undecided(outcome)),
             Output::Transferred { by } => self.on_transferred(by),
             Output::TransferFailed { by, outcome } => self.on_transfer_failed(by, outcome),
-            Output::Consulted(outcome) => self.on_consulted(outcome),
+            Output::Consulted(outcome) => return self.on_consulted(outcome),
             Output::RingsOn => self.on_rings_on(),
             Output::NobodyJoined(outcome) => self.on_nobody_joined(outcome),
             // In a box: what an application needs is more than plain calls should carry.
@@ -106,6 +107,8 @@ impl Driver {
             dialog: None,
             ack_waits: false,
             plays: false,
+            keeps_keys: false,
+            recorded_at: None,
             offer: None,
             signalled_from: self.pbx.media.address(),
             number,
@@ -178,10 +181,25 @@ impl Driver {
         self.journalled();
     }
 
+    /// Returns when an application answered, if that counts as the answer.
+    fn reached_at(&self) -> Option<Timestamp> {
+        let rare = self.rare.as_ref().filter(|rare| rare.queue.is_none())?;
+        rare.reached.filter(|(result, ..)| *result == CallResult::Answered).map(|(_, at, _)| at)
+    }
+
     /// Journals the legs as they are now.
     pub(super) fn journalled(&mut self) {
-        let (legs, dialogs) = (show(&self.legs), self.journal());
-        self.facts.push_back(Fact::LegAnswered { call: self.setup.call, legs, dialogs });
+        let journal = store::calls::Journal {
+            legs: show(&self.legs),
+            dialogs: self.journal(),
+            extension: self.row.extension.clone(),
+            agent_extension: self.row.agent_extension.clone(),
+            queue_name: self.row.queue_name.clone(),
+            recording_path: self.recording.clone(),
+            transfers: self.rare.as_ref().map_or(0, |rare| rare.transfers),
+            answered_at: self.reached_at(),
+        };
+        self.facts.push_back(Fact::LegAnswered { call: self.setup.call, journal: Box::new(journal) });
     }
 
     pub(super) fn answer_caller(&mut self) {
@@ -208,6 +226,8 @@ impl Driver {
         if self.record && self.recording.is_none() {
             self.start_recording().await;
         }
+        self.arrange(caller);
+        self.arrange(callee);
         let before = self.pair.replace((caller, callee));
         if self.answered.is_some() && before != self.pair {
             self.on_others_talk(caller, callee);
@@ -278,6 +298,7 @@ impl Driver {
             legs: show(&self.legs),
             dialogs: self.journal(),
             recording_path: self.recording.clone(),
+            agent_extension: self.row.agent_extension.clone(),
         };
         let rang_at = self.rang_at.unwrap_or(self.setup.started_at);
         self.facts.push_back(Fact::Answered { common: self.common(), rang_at, answered: Box::new(answered) });
