@@ -4,24 +4,37 @@ mod apps;
 mod audio;
 mod click_to_call;
 mod codecs;
+mod conference;
+mod emergency;
 mod failover;
+mod forwarding;
 mod hold;
+mod in_call_keys;
 mod ipv6;
+mod menu;
 mod methods;
+mod music;
 mod outcomes;
+mod park;
+mod pickup;
+mod recording;
+mod ring_group;
+mod semi_attended;
 mod sessions;
 mod sipp;
 mod sips;
 mod subscriptions;
 mod supervise;
+pub(crate) mod talk;
 mod tls;
 mod transfer;
 mod trunk_identity;
 mod trunk_media;
 mod trunk_registration;
+mod voicemail;
 mod ws;
 
-use testkit::World;
+use testkit::{World, world::NOTICED};
 
 /// The binary under test.
 pub(crate) const ZORIO: &str = env!("CARGO_BIN_EXE_zorio");
@@ -38,4 +51,10 @@ pub(crate) async fn world() -> World {
     )
     .await
     .unwrap()
+}
+
+/// Changes something by the command line and waits until the server has seen it.
+pub(crate) async fn set(world: &World, arguments: &[&str]) {
+    world.server.admin(arguments).await.unwrap();
+    tokio::time::sleep(NOTICED).await;
 }

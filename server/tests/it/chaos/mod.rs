@@ -5,3 +5,4 @@ mod keys;
 mod kill;
 mod ledger;
 mod receivers;
+mod transferred;

@@ -17,6 +17,7 @@ mod sdp;
 mod storm;
 mod tenants;
 mod toll;
+mod toll_features;
 mod torture;
 mod trunks;
 mod web;
