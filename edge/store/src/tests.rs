@@ -179,6 +179,37 @@ async fn transactions_that_meet_share_a_commit_and_keep_their_own_fate() {
 }
 
 #[tokio::test]
+async fn a_patient_commit_comes_along_with_the_next_one_or_asks_for_its_own() {
+    let db = test_db().await;
+    let told = Arc::new(AtomicUsize::new(0));
+    let patient = async |id: &str, patience| {
+        let mut tx = db.begin(TENANT).await.unwrap();
+        add_event(&mut tx, id).await.unwrap();
+        let told = Arc::clone(&told);
+        tx.after_commit(move || {
+            told.fetch_add(1, Ordering::SeqCst);
+        });
+        tx.commit_patiently(patience).await.unwrap();
+    };
+    let day = Duration::from_secs(86_400);
+    let urgent = async {
+        let mut tx = db.begin(TENANT).await.unwrap();
+        add_event(&mut tx, "urgent").await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    tokio::join!(patient("along", day), urgent);
+    assert_eq!(told.load(Ordering::SeqCst), 1);
+    patient("alone", Duration::from_millis(1)).await;
+    assert_eq!(told.load(Ordering::SeqCst), 2);
+    if db.engine() == Engine::Sqlite {
+        // Nobody waits for the third; what follows from it happens all the same.
+        assert!(patient("left", day).now_or_never().is_none());
+        db.close().await;
+        assert_eq!(told.load(Ordering::SeqCst), 3);
+    }
+}
+
+#[tokio::test]
 async fn a_future_dropped_anywhere_leaves_the_writer_usable() {
     let db = test_db().await;
     for polls in 0..60 {

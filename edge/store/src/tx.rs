@@ -1,6 +1,6 @@
 //! A transaction of one account, or of all of them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use domain::{TenantId, Timestamp};
 use sqlx::{Postgres, Sqlite, pool::PoolConnection};
@@ -102,6 +102,18 @@ impl Tx {
                 hooks.into_iter().for_each(|hook| hook());
                 Ok(())
             }
+        }
+    }
+
+    /// Like [`Tx::commit`], for what nobody waits for: on SQLite it may take up to `patience` longer, to share the sync
+    /// of others.
+    pub async fn commit_patiently(self, patience: Duration) -> Result<(), Error> {
+        self.check()?;
+        match self {
+            Self { connection: Connection::SqliteWriter(lease), hooks, .. } => {
+                lease.commit_patiently(hooks, patience).await
+            }
+            other => other.commit().await,
         }
     }
 }

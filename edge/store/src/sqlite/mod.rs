@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use sqlx::{Connection as _, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
@@ -188,6 +188,31 @@ impl Lease {
         committed.await.unwrap_or_else(|_| Err(Error::Commit("the database is closed".to_owned())))
     }
 
+    /// Like [`Lease::commit`], but comes along with somebody else's sync if there is one before `patience` is over:
+    /// half as many syncs if nobody waits for this one.
+    pub(crate) async fn commit_patiently(mut self, hooks: Vec<Hook>, patience: Duration) -> Result<(), Error> {
+        let mut committed = match self.control("commit") {
+            Ok(_) => self.writer.0.syncer.wait_along(hooks),
+            Err(error) => return Err(Error::Commit(error.to_string())),
+        };
+        self.writer.0.checkpoints.grown(WAL_PAGES.get());
+        self.end();
+        // Dropped too soon, it nudges all the same: the hooks run even if the caller no longer waits.
+        let nudge = Nudge(&self.writer.0.syncer);
+        let result = tokio::select! {
+            biased;
+            result = &mut committed => {
+                std::mem::forget(nudge);
+                result
+            }
+            () = tokio::time::sleep(patience) => {
+                drop(nudge);
+                committed.await
+            }
+        };
+        result.unwrap_or_else(|_| Err(Error::Commit("the database is closed".to_owned())))
+    }
+
     fn control(&self, text: &'static str) -> rusqlite::Result<()> {
         let connection = self.connection().map_err(|_| rusqlite::Error::InvalidQuery)?;
         connection.prepare_cached(text)?.raw_execute().map(|_| ())
@@ -203,6 +228,15 @@ impl Lease {
         if open > SLOW {
             tracing::warn!(?open, "a transaction held up all writes");
         }
+    }
+}
+
+/// Asks for a sync when it is dropped.
+struct Nudge<'a>(&'a Syncer);
+
+impl Drop for Nudge<'_> {
+    fn drop(&mut self) {
+        self.0.nudge();
     }
 }
 
@@ -230,6 +264,8 @@ fn connect(path: &Path) -> Result<Connection, Error> {
          pragma trusted_schema = off; pragma wal_autocheckpoint = 0; pragma journal_size_limit = 67108864; \
          pragma cache_size = -16384; pragma temp_store = memory; select count(*) from sqlite_master",
     )?;
+    // Else a statement is compiled anew whenever a value is bound that its plan might depend on.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.busy_timeout(Duration::ZERO)?;
     Ok(connection)
 }

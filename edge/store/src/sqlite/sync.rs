@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, Sender},
     },
@@ -22,8 +22,12 @@ type Reply = oneshot::Sender<Result<(), Error>>;
 /// The thread that syncs.
 pub(super) struct Syncer {
     members: Sender<Member>,
+    /// Who comes along with the next sync and asks for none.
+    patient: Patient,
     failed: Arc<AtomicBool>,
 }
+
+type Patient = Arc<Mutex<Vec<Member>>>;
 
 /// A committed transaction that is not yet known to be on disk.
 struct Member {
@@ -36,13 +40,13 @@ impl Syncer {
         let mut wal = database.as_os_str().to_owned();
         wal.push("-wal");
         let (members, waiting) = mpsc::channel();
-        let failed = Arc::new(AtomicBool::new(false));
-        let (wal, flag) = (PathBuf::from(wal), Arc::clone(&failed));
+        let (patient, failed) = (Patient::default(), Arc::new(AtomicBool::new(false)));
+        let (wal, along, flag) = (PathBuf::from(wal), Arc::clone(&patient), Arc::clone(&failed));
         thread::Builder::new()
             .name("store-sync".to_owned())
-            .spawn(move || run(&wal, &waiting, &flag))
+            .spawn(move || run(&wal, &waiting, &along, &flag))
             .map_err(|error| Error::Config(error.to_string()))?;
-        Ok(Self { members, failed })
+        Ok(Self { members, patient, failed })
     }
 
     /// Fails once a sync has failed: what the disk then holds is unknown, and only a restart reads it again.
@@ -57,6 +61,18 @@ impl Syncer {
         result
     }
 
+    /// Registers a commit that comes along with the next sync. Whoever registers it calls [`Syncer::nudge`] in time.
+    pub(super) fn wait_along(&self, hooks: Vec<Hook>) -> oneshot::Receiver<Result<(), Error>> {
+        let (reply, result) = oneshot::channel();
+        self.patient.lock().unwrap_or_else(PoisonError::into_inner).push(Member { hooks, reply });
+        result
+    }
+
+    /// Asks for a sync.
+    pub(super) fn nudge(&self) {
+        drop(self.wait(Vec::new()));
+    }
+
     /// Comes back when everything registered is on disk.
     pub(super) async fn flush(&self) {
         self.wait(Vec::new()).await.ok();
@@ -67,10 +83,11 @@ fn lost() -> Error {
     Error::Commit("the disk did not take an earlier commit; the server must be restarted".to_owned())
 }
 
-fn run(wal: &Path, waiting: &Receiver<Member>, failed: &AtomicBool) {
+fn run(wal: &Path, waiting: &Receiver<Member>, patient: &Mutex<Vec<Member>>, failed: &AtomicBool) {
     let mut file = None;
     while let Ok(first) = waiting.recv() {
-        let mut group = vec![first];
+        let mut group = std::mem::take(&mut *patient.lock().unwrap_or_else(PoisonError::into_inner));
+        group.push(first);
         group.extend(waiting.try_iter());
         metrics::histogram!("store_group_size").record(group.len() as f64);
         let result = match sync(&mut file, wal) {

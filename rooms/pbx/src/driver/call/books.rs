@@ -10,7 +10,7 @@ use domain::{
 use tokio::time::{Instant, timeout};
 
 use super::{
-    COMMIT_RETRY, Driver, MEDIA_FINISH, facts,
+    COMMIT_RETRY, COMPANY, Driver, MEDIA_FINISH, facts,
     facts::Fact,
     leg::{show, show_heard},
 };
@@ -119,11 +119,9 @@ impl Driver {
         let common = self.common();
         self.facts.push_back(Fact::Ended { cdr: Box::new(cdr), common });
         let all: Vec<Fact> = self.facts.drain(..).collect();
-        let together = self.pbx.together.up(Instant::now().into_std());
-        tokio::time::sleep_until(Instant::from_std(together)).await;
         let mut told = false;
         loop {
-            match facts::commit(&self.pbx, self.setup.tenant, &all).await {
+            match facts::commit(&self.pbx, self.setup.tenant, &all, Some(COMPANY)).await {
                 Ok(()) => return,
                 Err(error) => {
                     if !std::mem::replace(&mut told, true) {

@@ -1,5 +1,7 @@
 //! What a call writes down: each fact with its events and its job in one transaction, in the order it happened.
 
+use std::time::Duration;
+
 use domain::{CallId, Event, EventName, TenantId, Timestamp, cause::CallResult, number::Region};
 use serde::Serialize;
 use uuid::Uuid;
@@ -121,8 +123,13 @@ const fn in_events(direction: Direction) -> &'static str {
     }
 }
 
-/// Commits the facts of one call, all or none.
-pub(crate) async fn commit(pbx: &Pbx, tenant: TenantId, facts: &[Fact]) -> Result<(), ::store::Error> {
+/// Commits the facts of one call, all or none; with patience if nobody waits for them.
+pub(crate) async fn commit(
+    pbx: &Pbx,
+    tenant: TenantId,
+    facts: &[Fact],
+    patience: Option<Duration>,
+) -> Result<(), ::store::Error> {
     let region = pbx.directory.account(tenant).map_or_else(|| Region::of("VN"), |account| account.region());
     let mut tx = pbx.db.begin(tenant).await?;
     let mut events = Vec::with_capacity(facts.len() + 1);
@@ -155,7 +162,7 @@ pub(crate) async fn commit(pbx: &Pbx, tenant: TenantId, facts: &[Fact]) -> Resul
                 events.push(hangup(tenant, common, cdr));
                 if cdr.recording.state == RecordingState::Pending {
                     let payload = serde_json::json!({ "uuid": cdr.uuid });
-                    let at = tx.now().after(std::time::Duration::from_millis(FINISH_AFTER_MS));
+                    let at = tx.now().after(Duration::from_millis(FINISH_AFTER_MS));
                     ::store::jobs::add(&mut tx, FINISH_RECORDING, &payload, at).await?;
                 } else {
                     events.push(created(pbx, tenant, cdr, tx.now()));
@@ -164,7 +171,10 @@ pub(crate) async fn commit(pbx: &Pbx, tenant: TenantId, facts: &[Fact]) -> Resul
         }
     }
     pbx.bus.publish_all(&mut tx, events).await?;
-    tx.commit().await
+    match patience {
+        Some(patience) => tx.commit_patiently(patience).await,
+        None => tx.commit().await,
+    }
 }
 
 /// Returns `pbx.cdr.created`, with a signed URL if there is something to hear.

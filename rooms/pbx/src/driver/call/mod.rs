@@ -62,8 +62,7 @@ const WAITING_SIP: usize = 32;
 const WAITING_MEDIA: usize = 64;
 /// How long the record of a call waits for its recording and its figures.
 const MEDIA_FINISH: Duration = Duration::from_secs(10);
-/// How long what nobody waits for may wait for company: all calls write such facts at the same moments, and share
-/// what a commit costs.
+/// How long what nobody waits for may wait for company: for the facts that follow it, and then for a sync of others.
 pub(crate) const COMPANY: Duration = Duration::from_millis(10);
 /// Pause between attempts to write the record of a call while the database is away.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
@@ -397,8 +396,9 @@ impl Driver {
             self.acknowledging.extend(leg.sip.clone().map(|sip| (sip, answer)));
         }
         let (pbx, tenant) = (self.pbx.clone(), self.setup.tenant);
+        let patience = (!urgent).then_some(COMPANY);
         self.committing = Some(Box::pin(async move {
-            let result = facts::commit(&pbx, tenant, &facts).await;
+            let result = facts::commit(&pbx, tenant, &facts, patience).await;
             (facts, result)
         }));
     }

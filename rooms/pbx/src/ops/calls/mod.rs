@@ -137,7 +137,7 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
     };
     // What is acknowledged is on disk: after a crash this call still gets its record.
     let fact = facts::Fact::Started { call: Box::new(setup.row(pbx)), caller_name: None };
-    if let Err(error) = facts::commit(pbx, tenant, &[fact]).await {
+    if let Err(error) = facts::commit(pbx, tenant, &[fact], None).await {
         pbx.live.leave(call);
         return Err(error.into());
     }
