@@ -55,6 +55,8 @@ pub(crate) enum Order {
     Trust(Vec<TrustedSource>),
     /// Opens a NAT's way again.
     KeepAlive(Destination),
+    /// Asks to be told once all that was ordered before has been sent.
+    Sent(oneshot::Sender<()>),
     Drain,
 }
 

@@ -162,6 +162,14 @@ impl Sip {
         self.shared.commands.give(Order::KeepAlive(to.into()));
     }
 
+    /// Comes back once what was asked for before has been given to the network (to the connection's task, for streams).
+    pub async fn sent(&self) {
+        let (done, sent) = oneshot::channel();
+        self.shared.commands.give(Order::Sent(done));
+        // An error says that the edge is closed or overloaded: there is nothing to wait for.
+        let _ = sent.await;
+    }
+
     /// Returns the URI at which a peer there reaches a user of ours.
     pub fn contact(&self, user: &str, peer: Destination) -> String {
         let host = self.shared.hosts.of(peer.transport, peer.addr);

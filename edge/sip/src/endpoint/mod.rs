@@ -94,6 +94,7 @@ pub(crate) async fn open(config: Config) -> io::Result<Opened> {
         // What is due within a tenth of T1 (50 ms) costs one wake-up, not one each. No timer of SIP minds: T1 itself is
         // an estimate, and what lingers for 32 s may linger for a moment longer.
         deadlines: Grid::new(now(), config.timings.t1 / 10),
+        unsent: Vec::new(),
         backlog: Vec::new(),
         draining: false,
         overloaded: false,
@@ -128,6 +129,8 @@ struct Task {
     asking: HashMap<RequestKey, String>,
     legs: Arc<AtomicUsize>,
     deadlines: Grid,
+    /// Who waits until what was ordered has been sent.
+    unsent: Vec<oneshot::Sender<()>>,
     /// Events the full channel did not take; only closed flows and news of subscriptions are kept.
     backlog: Vec<Event>,
     draining: bool,
@@ -253,6 +256,10 @@ impl Task {
         self.drain_machine_into_batch();
         self.watch_load();
         self.sockets.flush();
+        for done in self.unsent.drain(..) {
+            // Whoever asked may have stopped waiting.
+            let _ = done.send(());
+        }
     }
 
     fn drain_machine_into_batch(&mut self) {

@@ -78,6 +78,10 @@ impl Task {
                 }
                 return;
             }
+            Order::Sent(done) => {
+                self.unsent.push(done);
+                return;
+            }
             Order::Drain => {
                 self.draining = true;
                 Command::Overload(true)

@@ -83,9 +83,13 @@ impl Driver {
         self.legs.iter_mut().for_each(|leg| leg.passage = None);
         let finished = self.session.finish();
         let mut cdr = self.cdr(ending, ended_at);
+        // The record ends the journal from which a BYE could be sent after a crash: the BYE goes first.
+        let sip = self.pbx.sip.clone();
+        let sent = sip.sent();
         if self.recording.is_none() {
             // Without a recording the figures come at once, and the record is complete from the start.
-            if let Ok(Ok(finished)) = timeout(MEDIA_FINISH, finished).await {
+            let (finished, ()) = tokio::join!(timeout(MEDIA_FINISH, finished), sent);
+            if let Ok(Ok(finished)) = finished {
                 cdr.mos = mos(&finished);
                 cdr.legs = show_heard(&self.legs, &finished.legs);
             }
@@ -94,6 +98,7 @@ impl Driver {
         }
         cdr.recording.state = RecordingState::Pending;
         cdr.recording.path.clone_from(&self.recording);
+        sent.await;
         let (pbx, tenant, call) = (self.pbx.clone(), self.setup.tenant, self.setup.call);
         self.write_end(cdr).await;
         let finished = timeout(MEDIA_FINISH, finished).await.ok().and_then(Result::ok);

@@ -396,9 +396,8 @@ impl Driver {
             self.acknowledging.extend(leg.sip.clone().map(|sip| (sip, answer)));
         }
         let (pbx, tenant) = (self.pbx.clone(), self.setup.tenant);
-        let patience = (!urgent).then_some(COMPANY);
         self.committing = Some(Box::pin(async move {
-            let result = facts::commit(&pbx, tenant, &facts, patience).await;
+            let result = facts::commit(&pbx, tenant, &facts, None).await;
             (facts, result)
         }));
     }
