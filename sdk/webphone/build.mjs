@@ -26,7 +26,7 @@ const lean = {
   setup(build) {
     const empty = at("src/sip/nothing.ts");
     build.onResolve({ filter: /^debug$/ }, () => ({ path: at("src/sip/quiet.cjs") }));
-    build.onResolve({ filter: /^\.\.?\/Grammar$/ }, () => ({ path: at("src/sip/grammar.ts") }));
+    build.onResolve({ filter: /^\.\.?\/Grammar$/ }, () => ({ path: at("src/sip/grammar-shim.cjs") }));
     build.onResolve({ filter: /^\.\/(Subscriber|Notifier|Message|Options|WebSocketInterface)$/ }, ({ importer }) =>
       importer.includes("jssip") ? { path: empty } : undefined,
     );

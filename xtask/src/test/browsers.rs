@@ -39,7 +39,7 @@ fn tally(root: &Path) -> Result<Tally> {
 }
 
 /// Returns the number in Playwright's closing line `  8 passed (1.2m)`.
-fn count(said: &str, word: &str) -> usize {
+pub(super) fn count(said: &str, word: &str) -> usize {
     let line = |line: &str| {
         let (number, rest) = line.trim().split_once(' ')?;
         let fits = rest == word || rest.strip_prefix(word).is_some_and(|rest| rest.starts_with(" ("));

@@ -1,10 +1,11 @@
-//! The webphone's SDK: its types, what it is built into and how large that is, and its tests on virtual time.
+//! The webphone's SDK: its types, what it is built into and how large that is, its tests on virtual time, and its face and
+//! its calls in a browser.
 
 use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result};
 
-use super::runner::Tally;
+use super::{browsers, runner::Tally};
 use crate::{run, setup};
 
 const FOLDER: &str = "sdk/webphone";
@@ -35,7 +36,15 @@ fn tally(root: &Path) -> Result<Tally> {
     if !status.success() && tally.failed == 0 {
         tally.failed = 1;
     }
+    tally += in_a_browser(script("e2e"))?;
     Ok(tally)
+}
+
+fn in_a_browser(mut tests: Command) -> Result<Tally> {
+    let (status, said) = run::watched(&mut tests)?;
+    let failed = browsers::count(&said, "failed") + browsers::count(&said, "did not run");
+    let broke_off = usize::from(!status.success() && failed == 0);
+    Ok(Tally { passed: browsers::count(&said, "passed"), failed: failed + broke_off })
 }
 
 /// Returns the number in a closing line of Node's runner, `ℹ pass 115`.

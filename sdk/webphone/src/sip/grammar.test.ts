@@ -2,8 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import theirs from "jssip/lib/Grammar.js";
+import NameAddrHeader from "jssip/lib/NameAddrHeader.js";
+import URI from "jssip/lib/URI.js";
 
-import { parse } from "./grammar.js";
+import { parse, provide } from "./grammar.js";
+
+provide(() => ({ URI, NameAddrHeader }));
 
 /** What the generated grammar adds although nobody reads it. */
 const UNREAD = new Set(["host_type", "params", "scheme", "password"]);

@@ -1,5 +1,19 @@
-import NameAddrHeader from "jssip/lib/NameAddrHeader.js";
-import URI from "jssip/lib/URI.js";
+import type NameAddrHeader from "jssip/lib/NameAddrHeader.js";
+import type URI from "jssip/lib/URI.js";
+
+/** JsSIP's own classes. They need the grammar themselves, so they are fetched when the first header is read. */
+export interface Classes {
+  URI: typeof URI;
+  NameAddrHeader: typeof NameAddrHeader;
+}
+
+let classes: () => Classes = () => {
+  throw new Error("there are no classes");
+};
+
+export function provide(load: () => Classes): void {
+  classes = load;
+}
 
 /**
  * Takes the place of JsSIP's generated grammar, which is a third of its size, in the files that browsers load.
@@ -148,7 +162,7 @@ function uri(text: string): URI {
     const [name, value] = pair.split(/=(.*)/s) as [string, string?];
     (headers[name] ??= []).push(value ?? "");
   }
-  return new URI(
+  return new (classes().URI)(
     scheme.toLowerCase(),
     user === undefined ? undefined : decodeURIComponent(user),
     (host ?? "").toLowerCase(),
@@ -162,10 +176,10 @@ function nameAddr(text: string): NameAddrHeader {
   const trimmed = text.trim();
   const { head, params } = parameters(trimmed);
   const angled = /^("(?:[^"\\]|\\.)*"|[^"<>]*)\s*<([^<>]+)>$/s.exec(head);
-  if (!angled) return new NameAddrHeader(uri(head), undefined, params);
+  if (!angled) return new (classes().NameAddrHeader)(uri(head), undefined, params);
   const [, shown = "", inner = ""] = angled;
   const name = shown.trim();
-  return new NameAddrHeader(uri(inner), name === "" ? undefined : unquote(name), params);
+  return new (classes().NameAddrHeader)(uri(inner), name === "" ? undefined : unquote(name), params);
 }
 
 /** Where the pieces lie is told as the caller reads it: by its own spelling, and with the end first. */
