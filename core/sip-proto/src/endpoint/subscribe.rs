@@ -262,6 +262,9 @@ impl Endpoint {
 
     /// A SUBSCRIBE inside of a dialog refreshes a subscription or ends it. Its tags prove who sends it, and its address.
     pub(super) fn on_resubscribe(&mut self, flow: Flow, request: Message, size: usize, now: Instant) {
+        if self.core.is_full() {
+            return self.refuse(flow, &request, 503, size);
+        }
         let core = &mut self.core;
         let found = request
             .to_tag()

@@ -165,6 +165,22 @@ fn a_refresh_prolongs_and_zero_seconds_end() {
 }
 
 #[test]
+fn refreshes_in_a_loop_are_refused_once_there_is_no_room_for_them() {
+    let mut net = Net::new(3);
+    let pbx = net.add_with("10.0.0.1:5060", |config| config.max_transactions = 8);
+    let (_, tag) = subscribed(&mut net, pbx, "one", 60);
+    news(&mut net, pbx);
+    for n in 0..20 {
+        let again = subscribe(&format!("r{n}"), "one", &tag, 3 + n, "Event: dialog;id=7\r\nExpires: 60\r\n");
+        net.inject(phone(), pbx, again);
+    }
+    net.pass(5);
+    let statuses = net.statuses(phone());
+    assert_eq!((statuses[0], statuses[19]), (200, 503), "{statuses:?}");
+    assert!(news(&mut net, pbx).len() < 8);
+}
+
+#[test]
 fn a_subscription_that_nobody_refreshes_ends_with_the_last_news() {
     let mut net = Net::new(4);
     let pbx = net.add("10.0.0.1:5060", &[]);

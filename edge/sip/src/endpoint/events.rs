@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::{Sink, Task, now};
 use crate::{
     Credentials, Event, Flow, Incoming, Leg, LegEvent, LegEventKind, LegKey, LegSink, RegisterRequest,
-    SubscribeRequest, guard::Word, leg, orders::Order,
+    SubscribeRequest, SubscriptionNews, guard::Word, leg, orders::Order,
 };
 
 /// Events kept for a call that nobody took yet.
@@ -121,9 +121,7 @@ impl Task {
     pub(super) fn tell(&mut self, event: Event) {
         match self.events.try_send(event) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(event @ (Event::FlowClosed(_) | Event::Subscription { .. }))) => {
-                self.backlog.push(event);
-            }
+            Err(mpsc::error::TrySendError::Full(event)) if waits(&event) => self.backlog.push(event),
             Err(failed) => {
                 metrics::counter!("sip_dropped_total", "why" => "behind").increment(1);
                 if let mpsc::error::TrySendError::Full(Event::Incoming(incoming)) = failed {
@@ -189,4 +187,14 @@ fn user(credentials: Option<&Credentials>) -> String {
 /// The answer to what was dropped; generic as [`Answer`] is.
 fn unanswered<Granted>() -> Answer<Granted> {
     Answer::Reject { status: 503, min_expires: None }
+}
+
+/// Returns whether an event that the program has no room for is kept until it has. It is said once of each connection and
+/// each subscription, which are bounded; a phone may refresh as often as it likes.
+const fn waits(event: &Event) -> bool {
+    match event {
+        Event::FlowClosed(_) => true,
+        Event::Subscription { news, .. } => !matches!(news, SubscriptionNews::Refreshed),
+        _ => false,
+    }
 }
