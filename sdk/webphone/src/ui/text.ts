@@ -47,7 +47,7 @@ const vi = {
   audio: "Âm thanh",
   addCall: "Gọi thêm",
   hangup: "Kết thúc",
-  swap: "Chuyển qua lại",
+  swap: "Hoán đổi",
   transferTitle: "Chuyển cuộc gọi",
   transferNow: "Chuyển ngay",
   transferAsk: "Hỏi trước",
