@@ -166,11 +166,13 @@ pub struct Patience {
 pub struct Roster {
     origin: Instant,
     agents: BTreeMap<String, Agent>,
+    /// No notes are finished before that.
+    notes_until: Option<Instant>,
 }
 
 impl Roster {
     pub fn new(origin: Instant) -> Self {
-        Self { origin, agents: BTreeMap::new() }
+        Self { origin, agents: BTreeMap::new(), notes_until: None }
     }
 
     /// Returns milliseconds since the origin; times before it are negative.
@@ -231,10 +233,17 @@ impl Roster {
     /// Ends what is over by its time: wrap-ups. Returns whose.
     pub fn handle_timeout(&mut self, now: Instant) -> Vec<String> {
         let mut changed = Vec::new();
+        if self.notes_until.is_none_or(|until| now < until) {
+            return changed;
+        }
+        self.notes_until = None;
         for (number, agent) in &mut self.agents {
-            if matches!(agent.activity, Activity::WrapUp { deadline, .. } if now >= deadline) {
+            let Activity::WrapUp { deadline, .. } = agent.activity else { continue };
+            if now >= deadline {
                 agent.activity = Activity::Idle;
                 changed.push(number.clone());
+            } else {
+                self.notes_until = Some(self.notes_until.map_or(deadline, |until| until.min(deadline)));
             }
         }
         changed
@@ -343,7 +352,10 @@ impl Roster {
         agent.record.last_ended = Some(at);
         agent.record.talk = agent.record.talk.saturating_add(talked);
         agent.activity = match now.checked_add(wrap_up) {
-            Some(deadline) if !wrap_up.is_zero() => Activity::WrapUp { queue, call, deadline },
+            Some(deadline) if !wrap_up.is_zero() => {
+                self.notes_until = Some(self.notes_until.map_or(deadline, |until| until.min(deadline)));
+                Activity::WrapUp { queue, call, deadline }
+            }
             _ => Activity::Idle,
         };
     }

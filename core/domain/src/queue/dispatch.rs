@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{
-    CALLBACK_TIME, GRACE, LEAST_PAUSE, Offer, Queue,
+    CALLBACK_TIME, GRACE, LATE, LEAST_PAUSE, Offer, Queue,
     caller::{Caller, Kind},
     input::{FactKind, Leaving, Output},
     order,
@@ -25,9 +25,11 @@ impl Queue {
                 self.offers.remove(&id);
                 continue;
             }
-            let call = offer.call;
+            let (call, agent, is_callback) = (offer.call, offer.agent.clone(), offer.is_callback);
             self.outputs.push_back(Output::Withdraw { offer: id, call });
             self.failed(id, Cause::NoAnswer, roster, now);
+            // The answer may be under way all the same.
+            self.offers.insert(id, Offer { call, agent, deadline: now + LATE, is_off: true, is_callback });
         }
         let unwanted: Vec<u64> = self
             .offers

@@ -28,6 +28,10 @@ pub enum Input {
     Left {
         call: CallId,
     },
+    /// Somebody who was not asked by the queue serves the caller: picked the call up.
+    Taken {
+        call: CallId,
+    },
     /// The agent was not reached, or did not want to.
     Failed {
         offer: u64,
@@ -74,6 +78,8 @@ pub enum Output {
     CallBack { offer: u64, call: CallId, agent: String, number: String },
     /// Tell a caller where they stand.
     Announce { call: CallId, position: Option<usize>, estimate: Option<Duration> },
+    /// What the caller asked for by a key is not to be had.
+    Refuse { call: CallId },
     /// The caller waits here no longer.
     Leave { call: CallId, why: Leaving },
     /// To be written down.
@@ -97,6 +103,8 @@ pub enum Leaving {
     CallBack,
     /// The queue is closed.
     Closed,
+    /// Somebody else has the caller already.
+    Taken,
 }
 
 impl Leaving {
@@ -108,6 +116,7 @@ impl Leaving {
             Self::Key => "key",
             Self::CallBack => "callback",
             Self::Closed => "closed",
+            Self::Taken => "taken",
         }
     }
 }

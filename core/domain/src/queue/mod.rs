@@ -6,7 +6,7 @@
 //!                  │   Failed,     │
 //!                  │   deadline    │ Left: abandoned, every offer withdrawn
 //!                  ▼               ▼
-//!            Leave: too long, nobody there, a key, a call back promised
+//!            Leave: too long, nobody there, a key, a call back promised; Taken: picked up by somebody else
 //! ```
 //!
 //! The machine owns the callers and the offers; agents stand in the account's [`Roster`], which every call is given, so
@@ -46,6 +46,8 @@ const CALLBACK_TIME: Duration = Duration::from_secs(120);
 /// Between two attempts to call somebody back, and how many there are.
 const CALLBACK_PAUSE: Duration = Duration::from_secs(300);
 const CALLBACK_TRIES: u8 = 3;
+/// Calls back that one queue promises at a time.
+const MOST_PROMISED: usize = 200;
 /// Abandoned calls that are remembered for a return.
 const MOST_GONE: usize = 1_000;
 /// Between two announcements at least.
@@ -120,6 +122,7 @@ impl Queue {
                 self.join(join, Kind::Promised { not_before: now, tries: 0 }, roster, now);
             }
             Input::Left { call } => self.left(call, roster, now),
+            Input::Taken { call } => self.taken(call, roster, now),
             Input::Failed { offer, cause } => self.failed(offer, cause, roster, now),
             Input::Answered { offer } => self.answered(offer, roster, now),
             Input::Ended { offer } => self.ended(offer, roster, now),
@@ -266,6 +269,13 @@ impl Queue {
         }
     }
 
+    /// Whoever was served by somebody else has not hung up: that is no abandoned call.
+    fn taken(&mut self, call: CallId, roster: &mut Roster, now: Instant) {
+        if let Some(caller) = self.take(call, true, roster) {
+            self.outputs.push_back(Output::Fact(caller.fact(FactKind::Overflowed(Leaving::Taken), None, now)));
+        }
+    }
+
     /// Takes a caller out of the queue and calls off every phone that rings for them.
     fn take(&mut self, call: CallId, live: bool, roster: &mut Roster) -> Option<Caller> {
         let at = self.callers.iter().position(|caller| caller.call == call && caller.is_live() == live)?;
@@ -310,16 +320,13 @@ impl Queue {
 
     fn answered(&mut self, id: u64, roster: &mut Roster, now: Instant) {
         let Some(offer) = self.offers.remove(&id) else { return };
-        let free = matches!(roster.agent(&offer.agent), Some(agent) if agent.activity == Activity::Idle);
-        let is_offered = roster.holds(&offer.agent, self.id, id) || (offer.is_off && free);
-        if !is_offered {
-            // The answer came after the offer was called off, and the agent is offered somebody else by now.
-            return;
-        }
+        let is_offered = roster.holds(&offer.agent, self.id, id);
         let Some(caller) = self.take(offer.call, !offer.is_callback, roster) else {
             // The caller left in the same moment.
-            roster.release(&offer.agent);
-            self.outputs.push_back(Output::Agent(offer.agent));
+            if is_offered {
+                roster.release(&offer.agent);
+                self.outputs.push_back(Output::Agent(offer.agent));
+            }
             return;
         };
         if offer.is_callback {
@@ -329,12 +336,17 @@ impl Queue {
         }
         let call = match roster.agent(&offer.agent).and_then(|agent| agent.activity.call()) {
             // A call back runs under a name of its own.
-            Some(call) if offer.is_callback => call,
+            Some(call) if offer.is_callback && is_offered => call,
             _ => offer.call,
         };
         let (since, deadline) = (now, now + LONGEST_CALL);
-        roster.answer(&offer.agent, Activity::InCall { queue: self.id, call, offer: id, since, deadline });
-        self.outputs.push_back(Output::Agent(offer.agent.clone()));
+        // The two talk, whatever was offered to the agent since this offer was called off: that one is withdrawn as soon
+        // as its queue looks. Only an agent who talks already belongs to that call.
+        let talks = matches!(roster.agent(&offer.agent), Some(agent) if agent.activity.as_str() == "in_call");
+        if is_offered || !talks {
+            roster.answer(&offer.agent, Activity::InCall { queue: self.id, call, offer: id, since, deadline });
+            self.outputs.push_back(Output::Agent(offer.agent.clone()));
+        }
         let waited = caller.waited(now);
         self.talks.insert(id, Talk { call, number: caller.number, agent: offer.agent, since, waited });
     }
@@ -366,8 +378,10 @@ impl Queue {
             let Some(caller) = self.callers.iter().find(|caller| caller.call == call && caller.is_live()) else {
                 return;
             };
-            if !crate::number::is_dialable(&caller.number) || self.is_promised(&caller.number) {
-                return;
+            let promised = self.callers.iter().filter(|caller| !caller.is_live()).count();
+            let refused = !crate::number::is_dialable(&caller.number) || self.is_promised(&caller.number);
+            if refused || promised >= MOST_PROMISED {
+                return self.outputs.push_back(Output::Refuse { call });
             }
             if let Some(mut caller) = self.take(call, true, roster) {
                 // The place is kept; only the line is given up.

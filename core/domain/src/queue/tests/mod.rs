@@ -386,3 +386,106 @@ fn a_queue_that_is_closed_sends_everybody_away() {
     assert_eq!((left, scene.state("a")), (2, "waiting"));
     assert!(!scene.queue.is_waited_in());
 }
+
+#[test]
+fn whoever_was_picked_up_by_somebody_else_has_not_hung_up() {
+    let settings = Settings { resume_within: SECOND * 60, ..sequential() };
+    let mut scene = Scene::new(settings, &[("a", 1, 1)]);
+    scene.join(1, 0);
+    let (offer, ..) = scene.one_offer();
+    scene.feed(Input::Taken { call: call(1) });
+    assert!(scene.said.contains(&Output::Withdraw { offer, call: call(1) }));
+    assert_eq!((scene.facts(), scene.state("a")), (vec!["overflowed"], "waiting"));
+    assert!(scene.queue.gone.is_empty(), "nobody comes back to that place");
+    // Late news of that phone change nothing.
+    scene.feed(Input::Failed { offer, cause: Cause::CallRejected });
+    assert_eq!(scene.state("a"), "waiting");
+}
+
+#[test]
+fn an_agent_whose_call_is_over_hours_later_is_free_at_once() {
+    let mut scene = Scene::new(Settings { wrap_up: Duration::ZERO, ..sequential() }, &[("a", 1, 1)]);
+    scene.join(1, 0);
+    let (offer, ..) = scene.one_offer();
+    scene.feed(Input::Answered { offer });
+    scene.wait(3 * 3600);
+    assert_eq!(scene.state("a"), "in_call");
+    // Nobody said that the call ended: the reaper finds out, and the ledger has its line.
+    assert_eq!(scene.queue.reap(|_| false, &mut scene.roster, scene.now), 1);
+    scene.collect();
+    assert_eq!(scene.state("a"), "waiting");
+    assert_eq!(scene.facts(), ["answered", "ended"]);
+}
+
+#[test]
+fn each_agents_notes_take_their_own_time() {
+    let mut scene = Scene::new(Settings { wrap_up: SECOND * 10, ..sequential() }, &[("a", 1, 1), ("b", 1, 2)]);
+    for number in [1, 2] {
+        scene.join(number, 0);
+        let (offer, ..) = scene.one_offer();
+        scene.feed(Input::Answered { offer });
+    }
+    scene.feed(Input::Left { call: call(1) });
+    scene.wait(6);
+    scene.feed(Input::Left { call: call(2) });
+    scene.wait(4);
+    assert_eq!((scene.state("a"), scene.state("b")), ("waiting", "wrap_up"));
+    scene.wait(6);
+    assert_eq!(scene.state("b"), "waiting");
+}
+
+#[test]
+fn an_answer_that_crosses_a_withdrawal_is_a_talk_and_the_other_offer_is_off() {
+    let mut scene = Scene::new(Settings { wrap_up: Duration::ZERO, ..sequential() }, &[("a", 1, 1)]);
+    let mut other = Queue::new(2, sequential(), scene.queue.tiers().to_vec());
+    scene.join(1, 0);
+    let (first, ..) = scene.one_offer();
+    // On a break and back while the phone rings: another queue is faster.
+    scene.roster.set_status("a", Status::OnBreak);
+    scene.feed(Input::Look);
+    scene.roster.set_status("a", Status::Available);
+    let join = Join { call: call(2), number: "0902".to_owned(), name: None, priority: 0, started: scene.now };
+    other.handle(Input::Join(join), &mut scene.roster, 7, scene.now);
+    let offers = |queue: &mut Queue| std::iter::from_fn(|| queue.poll()).collect::<Vec<_>>();
+    let said = offers(&mut other);
+    let second = said.iter().find_map(|output| match output {
+        Output::Offer { offer, .. } => Some(*offer),
+        _ => None,
+    });
+    // The phone took the first call: nobody else is rung for that caller, and the second one waits on.
+    scene.feed(Input::Answered { offer: first });
+    assert_eq!((scene.state("a"), scene.queue.is_waited_in()), ("in_call", false));
+    other.handle(Input::Look, &mut scene.roster, 7, scene.now);
+    let withdrawn = Output::Withdraw { offer: second.unwrap(), call: call(2) };
+    assert!(offers(&mut other).contains(&withdrawn));
+    scene.feed(Input::Ended { offer: first });
+    other.handle(Input::Look, &mut scene.roster, 7, scene.now);
+    assert!(offers(&mut other).iter().any(|output| matches!(output, Output::Offer { .. })));
+    assert_eq!(scene.facts(), ["answered", "ended"]);
+}
+
+#[test]
+fn an_answer_that_comes_after_the_offers_time_is_a_talk() {
+    let mut scene = Scene::new(sequential(), &[("a", 1, 1)]);
+    scene.join(1, 0);
+    let (offer, ..) = scene.one_offer();
+    scene.wait(23);
+    assert_eq!(scene.state("a"), "resting");
+    scene.feed(Input::Answered { offer });
+    assert_eq!((scene.state("a"), scene.queue.is_waited_in()), ("in_call", false));
+}
+
+#[test]
+fn a_queue_promises_only_so_many_calls_back() {
+    let settings = Settings { callback_key: Some('1'), ..sequential() };
+    let mut scene = Scene::new(settings, &[("a", 1, 1)]);
+    scene.roster.set_status("a", Status::OnBreak);
+    for number in 0..300 {
+        scene.join(number, 0);
+        scene.feed(Input::Key { call: call(number), key: '1' });
+    }
+    let promised = scene.said.iter().filter(|output| matches!(output, Output::Leave { why: Leaving::CallBack, .. }));
+    assert_eq!(promised.count(), MOST_PROMISED);
+    let refused = scene.said.iter().filter(|output| matches!(output, Output::Refuse { .. })).count();
+    assert_eq!(refused, 300 - MOST_PROMISED, "they wait on the line");
+}

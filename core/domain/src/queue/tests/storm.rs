@@ -1,5 +1,6 @@
 //! Ten thousand things that happen by chance to two queues which share their agents: what other systems are known to
-//! get wrong stays right (agents stuck in a state, callers offered twice, agents offered twice, unfair order).
+//! get wrong stays right (agents stuck in a state, callers offered twice, agents offered twice, unfair order, callers
+//! counted twice or not at all).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,10 @@ const AGENTS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k
 enum Happening {
     Join { queue: usize, priority: i64 },
     HangUp { caller: usize },
+    /// Somebody else picks the caller up.
+    Taken { caller: usize },
+    /// Only so many agents serve the queue from now on.
+    Serve { queue: usize, agents: usize },
     Phone { at: usize, does: Phone },
     Status { agent: usize, status: usize },
     Presence { agent: usize, reachable: bool, elsewhere: bool },
@@ -45,6 +50,8 @@ fn happening() -> impl Making<Value = Happening> {
     prop_oneof![
         6 => (0..2_usize, 0..40_i64).prop_map(|(queue, priority)| Happening::Join { queue, priority }),
         3 => (0..64_usize).prop_map(|caller| Happening::HangUp { caller }),
+        1 => (0..64_usize).prop_map(|caller| Happening::Taken { caller }),
+        1 => (0..2_usize, 0..=AGENTS.len()).prop_map(|(queue, agents)| Happening::Serve { queue, agents }),
         12 => (0..64_usize, phone).prop_map(|(at, does)| Happening::Phone { at, does }),
         2 => (0..AGENTS.len(), 0..3_usize).prop_map(|(agent, status)| Happening::Status { agent, status }),
         2 => (0..AGENTS.len(), prop::bool::weighted(0.8), prop::bool::weighted(0.2))
@@ -67,6 +74,57 @@ struct Storm {
     /// Phones that ring or talk: queue, call, agent.
     phones: BTreeMap<u64, (usize, CallId, String)>,
     talking: BTreeMap<u64, (usize, CallId, String)>,
+    ledger: [Ledger; 2],
+}
+
+/// What a queue wrote down of its callers.
+#[derive(Debug, Default)]
+struct Ledger {
+    /// Callers who joined, and in how many ways the wait of each ended.
+    waits: BTreeMap<CallId, u32>,
+    answered: u32,
+    ended: u32,
+    /// Promised calls back that were neither kept nor given up.
+    promised: BTreeSet<CallId>,
+}
+
+impl Ledger {
+    fn note(&mut self, fact: &Fact) {
+        match fact.kind {
+            FactKind::Joined => assert!(self.waits.insert(fact.call, 0).is_none(), "{fact:?}: counted twice"),
+            FactKind::Answered | FactKind::Abandoned | FactKind::Overflowed(_) | FactKind::CallbackAsked => {
+                let ends = self.waits.get_mut(&fact.call).unwrap_or_else(|| panic!("{fact:?}: never joined"));
+                *ends += 1;
+                assert_eq!(*ends, 1, "{fact:?}: the wait is over already");
+                self.answered += u32::from(fact.kind == FactKind::Answered);
+                if fact.kind == FactKind::CallbackAsked {
+                    self.promised.insert(fact.call);
+                }
+            }
+            FactKind::CallbackDone | FactKind::CallbackFailed => {
+                assert!(self.promised.remove(&fact.call), "{fact:?}: never promised");
+                self.answered += u32::from(fact.kind == FactKind::CallbackDone);
+            }
+            FactKind::Ended { .. } => {
+                self.ended += 1;
+                assert!(self.ended <= self.answered, "{fact:?}: nobody talked");
+            }
+            FactKind::Offered | FactKind::Missed(_) => {}
+        }
+    }
+
+    /// Tells whether everything that began has ended, and how often: once.
+    fn is_closed(&self) -> bool {
+        self.waits.values().all(|ends| *ends == 1) && self.answered == self.ended && self.promised.is_empty()
+    }
+}
+
+fn tiers(agents: usize) -> Vec<Tier> {
+    let tiers = AGENTS.iter().take(agents).enumerate().map(|(at, agent)| {
+        let at = u8::try_from(at).unwrap();
+        Tier { agent: (*agent).to_owned(), level: 1 + at / 6, position: 1 + at % 6 }
+    });
+    tiers.collect()
 }
 
 impl Storm {
@@ -90,11 +148,7 @@ impl Storm {
             };
             settings.tier_rules.apply = tier_rules;
             settings.tier_rules.wait = SECOND * 20;
-            let tiers = AGENTS.iter().enumerate().map(|(at, agent)| {
-                let at = u8::try_from(at).unwrap();
-                Tier { agent: (*agent).to_owned(), level: 1 + at / 6, position: 1 + at % 6 }
-            });
-            Queue::new(id, settings, tiers.collect())
+            Queue::new(id, settings, tiers(AGENTS.len()))
         };
         Self {
             queues: [queue(1, strategies[0]), queue(2, strategies[1])],
@@ -104,6 +158,7 @@ impl Storm {
             calls: 0,
             phones: BTreeMap::new(),
             talking: BTreeMap::new(),
+            ledger: Default::default(),
         }
     }
 
@@ -124,6 +179,16 @@ impl Storm {
             Happening::HangUp { caller } => {
                 let Some(number) = self.live.iter().copied().nth(caller % self.live.len().max(1)) else { return };
                 self.hang_up(call(number));
+            }
+            Happening::Taken { caller } => {
+                let Some(number) = self.live.iter().copied().nth(caller % self.live.len().max(1)) else { return };
+                for queue in 0..2 {
+                    self.feed(queue, Input::Taken { call: call(number) });
+                }
+            }
+            Happening::Serve { queue, agents } => {
+                let settings = Box::new(self.queues[queue].settings.clone());
+                self.feed(queue, Input::Change { settings, tiers: tiers(agents) });
             }
             Happening::Phone { at, does } => self.phone(at, does),
             Happening::Status { agent, status } => {
@@ -238,7 +303,8 @@ impl Storm {
                     self.live.remove(&call.0.as_u128());
                     self.phones.retain(|_, (_, of, _)| *of != call);
                 }
-                Output::Announce { .. } | Output::Fact(_) | Output::Agent(_) => {}
+                Output::Fact(fact) => self.ledger[at].note(&fact),
+                Output::Announce { .. } | Output::Refuse { .. } | Output::Agent(_) => {}
             }
         }
         self.check_order(at);
@@ -321,6 +387,9 @@ proptest! {
         }
         for queue in &storm.queues {
             prop_assert!(queue.is_quiet(), "{:?}", queue);
+        }
+        for ledger in &storm.ledger {
+            prop_assert!(ledger.is_closed(), "{:?}", ledger);
         }
     }
 }
