@@ -140,6 +140,7 @@ impl Pbx {
         self.live.until_empty(patience).await;
         self.live.hang_up_all(Cause::NormalTemporaryFailure);
         self.live.until_empty(LAST_WORDS).await;
+        self.queues.settle(LAST_WORDS).await;
         self.sip.drain(LAST_WORDS).await;
     }
 

@@ -39,8 +39,8 @@ struct AgentBody {
     #[schema(example = "available")]
     status: &'static str,
     break_reason: Option<String>,
-    /// What the agent does: `waiting`, `ringing`, `in_call`, `wrap_up`, `busy` in another call, `resting` after an offer
-    /// that was not taken, `unreachable` without a phone, or the status.
+    /// What the agent does: `waiting`, `ringing`, `in_call`, `on_hold` with one side of it, `wrap_up`, `busy` in another
+    /// call, `resting` after an offer that was not taken, `unreachable` without a phone, or the status.
     #[schema(example = "waiting")]
     state: &'static str,
     /// Since when the status is what it is; null if it was never set.

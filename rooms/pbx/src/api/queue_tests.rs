@@ -34,14 +34,15 @@ async fn a_queue_lives_from_create_to_delete() {
             "recording_template": null, "status": "active", "ring_time": 20, "wrap_up_time": 10,
             "reject_delay_time": 10, "busy_delay_time": 60, "no_answer_delay_time": 5, "max_no_answer": 3,
             "announce_interval": 0, "announce_position": true, "announce_wait": false, "music_prompt_id": null,
-            "greeting_prompt_id": null, "service_level_seconds": 20, "exit_key": null, "callback_key": null,
+            "greeting_prompt_id": null, "agent_prompt_id": null, "service_level_seconds": 20, "exit_key": null, "callback_key": null,
             "overflow_kind": null, "overflow_target": null, "created_at": "2026-02-03T04:05:06.000Z",
             "updated_at": "2026-02-03T04:05:06.000Z",
         })
     );
+    let team = house.team().await;
     let change = json!({
         "strategy": "top-down", "callback_key": "1", "overflow_kind": "extension", "overflow_target": "1001",
-        "max_wait_time": 120, "team_id": 3,
+        "max_wait_time": 120, "team_id": team,
     });
     let (status, changed) = house.ask("PUT", PATH, Some(change)).await;
     assert_eq!((status, changed["data"]["strategy"].as_str()), (200, Some("top-down")));
@@ -96,6 +97,11 @@ async fn a_taken_name_or_number_is_a_conflict_and_one_422_names_every_bad_field(
     );
     let (_, answer) = house.ask("POST", "/api/pbx/queues", Some(json!({}))).await;
     assert_eq!(answer["errors"].as_object().unwrap().len(), 2);
+    // What is not there, or another account's, can be named by nobody.
+    for field in ["team_id", "music_prompt_id", "greeting_prompt_id", "agent_prompt_id"] {
+        let (status, answer) = house.ask("PUT", PATH, Some(json!({ field: 4_711 }))).await;
+        assert_eq!((status, answer["errors"].as_object().map(|errors| errors.contains_key(field))), (422, Some(true)));
+    }
     let itself = json!({"overflow_kind": "queue", "overflow_target": "Hỗ trợ"});
     assert_eq!(house.ask("PUT", PATH, Some(itself)).await.0, 422);
     let keys = json!({"exit_key": "1", "callback_key": "1"});

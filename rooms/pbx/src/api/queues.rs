@@ -117,6 +117,10 @@ struct Written {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<i64>)]
     greeting_prompt_id: Option<Option<i64>>,
+    /// A prompt of the account that an agent hears after answering, before the two talk.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i64>)]
+    agent_prompt_id: Option<Option<i64>>,
     /// Callers who are answered within it are served well.
     #[schema(minimum = 1, maximum = 3600, default = 20)]
     service_level_seconds: Option<i64>,
@@ -174,6 +178,7 @@ struct QueueBody {
     announce_wait: bool,
     music_prompt_id: Option<i64>,
     greeting_prompt_id: Option<i64>,
+    agent_prompt_id: Option<i64>,
     service_level_seconds: i64,
     exit_key: Option<String>,
     callback_key: Option<String>,
@@ -359,6 +364,7 @@ impl From<Queue> for QueueBody {
             announce_wait: queue.announce_wait,
             music_prompt_id: queue.music_prompt,
             greeting_prompt_id: queue.greeting_prompt,
+            agent_prompt_id: queue.agent_prompt,
             service_level_seconds: queue.service_level_seconds,
             exit_key: queue.exit_key.map(String::from),
             callback_key: queue.callback_key.map(String::from),
@@ -412,6 +418,7 @@ impl From<Written> for Fill {
             announce_wait: written.announce_wait,
             music_prompt_id: written.music_prompt_id,
             greeting_prompt_id: written.greeting_prompt_id,
+            agent_prompt_id: written.agent_prompt_id,
             service_level_seconds: written.service_level_seconds,
             exit_key: written.exit_key,
             callback_key: written.callback_key,

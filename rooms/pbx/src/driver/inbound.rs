@@ -237,6 +237,7 @@ fn start(pbx: &Pbx, tenant: TenantId, planned: Planned, incoming: sip::Incoming)
         legs: Vec::<LegView>::new(),
         started_at,
         answered_at: None,
+        queue: None,
         recording: None,
     };
     let Some(commands) = pbx.live.enter(tenant, view) else { return incoming.reject(503, None) };
@@ -261,6 +262,7 @@ fn start(pbx: &Pbx, tenant: TenantId, planned: Planned, incoming: sip::Incoming)
         b_leg,
         started_at,
         commands,
+        queue: None,
         seats: vec![planned.seat, node],
         is_on_disk: false,
         carried: planned.carried,

@@ -165,6 +165,8 @@ pub(crate) struct View {
     pub(crate) legs: Vec<LegView>,
     pub(crate) started_at: Timestamp,
     pub(crate) answered_at: Option<Timestamp>,
+    /// The queue that it waits in, or came out of with an agent.
+    pub(crate) queue: Option<String>,
     pub(crate) recording: Option<&'static str>,
 }
 
@@ -293,9 +295,18 @@ impl Live {
         Some(Taken { live: self.clone(), seat })
     }
 
-    /// Tells whether anybody holds that seat.
-    pub(crate) fn is_taken(&self, seat: &Seat) -> bool {
-        self.lock().seats.contains_key(seat)
+    /// Tells of each of these extensions whether it has a call.
+    pub(crate) fn have_calls(&self, tenant: TenantId, extensions: &[&str]) -> Vec<bool> {
+        let tables = self.lock();
+        let mut seat = Seat::Extension(tenant, String::new());
+        let mut asked = |extension: &&str| {
+            if let Seat::Extension(_, number) = &mut seat {
+                number.clear();
+                number.push_str(extension);
+            }
+            tables.seats.contains_key(&seat)
+        };
+        extensions.iter().map(&mut asked).collect()
     }
 
     /// Tells whether a call is up.

@@ -172,6 +172,8 @@ async fn look_around(pbx: &Pbx, seen: &mut Option<i64>, swept: &mut Option<Times
     let version = written(pbx).await?;
     if seen.replace(version) != Some(version) {
         refresh(pbx).await;
+    } else if pbx.queues.was_behind() {
+        queue::reload(pbx).await?;
     }
     recover::say_alive(pbx).await?;
     if pbx.apps.begun.swap(false, Ordering::Relaxed) && !voicemail::complete_begun(pbx).await.unwrap_or(false) {

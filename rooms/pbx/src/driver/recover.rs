@@ -9,7 +9,10 @@ use domain::{
 };
 use sip_proto::dialog::DialogRecord;
 
-use super::call::{self, facts};
+use super::{
+    call::{self, facts},
+    queue::left_over,
+};
 use crate::{
     Pbx,
     model::{Cdr, LiveCall, RecordingInfo, RecordingState},
@@ -56,6 +59,7 @@ async fn close(pbx: &Pbx, call: &LiveCall) -> Result<(), store::Error> {
         Some(path) => RecordingInfo { state: RecordingState::Pending, path: Some(path.clone()), ..RecordingInfo::NONE },
         None => RecordingInfo::NONE,
     };
+    let queue = left_over::close(pbx, call, ended_at).await?;
     let cdr = Cdr {
         uuid: call.call,
         tenant: call.tenant,
@@ -71,11 +75,14 @@ async fn close(pbx: &Pbx, call: &LiveCall) -> Result<(), store::Error> {
         duration: seconds(ended_at.since(call.started_at)),
         billsec: call.answered_at.map_or(0, |at| seconds(ended_at.since(at))),
         queue_name: call.queue_name.clone(),
-        queue_wait_time: None,
+        queue_wait_time: queue.waited,
         trunk: call.trunk,
         trunk_name: call.trunk_name.clone(),
         transfer_count: call.transfers,
-        result: CallResult::of(call.answered_at.is_some(), cause),
+        result: match queue.was_waiting && call.answered_at.is_none() {
+            true => CallResult::Abandoned,
+            false => CallResult::of(call.answered_at.is_some(), cause),
+        },
         hangup_cause: cause,
         hangup_cause_q850: cause.q850().map(i64::from),
         sip_status: None,

@@ -68,6 +68,20 @@ impl Registrar {
         !bindings.list().is_empty()
     }
 
+    /// Tells of each of these extensions whether a phone of it can be rung.
+    pub(crate) fn are_reachable(&self, tenant: TenantId, numbers: &[&str], now: Timestamp) -> Vec<bool> {
+        let mut table = self.lock();
+        let mut aor = (tenant, String::new());
+        let mut asked = |number: &&str| {
+            aor.1.clear();
+            aor.1.push_str(number);
+            let Some(bindings) = table.get_mut(&aor) else { return false };
+            bindings.expire(now.millis());
+            !bindings.list().is_empty()
+        };
+        numbers.iter().map(&mut asked).collect()
+    }
+
     /// Ends every registration of an extension whose secret or status changed.
     pub(crate) fn forget(&self, tenant: TenantId, number: &str) {
         self.lock().remove(&(tenant, number.to_owned()));

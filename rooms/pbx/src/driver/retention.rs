@@ -1,4 +1,4 @@
-//! Old call records go, account by account and day by day, with their recordings.
+//! Old call records go, account by account and day by day, with their recordings and what queues wrote of their calls.
 
 use std::time::Duration;
 
@@ -44,6 +44,7 @@ pub(crate) async fn forget(pbx: &Pbx) -> Result<u64, Error> {
     // What no account has any rows in is dropped as a whole.
     if let Some(first_kept) = kept_by_all.filter(|day| *day < today) {
         ::store::drop_partitions(&pbx.db, "cdr", Timestamp(first_kept * DAY)).await?;
+        ::store::drop_partitions(&pbx.db, "queue_call", Timestamp(first_kept * DAY)).await?;
     }
     Ok(gone)
 }
@@ -72,6 +73,7 @@ async fn forget_of(pbx: &Pbx, tenant: TenantId, before: Timestamp) -> Result<u64
         }
         sleep(start.elapsed()).await;
     }
+    forget_steps(pbx, tenant, before).await?;
     let mut tx = pbx.db.begin(tenant).await?;
     rows::cdr_hours::forget(&mut tx, tenant, before).await?;
     tx.commit().await?;
@@ -79,6 +81,20 @@ async fn forget_of(pbx: &Pbx, tenant: TenantId, before: Timestamp) -> Result<u64
         tracing::info!(tenant.id = %tenant, records = gone, "call records past their time were deleted");
     }
     Ok(gone)
+}
+
+/// Deletes what an account's queues wrote before a day, in the same way.
+async fn forget_steps(pbx: &Pbx, tenant: TenantId, before: Timestamp) -> Result<(), Error> {
+    loop {
+        let start = Instant::now();
+        let mut tx = pbx.db.begin(tenant).await?;
+        let gone = rows::queue_calls::forget(&mut tx, tenant, before, BATCH).await?;
+        tx.commit().await?;
+        if gone < BATCH.unsigned_abs() {
+            return Ok(());
+        }
+        sleep(start.elapsed()).await;
+    }
 }
 
 async fn unlink(pbx: &Pbx, path: &str) {

@@ -43,6 +43,8 @@ pub struct Queue {
     pub announce_wait: bool,
     pub music_prompt: Option<i64>,
     pub greeting_prompt: Option<i64>,
+    /// What an agent hears who answers, before the two talk.
+    pub agent_prompt: Option<i64>,
     pub service_level_seconds: i64,
     pub exit_key: Option<char>,
     pub callback_key: Option<char>,
@@ -85,6 +87,7 @@ impl Queue {
             announce_wait: false,
             music_prompt: None,
             greeting_prompt: None,
+            agent_prompt: None,
             service_level_seconds: 20,
             exit_key: None,
             callback_key: None,

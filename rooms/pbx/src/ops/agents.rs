@@ -34,8 +34,8 @@ pub struct AgentState {
     pub display_name: Option<String>,
     pub status: Status,
     pub break_reason: Option<String>,
-    /// What the agent does: `waiting`, `ringing`, `in_call`, `wrap_up`, `busy` in another call, `resting` after an offer
-    /// that was not taken, `unreachable` without a phone, or the status.
+    /// What the agent does: `waiting`, `ringing`, `in_call`, `on_hold` with one side of it, `wrap_up`, `busy` in another
+    /// call, `resting` after an offer that was not taken, `unreachable` without a phone, or the status.
     pub state: &'static str,
     /// Since when the status is what it is.
     pub status_since: Option<Timestamp>,
@@ -88,6 +88,10 @@ fn may_set(who: &Principal, extension: &str) -> Result<TenantId> {
     }
 }
 
+fn is_held(pbx: &Pbx, tenant: TenantId, call: Option<domain::CallId>) -> bool {
+    call.and_then(|call| pbx.live.find(tenant, call)).is_some_and(|view| view.state == "held")
+}
+
 /// Puts together what is written of an agent and what is known at this moment.
 pub(super) fn state(
     pbx: &Pbx,
@@ -105,6 +109,7 @@ pub(super) fn state(
         status,
         break_reason: row.filter(|_| status == Status::OnBreak).and_then(|row| row.break_reason.clone()),
         state: match &live {
+            Some(live) if live.state == "in_call" && is_held(pbx, tenant, live.call) => "on_hold",
             Some(live) => live.state,
             // Serves no queue: nothing more is known than whether a phone is there.
             None if status != Status::Available => status.as_str(),

@@ -265,14 +265,15 @@ async fn fill(tx: &mut Tx, extension: &mut Extension, given: Fill, fields: &mut 
         fields.check("status", status.is_some(), Rule::Selected);
         extension.status = status.unwrap_or(extension.status);
     }
-    for (field, given, place) in [
-        ("team_id", given.team_id, &mut extension.team_id),
-        ("department_id", given.department_id, &mut extension.department_id),
-    ] {
-        if let Some(id) = given {
-            fields.check(field, id.is_none_or(|id| id > 0), Rule::Selected);
-            *place = id;
+    if let Some(id) = given.team_id {
+        if let Some(team) = id.filter(|_| id != extension.team_id) {
+            fields.check("team_id", rows::accounts::has_team(tx, extension.tenant, team).await?, Rule::Selected);
         }
+        extension.team_id = id;
+    }
+    if let Some(id) = given.department_id {
+        fields.check("department_id", id.is_none_or(|id| id > 0), Rule::Selected);
+        extension.department_id = id;
     }
     let concurrent = fields.number("max_concurrent", given.max_concurrent, 1, MOST_CONCURRENT);
     extension.max_concurrent = concurrent.unwrap_or(extension.max_concurrent);

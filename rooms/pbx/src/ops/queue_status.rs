@@ -65,12 +65,6 @@ impl QueueState {
     }
 }
 
-/// Returns the names of the account's queues.
-pub fn names(pbx: &Pbx, who: &Principal) -> Result<Vec<String>> {
-    let tenant = may_read(who)?;
-    Ok(pbx.queues.names(tenant))
-}
-
 /// Returns everything about a queue at this moment.
 pub async fn status(pbx: &Pbx, who: &Principal, name: &str) -> Result<QueueState> {
     let tenant = may_read(who)?;
@@ -85,12 +79,12 @@ pub async fn status(pbx: &Pbx, who: &Principal, name: &str) -> Result<QueueState
     let today = rows::queue_calls::figures(&mut tx, tenant, queue.id, midnight, level_ms).await?;
     let abandoned = rows::queue_calls::abandoned(&mut tx, tenant, queue.id, midnight, MOST_ABANDONED).await?;
     drop(tx);
-    let waiting = pbx.queues.waiting(tenant, queue.id).await.into_iter().map(|caller| Waiting {
+    let waiting = pbx.queues.waiting(tenant, queue.id).await.into_iter().map(|(caller, since)| Waiting {
         call: caller.call,
         number: caller.number,
         name: caller.name,
         position: caller.position,
-        since: Timestamp(at.millis() - i64::try_from(caller.waited.as_millis()).unwrap_or(0)),
+        since,
         waited: i64::try_from(caller.waited.as_secs()).unwrap_or(0),
         is_callback: caller.is_callback,
         offered_to: caller.offered_to,

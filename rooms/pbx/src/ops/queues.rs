@@ -56,6 +56,7 @@ pub struct Fill {
     pub announce_wait: Option<bool>,
     pub music_prompt_id: Option<Option<i64>>,
     pub greeting_prompt_id: Option<Option<i64>>,
+    pub agent_prompt_id: Option<Option<i64>>,
     pub service_level_seconds: Option<i64>,
     pub exit_key: Option<Option<String>>,
     pub callback_key: Option<Option<String>>,
@@ -93,6 +94,7 @@ pub async fn create(desk: &Desk, who: &Principal, fill: Fill, mut fields: Fields
     fields.require("name", fill.name.as_ref());
     fields.require("queue_number", fill.queue_number.as_ref());
     put(&mut queue, fill, &mut fields);
+    check_others(&mut tx, &queue, None, &mut fields).await?;
     refuse(fields)?;
     refuse_taken(&mut tx, tenant, &queue).await?;
     queue.id = rows::queues::insert(&mut tx, tenant, &queue).await.map_err(taken("queue_name"))?;
@@ -104,20 +106,27 @@ pub async fn update(desk: &Desk, who: &Principal, name: &str, fill: Fill, mut fi
     let tenant = may_manage(who)?;
     let mut tx = desk.write(who).await?;
     let mut queue = find(&mut tx, tenant, name).await?;
+    let before = queue.clone();
     put(&mut queue, fill, &mut fields);
+    check_others(&mut tx, &queue, Some(&before), &mut fields).await?;
     refuse(fields)?;
     refuse_taken(&mut tx, tenant, &queue).await?;
     queue.updated_at = tx.now();
+    if queue.name != before.name {
+        rows::queues::rename(&mut tx, tenant, &before.name, &queue.name).await?;
+    }
     rows::queues::update(&mut tx, tenant, &queue).await.map_err(taken("queue_name"))?;
     desk.commit(tx, who, done("queue.update", &queue)).await?;
     Ok(queue)
 }
 
-/// Deletes a queue; whoever waits in it is let go. The ledger stays.
+/// Deletes a queue that nothing leads to; whoever waits in it is let go. The ledger stays.
 pub async fn delete(desk: &Desk, who: &Principal, name: &str) -> Result<()> {
     let tenant = may_manage(who)?;
     let mut tx = desk.write(who).await?;
     let queue = find(&mut tx, tenant, name).await?;
+    let own = Destination::Queue(queue.name.clone());
+    super::places::refuse_if_used(&mut tx, tenant, "queue", &own).await?;
     rows::queues::delete_tiers(&mut tx, tenant, queue.id).await?;
     rows::queues::delete(&mut tx, tenant, queue.id).await?;
     desk.commit(tx, who, done("queue.delete", &queue)).await
@@ -193,6 +202,30 @@ pub(super) async fn find(tx: &mut Tx, tenant: TenantId, name: &str) -> Result<Qu
 async fn find_tier(tx: &mut Tx, queue: &Queue, extension: &str) -> Result<QueueTier> {
     let tiers = rows::queues::tiers(tx, queue.tenant, queue.id).await?;
     tiers.into_iter().find(|tier| tier.extension == extension).ok_or(Error::NotFound("agent of the queue"))
+}
+
+/// What a queue names beside itself is of the same account. What stays as it was is not asked about again: a team that
+/// is gone meanwhile is no reason to keep somebody from changing something else.
+async fn check_others(tx: &mut Tx, queue: &Queue, before: Option<&Queue>, fields: &mut Fields) -> Result<()> {
+    let tenant = queue.tenant;
+    if let Some(team) = queue.team_id.filter(|_| before.is_none_or(|before| before.team_id != queue.team_id)) {
+        fields.check("team_id", rows::accounts::has_team(tx, tenant, team).await?, Rule::Selected);
+    }
+    type Named = fn(&Queue) -> Option<i64>;
+    let prompts: [(&str, Named); 3] = [
+        ("music_prompt_id", |queue| queue.music_prompt),
+        ("greeting_prompt_id", |queue| queue.greeting_prompt),
+        ("agent_prompt_id", |queue| queue.agent_prompt),
+    ];
+    for (field, named) in prompts {
+        if let Some(id) = named(queue).filter(|_| before.and_then(named) != named(queue)) {
+            fields.check(field, rows::prompts::find(tx, tenant, id).await?.is_some(), Rule::Selected);
+        }
+    }
+    if let Some(overflow) = queue.overflow.as_ref().filter(|_| before.is_none_or(|b| b.overflow != queue.overflow)) {
+        fields.check("overflow_target", super::places::exists(tx, tenant, overflow).await?, Rule::Selected);
+    }
+    Ok(())
 }
 
 /// A name stands for one queue, and a number leads to one thing.
@@ -281,6 +314,7 @@ fn put(queue: &mut Queue, fill: Fill, fields: &mut Fields) {
     }
     queue.music_prompt = fill.music_prompt_id.unwrap_or(queue.music_prompt);
     queue.greeting_prompt = fill.greeting_prompt_id.unwrap_or(queue.greeting_prompt);
+    queue.agent_prompt = fill.agent_prompt_id.unwrap_or(queue.agent_prompt);
     put_key(&mut queue.exit_key, fill.exit_key, "exit_key", fields);
     put_key(&mut queue.callback_key, fill.callback_key, "callback_key", fields);
     let differ = queue.exit_key.is_none() || queue.exit_key != queue.callback_key;

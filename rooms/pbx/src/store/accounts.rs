@@ -90,6 +90,19 @@ pub(crate) async fn settings(tx: &mut Tx, tenant: TenantId) -> Result<AccountSet
     Ok(AccountSettings { timezone, region: Region::of(&region), cdr_max_days })
 }
 
+/// Tells whether the account has that team.
+pub(crate) async fn has_team(tx: &mut Tx, tenant: TenantId, team: i64) -> Result<bool> {
+    let found = sql("select id from team where tenant_id = $1 and id = $2").bind(tenant).bind(team);
+    Ok(found.first::<(i64,)>(tx).await?.is_some())
+}
+
+/// Makes a team, as the accounts room does, and returns its id.
+#[cfg(test)]
+pub(crate) async fn add_team(tx: &mut Tx, tenant: TenantId, name: &str) -> Result<i64> {
+    let text = "insert into team (tenant_id, name, name_key, created_at) values ($1, $2, $2, 0) returning id";
+    Ok(sql(text).bind(tenant).bind(name).one::<(i64,)>(tx).await?.0)
+}
+
 /// Makes an account, as the accounts room does; the first one has the id 1.
 #[cfg(test)]
 pub(crate) async fn any_tenant_add(tx: &mut Tx, name: &str) -> Result<u64> {

@@ -87,14 +87,17 @@ pub(crate) async fn delete(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<boo
     Ok(rows > 0)
 }
 
-/// Returns how many menus, keys and groups say that prompt.
+/// Returns how many menus, keys, groups and queues say that prompt.
 pub(crate) async fn used_by(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<i64> {
     let (count,) = sql("select (select count(*) from menu where tenant_id = $1
                  and (greeting_prompt_id = $2 or invalid_prompt_id = $2
                       or (otherwise_kind = 'announcement' and otherwise_target = $3)))
               + (select count(*) from menu_key where tenant_id = $1 and kind = 'announcement' and target = $3)
               + (select count(*) from ring_group
-                 where tenant_id = $1 and fallback_kind = 'announcement' and fallback_target = $3)")
+                 where tenant_id = $1 and fallback_kind = 'announcement' and fallback_target = $3)
+              + (select count(*) from queue where tenant_id = $1
+                 and (music_prompt_id = $2 or greeting_prompt_id = $2 or agent_prompt_id = $2
+                      or (overflow_kind = 'announcement' and overflow_target = $3)))")
     .bind(tenant)
     .bind(id)
     .bind(id.to_string())

@@ -128,8 +128,14 @@ pub(crate) struct Promise {
     pub(crate) waited_ms: i64,
 }
 
-/// Returns the promises of a queue that were neither kept nor given up, the oldest first.
-pub(crate) async fn promises(tx: &mut Tx, tenant: TenantId, queue: i64, from: Timestamp) -> Result<Vec<Promise>> {
+/// Returns the promises of a queue that were neither kept nor given up, the oldest first, at most `most`.
+pub(crate) async fn promises(
+    tx: &mut Tx,
+    tenant: TenantId,
+    queue: i64,
+    from: Timestamp,
+    most: i64,
+) -> Result<Vec<Promise>> {
     sql("select call_uuid, caller_number, at, waited_ms
          from queue_call c
          where tenant_id = $1 and queue_id = $2 and at >= $3 and day >= $4 and kind = 'callback'
@@ -137,11 +143,113 @@ pub(crate) async fn promises(tx: &mut Tx, tenant: TenantId, queue: i64, from: Ti
                            where later.tenant_id = c.tenant_id and later.queue_id = c.queue_id and later.at >= $3
                              and later.kind in ('callback_done', 'callback_failed')
                              and later.call_uuid = c.call_uuid)
-         order by at")
+         order by at limit $5")
     .bind(tenant)
     .bind(queue)
     .bind(from)
     .bind(from.day())
+    .bind(most)
     .all(tx)
     .await
+}
+
+/// One step of a call, as it was written.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Step {
+    pub(crate) queue_id: i64,
+    pub(crate) kind: String,
+    pub(crate) at: Timestamp,
+    pub(crate) caller_number: String,
+    pub(crate) extension_number: Option<String>,
+    pub(crate) waited_ms: i64,
+}
+
+/// Returns what a call that began then did in the account's queues, the first step first.
+pub(crate) async fn of_call(tx: &mut Tx, tenant: TenantId, call: &str, from: Timestamp) -> Result<Vec<Step>> {
+    sql("select queue_id, kind, at, caller_number, extension_number, waited_ms
+         from queue_call
+         where tenant_id = $1 and queue_id in (select id from queue where tenant_id = $1) and at >= $2 and day >= $3
+           and call_uuid = $4
+         order by at, id")
+    .bind(tenant)
+    .bind(from)
+    .bind(from.day())
+    .bind(call)
+    .all(tx)
+    .await
+}
+
+/// Deletes the account's oldest lines that were written before then, at most `most`; returns how many there were.
+pub(crate) async fn forget(tx: &mut Tx, tenant: TenantId, before: Timestamp, most: i64) -> Result<u64> {
+    sql("delete from queue_call where tenant_id = $1 and (id, day) in (
+            select id, day from queue_call where tenant_id = $1 and day < $2 order by day, id limit $3)")
+    .bind(tenant)
+    .bind(before.day())
+    .bind(most)
+    .run(tx)
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::CallId;
+    use store::testing::{START, TENANT, test_db};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{model, store::queues};
+
+    const OTHER: TenantId = TenantId(2);
+
+    fn line(queue: i64, call: CallId, kind: &'static str, at: Timestamp) -> QueueLine {
+        QueueLine {
+            id: Uuid::now_v7().to_string(),
+            queue,
+            call: call.to_string(),
+            kind,
+            at,
+            caller_number: "0901".to_owned(),
+            extension: None,
+            waited_ms: 0,
+            talked_ms: None,
+            reason: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_calls_steps_are_found_and_old_ones_go_account_by_account() {
+        let db = test_db().await;
+        let call = CallId(Uuid::now_v7());
+        let days = |days: u64| START.after(Duration::from_secs(days * 86_400));
+        for tenant in [TENANT, OTHER] {
+            let mut tx = db.begin(tenant).await.unwrap();
+            let queue = model::Queue {
+                name: "support".to_owned(),
+                number: "8001".to_owned(),
+                ..model::Queue::new(tenant, START)
+            };
+            let queue = queues::insert(&mut tx, tenant, &queue).await.unwrap();
+            for (day, kind) in [(0, "joined"), (1, "offered"), (3, "answered")] {
+                append(&mut tx, tenant, &line(queue, call, kind, days(day))).await.unwrap();
+            }
+            append(&mut tx, tenant, &line(queue, CallId(Uuid::now_v7()), "joined", days(1))).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let kinds = async |tenant, from| {
+            let mut tx = db.read(tenant).await.unwrap();
+            let steps = of_call(&mut tx, tenant, &call.to_string(), from).await.unwrap();
+            steps.into_iter().map(|step| step.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(TENANT, START).await, ["joined", "offered", "answered"]);
+        assert_eq!(kinds(TENANT, days(2)).await, ["answered"]);
+        let mut tx = db.begin(TENANT).await.unwrap();
+        assert_eq!(forget(&mut tx, TENANT, days(3), 2).await.unwrap(), 2);
+        assert_eq!(forget(&mut tx, TENANT, days(3), 2).await.unwrap(), 1);
+        assert_eq!(forget(&mut tx, TENANT, days(3), 2).await.unwrap(), 0);
+        tx.commit().await.unwrap();
+        assert_eq!(kinds(TENANT, START).await, ["answered"]);
+        assert_eq!(kinds(OTHER, START).await.len(), 3, "another account keeps its own");
+    }
 }

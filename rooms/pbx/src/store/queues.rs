@@ -49,6 +49,7 @@ impl FromRow for Queue {
             announce_wait: row.get("announce_wait")?,
             music_prompt: row.get("music_prompt_id")?,
             greeting_prompt: row.get("greeting_prompt_id")?,
+            agent_prompt: row.get("agent_prompt_id")?,
             service_level_seconds: row.get("service_level_seconds")?,
             exit_key: key(row.get("exit_key")?),
             callback_key: key(row.get("callback_key")?),
@@ -66,7 +67,7 @@ pub(crate) async fn find(tx: &mut Tx, tenant: TenantId, name: &str) -> Result<Op
             discard_abandoned_after, max_wait_time, max_wait_time_with_no_agent,
             max_wait_time_with_no_agent_time_reached, time_base_score, recording_template, status, ring_time,
             wrap_up_time, reject_delay_time, busy_delay_time, no_answer_delay_time, max_no_answer,
-            announce_interval, announce_position, announce_wait, music_prompt_id, greeting_prompt_id,
+            announce_interval, announce_position, announce_wait, music_prompt_id, greeting_prompt_id, agent_prompt_id,
             service_level_seconds, exit_key, callback_key, overflow_kind, overflow_target, created_at, updated_at
          from queue where tenant_id = $1 and name = $2")
     .bind(tenant)
@@ -81,7 +82,7 @@ pub(crate) async fn any_tenant_all(tx: &mut Tx) -> Result<Vec<Queue>> {
             discard_abandoned_after, max_wait_time, max_wait_time_with_no_agent,
             max_wait_time_with_no_agent_time_reached, time_base_score, recording_template, status, ring_time,
             wrap_up_time, reject_delay_time, busy_delay_time, no_answer_delay_time, max_no_answer,
-            announce_interval, announce_position, announce_wait, music_prompt_id, greeting_prompt_id,
+            announce_interval, announce_position, announce_wait, music_prompt_id, greeting_prompt_id, agent_prompt_id,
             service_level_seconds, exit_key, callback_key, overflow_kind, overflow_target, created_at, updated_at
          from queue order by tenant_id, id")
     .all(tx)
@@ -96,7 +97,7 @@ pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, text: Option<&str>, slic
             abandoned_resume_allowed, discard_abandoned_after, max_wait_time, max_wait_time_with_no_agent,
             max_wait_time_with_no_agent_time_reached, time_base_score, recording_template, status, ring_time,
             wrap_up_time, reject_delay_time, busy_delay_time, no_answer_delay_time, max_no_answer,
-            announce_interval, announce_position, announce_wait, music_prompt_id, greeting_prompt_id,
+            announce_interval, announce_position, announce_wait, music_prompt_id, greeting_prompt_id, agent_prompt_id,
             service_level_seconds, exit_key, callback_key, overflow_kind, overflow_target, created_at, updated_at
          from queue
          where tenant_id = $1
@@ -127,9 +128,10 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: TenantId, queue: &Queue) -> Resu
              max_wait_time_with_no_agent_time_reached, time_base_score, recording_template, status, ring_time,
              wrap_up_time, reject_delay_time, busy_delay_time, no_answer_delay_time, max_no_answer,
              announce_interval, announce_position, announce_wait, music_prompt_id, greeting_prompt_id,
-             service_level_seconds, exit_key, callback_key, overflow_kind, overflow_target, updated_at, created_at)
+             service_level_seconds, exit_key, callback_key, overflow_kind, overflow_target, updated_at,
+             agent_prompt_id, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                 $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)
+                 $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)
          returning id");
     let (id,) = fill(text.bind(tenant), queue).bind(queue.created_at).one::<(i64,)>(tx).await?;
     Ok(id)
@@ -145,13 +147,13 @@ pub(crate) async fn update(tx: &mut Tx, tenant: TenantId, queue: &Queue) -> Resu
             busy_delay_time = $21, no_answer_delay_time = $22, max_no_answer = $23, announce_interval = $24,
             announce_position = $25, announce_wait = $26, music_prompt_id = $27, greeting_prompt_id = $28,
             service_level_seconds = $29, exit_key = $30, callback_key = $31, overflow_kind = $32,
-            overflow_target = $33, updated_at = $34
-         where tenant_id = $1 and id = $35");
+            overflow_target = $33, updated_at = $34, agent_prompt_id = $35
+         where tenant_id = $1 and id = $36");
     let rows = fill(text.bind(tenant), queue).bind(queue.id).run(tx).await?;
     Ok(rows > 0)
 }
 
-/// Binds $2 to $34: everything that may be written.
+/// Binds $2 to $35: everything that may be written.
 fn fill(query: Query, queue: &Queue) -> Query {
     let key = |key: Option<char>| key.map(String::from);
     query
@@ -188,6 +190,7 @@ fn fill(query: Query, queue: &Queue) -> Query {
         .bind(queue.overflow.as_ref().map(Destination::kind))
         .bind(queue.overflow.as_ref().map(Destination::target).unwrap_or_default())
         .bind(queue.updated_at)
+        .bind(queue.agent_prompt)
 }
 
 pub(crate) async fn delete(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<bool> {
@@ -264,6 +267,23 @@ pub(crate) async fn delete_tier(tx: &mut Tx, tenant: TenantId, queue: i64, exten
 
 pub(crate) async fn delete_tiers(tx: &mut Tx, tenant: TenantId, queue: i64) -> Result<()> {
     sql("delete from queue_tier where tenant_id = $1 and queue_id = $2").bind(tenant).bind(queue).run(tx).await?;
+    Ok(())
+}
+
+/// Has everything that leads to a queue lead to it under its new name.
+pub(crate) async fn rename(tx: &mut Tx, tenant: TenantId, before: &str, after: &str) -> Result<()> {
+    for text in [
+        sql("update route set destination = $3 where tenant_id = $1 and destination_kind = 'queue' and destination = $2"),
+        sql("update menu set otherwise_target = $3
+             where tenant_id = $1 and otherwise_kind = 'queue' and otherwise_target = $2"),
+        sql("update menu_key set target = $3 where tenant_id = $1 and kind = 'queue' and target = $2"),
+        sql("update ring_group set fallback_target = $3
+             where tenant_id = $1 and fallback_kind = 'queue' and fallback_target = $2"),
+        sql("update queue set overflow_target = $3
+             where tenant_id = $1 and overflow_kind = 'queue' and overflow_target = $2"),
+    ] {
+        text.bind(tenant).bind(before).bind(after).run(tx).await?;
+    }
     Ok(())
 }
 

@@ -110,7 +110,7 @@ impl From<View> for LiveCallBody {
             legs: view.legs.into_iter().map(Into::into).collect(),
             started_at: view.started_at.rfc3339(),
             answered_at: view.answered_at.map(Timestamp::rfc3339),
-            queue: None,
+            queue: view.queue,
             recording: view.recording,
         }
     }
@@ -151,6 +151,7 @@ async fn click_to_call(
         trunk_id: body.trunk_id,
         trunk_name: body.trunk_name,
         headers: body.headers.unwrap_or_default(),
+        queue: None,
     };
     let queued = calls::originate(&pbx, &who, wish).await?;
     let (trunk_id, trunk_name) = queued.trunk.map(|(id, name)| (id.0, name)).unzip();

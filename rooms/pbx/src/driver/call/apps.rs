@@ -249,7 +249,10 @@ impl Driver {
             match self.running().map(|running| std::mem::take(&mut running.speaks)) {
                 Some(true) => self.tell_app(AppInput::PlayFinished).await,
                 Some(false) => {}
-                None => self.queue_music(no).await,
+                None => {
+                    self.spoke_in_queue(no).await;
+                    self.turn().await;
+                }
             }
         }
     }

@@ -91,6 +91,8 @@ pub(crate) struct Setup {
     pub(crate) b_leg: LegId,
     pub(crate) started_at: Timestamp,
     pub(crate) commands: mpsc::Receiver<Command>,
+    /// The queue that promised to call back.
+    pub(crate) queue: Option<String>,
     /// Channels and calls that this call counts for, until it ends.
     pub(crate) seats: Vec<Taken>,
     /// Whether the live call is on disk already.
@@ -119,7 +121,7 @@ impl Setup {
             agent_extension: None,
             trunk,
             trunk_name,
-            queue_name: None,
+            queue_name: self.queue.clone(),
             campaign: None,
             lead: None,
             started_at: self.started_at,

@@ -5,7 +5,8 @@
 
 use domain::{
     app::{MusicChoice, Next, Prompt},
-    call::{Input, LegNo, Outcome},
+    call::{Input, LegNo, Outcome, Side},
+    cause::{CallResult, Cause},
 };
 use tokio::time::Instant;
 
@@ -14,12 +15,12 @@ use crate::driver::{
     inbound,
     outbound::Target,
     prompts,
-    queue::{News, NewsKind, QueueOrder, Waiting},
+    queue::{Door, News, NewsKind, QueueOrder, Waiting},
 };
 
 /// The queue that the caller is in, or came out of with an agent.
 pub(super) struct InQueue {
-    name: String,
+    door: Door,
     since: Instant,
     music: MusicChoice,
     offers: Vec<Offered>,
@@ -29,8 +30,13 @@ pub(super) struct InQueue {
     talks: Option<(u64, LegNo)>,
     /// The agent hears an announcement; then these two are connected.
     announces: Option<(LegNo, LegNo)>,
-    /// The caller left the queue for something else.
+    /// The caller left the queue for something else, or was sent away.
     left: bool,
+    /// Something is being said to the caller, and what comes after it.
+    speaks: bool,
+    next: Vec<Prompt>,
+    /// The caller will be called back, hears so, and is let go.
+    promised: bool,
 }
 
 /// An agent whose phones ring.
@@ -50,9 +56,9 @@ impl InQueue {
         self.offers.iter().find(|known| known.offer == offer).map_or(&[], |known| &known.targets)
     }
 
-    /// Returns whether no agent ever answered.
+    /// Returns whether the caller gave up before anybody answered.
     pub(super) const fn was_in_vain(&self) -> bool {
-        self.talks.is_none() && !self.left
+        self.talks.is_none() && !self.left && !self.promised
     }
 }
 
@@ -60,12 +66,20 @@ impl Driver {
     /// Lets the caller wait in a queue.
     pub(super) async fn enter_queue(&mut self, name: String) {
         let tenant = self.setup.tenant;
+        self.end_in_queue();
         let joined_at = self.pbx.db.now();
         let Some(commands) = self.pbx.live.commands(self.setup.call) else { return };
+        let caller = &self.setup.caller;
+        // Whoever was called and then handed on waits under the number that was dialled.
+        let called = self.machine.waiting().and_then(|no| self.leg(no)).filter(|leg| leg.side == Side::Callee);
+        let (caller_number, caller_name) = match called {
+            Some(leg) => (leg.number.clone(), None),
+            None => (caller.number.clone(), caller.name.clone()),
+        };
         let waiting = Waiting {
             call: self.setup.call,
-            caller_number: self.setup.caller.number.clone(),
-            caller_name: self.setup.caller.name.clone(),
+            caller_number,
+            caller_name,
             started_at: self.setup.started_at,
             joined_at,
             priority: 0,
@@ -79,9 +93,9 @@ impl Driver {
             }
         };
         self.record |= joined.record;
-        self.row.queue_name = Some(name.clone());
+        self.row.queue_name = Some(name);
         let queue = InQueue {
-            name,
+            door: joined.door,
             since: Instant::now(),
             music: joined.music,
             offers: Vec::new(),
@@ -89,17 +103,24 @@ impl Driver {
             talks: None,
             announces: None,
             left: false,
+            speaks: false,
+            next: Vec::new(),
+            promised: false,
         };
         self.rare().queue = Some(Box::new(queue));
         self.pair = None;
         self.free_seats();
         self.journalled();
-        self.say_in_queue(&joined.greeting).await;
+        self.say_in_queue(joined.greeting).await;
     }
 
     /// Does what the queue says.
     pub(super) async fn on_order(&mut self, order: QueueOrder) {
         if !self.machine.is_in_app() || self.queue().is_none_or(|queue| queue.left) {
+            // Nobody is to be rung for a caller who is somewhere else already: the queue has missed that.
+            if matches!(order, QueueOrder::Offer { .. }) {
+                self.tell_queue(NewsKind::Taken);
+            }
             return;
         }
         match order {
@@ -107,7 +128,7 @@ impl Driver {
                 let tenant = self.setup.tenant;
                 let account = self.pbx.directory.account(tenant);
                 let line = account.as_ref().and_then(|account| account.active(&extension));
-                let found = line.ok_or(domain::cause::Cause::UnallocatedNumber);
+                let found = line.ok_or(Cause::UnallocatedNumber);
                 match found.and_then(|line| inbound::phones(&self.pbx, tenant, line)) {
                     Ok((targets, seat)) => {
                         let count = targets.len();
@@ -124,11 +145,31 @@ impl Driver {
                 self.feed(Input::Withdraw { offer }).await;
                 self.forget_offer(offer);
             }
-            QueueOrder::Play(said) => self.say_in_queue(&said).await,
+            QueueOrder::Play(said) => match self.queue() {
+                // What is said is heard to its end; where the caller stands is said as it was told last.
+                Some(queue) if queue.speaks => queue.next = said,
+                _ => self.say_in_queue(said).await,
+            },
+            QueueOrder::Promise(said) => {
+                if let Some(queue) = self.queue() {
+                    queue.waited = Some(queue.waited());
+                    queue.promised = true;
+                }
+                self.has_result(CallResult::NoAnswer);
+                self.say_in_queue(said).await;
+                self.turn().await;
+            }
             QueueOrder::Leave(next) => {
                 if let Some(queue) = self.queue() {
                     queue.waited = Some(queue.waited());
-                    queue.left = matches!(next, Next::To(_) | Next::Chosen(_));
+                    queue.left = true;
+                }
+                if let Next::Hangup(cause) = next {
+                    // Nobody hung up: the queue let the caller go.
+                    self.has_result(match cause {
+                        Cause::NormalClearing => CallResult::NoAnswer,
+                        cause => CallResult::of(false, cause),
+                    });
                 }
                 self.leave_app(next);
                 self.turn().await;
@@ -142,7 +183,7 @@ impl Driver {
 
     fn tell_queue(&self, kind: NewsKind) {
         if let Some(queue) = self.rare.as_ref().and_then(|rare| rare.queue.as_ref()) {
-            self.pbx.queues.tell(self.setup.tenant, &queue.name, News { call: self.setup.call, kind });
+            queue.door.tell(News { call: self.setup.call, kind });
         }
     }
 
@@ -153,12 +194,47 @@ impl Driver {
         self.free_seats();
     }
 
-    async fn say_in_queue(&mut self, said: &[Prompt]) {
-        let Some(caller) = self.machine.waiting() else { return };
-        let sounds = prompts::sequence(&self.pbx, self.setup.tenant, said, None).await;
-        self.listen(caller, &[]);
-        if sounds.iter().any(|sound| !sound.is_empty()) {
-            self.play(caller, media::Source::Sequence(sounds));
+    /// Says what the record has of the call if it ends with that.
+    fn has_result(&mut self, result: CallResult) {
+        let now = self.pbx.db.now();
+        self.rare().reached = Some((result, now, Instant::now()));
+    }
+
+    /// Says something to the caller, and goes on with what comes after it.
+    async fn say_in_queue(&mut self, mut said: Vec<Prompt>) {
+        while let Some(caller) = self.machine.waiting() {
+            let sounds = prompts::sequence(&self.pbx, self.setup.tenant, &said, None).await;
+            self.listen(caller, &[]);
+            let speaks = sounds.iter().any(|sound| !sound.is_empty());
+            let Some(queue) = self.queue() else { return };
+            queue.speaks = speaks;
+            if speaks {
+                return self.play(caller, media::Source::Sequence(sounds));
+            }
+            said = std::mem::take(&mut queue.next);
+            if said.is_empty() {
+                return self.waits_on(caller).await;
+            }
+        }
+    }
+
+    /// What was said to the caller is over. The machine's words are for [`Driver::turn`].
+    pub(super) async fn spoke_in_queue(&mut self, caller: LegNo) {
+        let Some(queue) = self.queue() else { return };
+        queue.speaks = false;
+        let said = std::mem::take(&mut queue.next);
+        if said.is_empty() {
+            self.waits_on(caller).await;
+        } else {
+            self.say_in_queue(said).await;
+        }
+    }
+
+    /// Nothing is said any more: music, unless the caller only heard goodbye.
+    async fn waits_on(&mut self, caller: LegNo) {
+        if self.queue().is_some_and(|queue| queue.promised) {
+            let bye = Input::Hangup { cause: Cause::NormalClearing };
+            let _ = self.machine.handle(bye, Instant::now().into_std());
         } else {
             self.queue_music(caller).await;
         }
@@ -188,7 +264,7 @@ impl Driver {
         queue.waited = Some(queue.waited());
         let Some((offer, agent)) = answered else {
             queue.left = true;
-            self.tell_queue(NewsKind::Left);
+            self.tell_queue(NewsKind::Taken);
             return false;
         };
         queue.talks = Some((offer, agent));
@@ -213,10 +289,18 @@ impl Driver {
         self.leg(no).and_then(|leg| leg.offer).map(|offer| (offer, no))
     }
 
-    /// Connects a caller whose agent has heard what he was told.
+    /// Connects a caller whose agent has heard what he was told. Says whether that leg is one of the two.
     pub(super) async fn announcement_is_over(&mut self, no: LegNo) -> bool {
-        let due = |queue: &mut InQueue| queue.announces.take_if(|(caller, callee)| [*caller, *callee].contains(&no));
-        let Some((caller, callee)) = self.queue().and_then(due) else { return false };
+        let Some(queue) = self.queue() else { return false };
+        let Some((caller, callee)) = queue.announces.filter(|(caller, callee)| [*caller, *callee].contains(&no)) else {
+            return false;
+        };
+        if queue.talks.is_none_or(|(_, agent)| agent != no) {
+            // The caller has heard to the end where he stood.
+            self.queue_music(no).await;
+            return true;
+        }
+        queue.announces = None;
         if self.machine.parties() == Some((caller, callee)) {
             self.connect(caller, callee).await;
         }
@@ -235,7 +319,7 @@ impl Driver {
         }
     }
 
-    /// The call is over: the queue hears of a caller who did not wait.
+    /// The call is over, or goes to another queue: the queue hears of a caller who did not wait.
     pub(super) fn end_in_queue(&mut self) {
         if let Some((_, agent)) = self.queue().and_then(|queue| queue.talks) {
             self.agent_left(agent);

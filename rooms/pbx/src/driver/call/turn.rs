@@ -334,6 +334,7 @@ impl Driver {
             view.legs = legs.collect();
             view.answered_at = self.row.answered_at;
             view.extension.clone_from(&self.row.extension);
+            view.queue.clone_from(&self.row.queue_name);
             view.recording =
                 self.recording.as_ref().map(|_| if self.recording_paused { "paused" } else { "recording" });
         });

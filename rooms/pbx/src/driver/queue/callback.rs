@@ -14,6 +14,8 @@ use crate::{
 
 /// How long a promise is kept over restarts.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Promises that are taken up again.
+const MOST: i64 = 200;
 /// Between two looks at the call.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -24,21 +26,22 @@ pub(super) struct Wish {
     pub(super) call: CallId,
     pub(super) agent: String,
     pub(super) number: String,
-    /// The queue's name, for the log.
+    /// The queue's name.
     pub(super) queue: String,
 }
 
-/// Returns whom earlier runs promised to call, with their places.
-pub(super) async fn promises(pbx: &Pbx, tenant: TenantId, queue: i64) -> Result<Vec<Join>, store::Error> {
+/// Returns whom earlier runs promised to call, with their places and when they joined.
+pub(super) async fn promises(pbx: &Pbx, tenant: TenantId, queue: i64) -> Result<Vec<(Join, Timestamp)>, store::Error> {
     let (clock, now) = (pbx.db.now(), tokio::time::Instant::now().into_std());
     let from = Timestamp(clock.millis() - i64::try_from(KEPT.as_millis()).unwrap_or(0));
     let mut tx = pbx.db.read(tenant).await?;
-    let promises = rows::queue_calls::promises(&mut tx, tenant, queue, from).await?;
+    let promises = rows::queue_calls::promises(&mut tx, tenant, queue, from, MOST).await?;
     let joins = promises.into_iter().filter_map(|promise| {
         let waited = Duration::from_millis(u64::try_from(promise.waited_ms).unwrap_or(0));
         let started = now.checked_sub(clock.since(promise.at) + waited).unwrap_or(now);
         let call = promise.call_uuid.parse().ok()?;
-        Some(Join { call, number: promise.caller_number, name: None, priority: 0, started })
+        let joined = Timestamp(promise.at.millis() - promise.waited_ms);
+        Some((Join { call, number: promise.caller_number, name: None, priority: 0, started }, joined))
     });
     Ok(joins.collect())
 }
@@ -46,26 +49,26 @@ pub(super) async fn promises(pbx: &Pbx, tenant: TenantId, queue: i64) -> Result<
 /// Sets the call up as a click-to-call of the agent, and tells the queue how it goes until it is over.
 pub(super) async fn place(pbx: Pbx, tenant: TenantId, wish: Wish, staff: Staff, asks: mpsc::Sender<Ask>) {
     let Wish { offer, call: promised, agent, number, queue } = wish;
-    let originate = Originate { from_extension: Some(agent.clone()), to_phone: Some(number), ..Originate::default() };
+    let originate = Originate {
+        from_extension: Some(agent.clone()),
+        to_phone: Some(number),
+        queue: Some(queue.clone()),
+        ..Originate::default()
+    };
     let placed = calls::originate(&pbx, &Principal::system(tenant), originate).await;
     let call = match placed {
         Ok(placed) => placed.call,
         Err(error) => {
             tracing::warn!(%error, tenant.id = %tenant, queue, "a call back could not be placed");
             // An agent without a phone rests; a number that cannot be dialled is the customer's failure.
-            let ask = match error {
-                crate::Error::ExtensionOffline(_) | crate::Error::ExtensionFull(_) => {
-                    Ask::News(News { call: promised, kind: NewsKind::Failed { offer, cause: Cause::NoUserResponse } })
-                }
-                _ => Ask::Unreached { offer },
+            let cause = match error {
+                crate::Error::ExtensionOffline(_) | crate::Error::ExtensionFull(_) => Some(Cause::NoUserResponse),
+                _ => None,
             };
-            staff.end_placing(promised);
-            let _ = asks.send(ask).await;
-            return;
+            return tell(&asks, &staff, promised, Ask::Unplaced { offer, promised, cause }).await;
         }
     };
-    let _ = asks.send(Ask::Placed { offer, call }).await;
-    staff.end_placing(promised);
+    tell(&asks, &staff, promised, Ask::Placed { offer, promised, call }).await;
     let (mut agent_was_there, mut is_answered) = (false, false);
     while let Some(view) = pbx.live.find(tenant, call) {
         let own = view.legs.iter().filter(|leg| leg.extension.as_deref() == Some(&agent));
@@ -82,4 +85,11 @@ pub(super) async fn place(pbx: Pbx, tenant: TenantId, wish: Wish, staff: Staff, 
         (false, false) => Ask::News(News { call, kind: NewsKind::Failed { offer, cause: Cause::NoAnswer } }),
     };
     let _ = asks.send(ask).await;
+}
+
+/// Tells the queue how placing a call went; a queue that is gone waits for it no longer.
+async fn tell(asks: &mpsc::Sender<Ask>, staff: &Staff, promised: CallId, ask: Ask) {
+    if asks.send(ask).await.is_err() {
+        staff.end_placing(promised);
+    }
 }

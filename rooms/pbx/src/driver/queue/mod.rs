@@ -8,14 +8,20 @@
 
 mod books;
 mod callback;
+pub(crate) mod left_over;
 mod staff;
+#[cfg(test)]
+mod storm;
 mod task;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -57,9 +63,23 @@ pub(crate) struct Waiting {
     pub(crate) commands: mpsc::Sender<Command>,
 }
 
+/// The way to the queue that a call waits in or came out of, whatever the queue is called by now.
+#[derive(Clone, Debug)]
+pub(crate) struct Door(mpsc::Sender<Ask>);
+
+impl Door {
+    /// Passes news on. What cannot be delivered is found out by the queue's reaper.
+    pub(crate) fn tell(&self, news: News) {
+        if self.0.try_send(Ask::News(news)).is_err() {
+            tracing::warn!("a queue is behind its news, or gone");
+        }
+    }
+}
+
 /// What a caller hears who was let in.
 #[derive(Clone, Debug)]
 pub(crate) struct Joined {
+    pub(crate) door: Door,
     pub(crate) music: MusicChoice,
     /// Said once, before the music.
     pub(crate) greeting: Vec<Prompt>,
@@ -76,8 +96,10 @@ pub(crate) struct News {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NewsKind {
-    /// The caller hung up, or was taken elsewhere by somebody else than the queue.
+    /// The caller hung up.
     Left,
+    /// Somebody else than the queue took the caller.
+    Taken,
     /// The agent was not reached or does not want to. Not said of an offer that the queue withdrew.
     Failed { offer: u64, cause: Cause },
     /// The agent answered; the caller waits no longer.
@@ -97,6 +119,8 @@ pub(crate) enum QueueOrder {
     Withdraw { offer: u64 },
     /// Say this, then go on with the music.
     Play(Vec<Prompt>),
+    /// Say this as the last thing: the caller will be called back.
+    Promise(Vec<Prompt>),
     /// The caller waits here no longer.
     Leave(Next),
 }
@@ -107,16 +131,27 @@ pub(super) enum Ask {
     Join(Box<Waiting>),
     News(News),
     Change(Arc<Plan>),
-    /// A call back was set up as this call.
+    /// A call back that was promised in one call was set up as another.
     Placed {
         offer: u64,
+        promised: CallId,
         call: CallId,
+    },
+    /// It was not: because of the agent, or without a cause because of the customer's number.
+    Unplaced {
+        offer: u64,
+        promised: CallId,
+        cause: Option<Cause>,
     },
     /// A call back reached the agent, but not the customer.
     Unreached {
         offer: u64,
     },
-    Show(oneshot::Sender<Vec<Caller>>),
+    Show(oneshot::Sender<Vec<(Caller, Timestamp)>>),
+    /// Wants to know when everything is written.
+    Settle(oneshot::Sender<()>),
+    #[cfg(test)]
+    Fail,
     Close,
 }
 
@@ -147,12 +182,21 @@ impl Account {
 
 /// The queues of this node. A cheap clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Queues(Arc<Mutex<HashMap<TenantId, Account>>>);
+pub(crate) struct Queues {
+    accounts: Arc<Mutex<HashMap<TenantId, Account>>>,
+    /// A queue had no room for its new settings, or for the news that it is closed.
+    is_behind: Arc<AtomicBool>,
+}
 
 impl Queues {
     fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, Account>> {
         // A panic while the lock was held cannot leave a half-written entry: each change is one insert or remove.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells whether what was written has to be told again, and forgets that.
+    pub(crate) fn was_behind(&self) -> bool {
+        self.is_behind.swap(false, Ordering::Relaxed)
     }
 
     /// Lets a caller in. The call hears orders until it says that it left, or is told to leave.
@@ -173,31 +217,15 @@ impl Queues {
             greeting.push(Prompt::Word("callback-offer"));
         }
         Ok(Joined {
+            door: Door(handle.asks.clone()),
             music: queue.music_prompt.map_or(MusicChoice::Account, MusicChoice::Stored),
             greeting,
             record: queue.recording_template.is_some(),
         })
     }
 
-    /// Passes news on. What cannot be delivered is found out by the queue's reaper.
-    pub(crate) fn tell(&self, tenant: TenantId, name: &str, news: News) {
-        let accounts = self.lock();
-        if let Some(handle) = accounts.get(&tenant).and_then(|account| account.by_name(name))
-            && handle.asks.try_send(Ask::News(news)).is_err()
-        {
-            tracing::warn!(tenant.id = %tenant, queue = name, "a queue is behind its news");
-        }
-    }
-
-    /// Returns the names of the account's queues.
-    pub(crate) fn names(&self, tenant: TenantId) -> Vec<String> {
-        let accounts = self.lock();
-        let queues = accounts.get(&tenant).into_iter().flat_map(|account| account.queues.values());
-        queues.map(|handle| handle.plan.queue.name.clone()).collect()
-    }
-
-    /// Returns who waits in a queue, in the order in which they are served.
-    pub(crate) async fn waiting(&self, tenant: TenantId, queue: i64) -> Vec<Caller> {
+    /// Returns who waits in a queue and since when, in the order in which they are served.
+    pub(crate) async fn waiting(&self, tenant: TenantId, queue: i64) -> Vec<(Caller, Timestamp)> {
         let asks = self.lock().get(&tenant).and_then(|account| account.queues.get(&queue)).map(|h| h.asks.clone());
         let Some(asks) = asks else { return Vec::new() };
         let (reply, answer) = oneshot::channel();
@@ -205,6 +233,31 @@ impl Queues {
             return Vec::new();
         }
         tokio::time::timeout(ASK, answer).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// Waits until every queue has written what happened in it, at most `patience`.
+    pub(crate) async fn settle(&self, patience: Duration) {
+        let all: Vec<mpsc::Sender<Ask>> =
+            self.lock().values().flat_map(|account| account.queues.values()).map(|handle| handle.asks.clone()).collect();
+        let settled = async {
+            for asks in all {
+                let (reply, answer) = oneshot::channel();
+                if asks.send(Ask::Settle(reply)).await.is_ok() {
+                    let _ = answer.await;
+                }
+            }
+        };
+        if tokio::time::timeout(patience, settled).await.is_err() {
+            tracing::warn!("not every line of the queues' ledger could be written");
+        }
+    }
+
+    /// Has a queue's task fail, as a mistake in the program would.
+    #[cfg(test)]
+    fn fail(&self, tenant: TenantId, name: &str) {
+        let accounts = self.lock();
+        let handle = accounts.get(&tenant).and_then(|account| account.by_name(name)).expect("there is such a queue");
+        handle.asks.try_send(Ask::Fail).expect("its mailbox has room");
     }
 
     /// Returns the agents of an account.
@@ -252,15 +305,13 @@ pub(crate) async fn reload(pbx: &Pbx) -> Result<(), store::Error> {
             kept.insert((tenant, tier.agent.clone()));
         }
         match account.queues.get_mut(&id) {
-            Some(handle) if handle.plan == plan => {}
-            Some(handle) => {
-                handle.plan = Arc::clone(&plan);
-                // A mailbox that is full is read within moments; the next look sends the change again.
-                if handle.asks.try_send(Ask::Change(plan)).is_err() {
-                    tracing::warn!(tenant.id = %tenant, queue.id = id, "a queue is behind its settings");
-                }
-            }
-            None => {
+            Some(handle) if handle.plan == plan && !handle.asks.is_closed() => {}
+            // A mailbox that is full is read within moments; the next look sends the change again.
+            Some(handle) if !handle.asks.is_closed() => match handle.asks.try_send(Ask::Change(Arc::clone(&plan))) {
+                Ok(()) => handle.plan = plan,
+                Err(_) => pbx.queues.is_behind.store(true, Ordering::Relaxed),
+            },
+            _ => {
                 let (asks, heard) = mpsc::channel(MAILBOX);
                 let task = task::Task::new(pbx.clone(), Arc::clone(&plan), staff, asks.clone());
                 pbx.tracker.spawn(task.run(heard));
@@ -274,11 +325,14 @@ pub(crate) async fn reload(pbx: &Pbx) -> Result<(), store::Error> {
         }
         let known = known.get(tenant).map(Vec::as_slice).unwrap_or_default();
         account.queues.retain(|id, handle| {
-            let is_kept = known.contains(id);
-            if !is_kept {
-                let _ = handle.asks.try_send(Ask::Close);
+            if known.contains(id) {
+                return true;
             }
-            is_kept
+            let waits = matches!(handle.asks.try_send(Ask::Close), Err(mpsc::error::TrySendError::Full(_)));
+            if waits {
+                pbx.queues.is_behind.store(true, Ordering::Relaxed);
+            }
+            waits
         });
     }
     Ok(())

@@ -14,7 +14,6 @@ use tokio::sync::watch;
 
 use crate::{
     Pbx,
-    driver::live::Seat,
     model::{Agent, AgentWork},
 };
 
@@ -130,18 +129,13 @@ impl Staff {
         self.lock().placing.clone()
     }
 
-    /// Looks at the phones and other calls of these agents.
+    /// Looks at the phones and other calls of these agents: one look at each table, however many they are.
     pub(super) fn look<'a>(&self, pbx: &Pbx, tenant: TenantId, agents: impl Iterator<Item = &'a str>) {
-        let clock = pbx.db.now();
-        let seen: Vec<(&str, bool, bool)> = agents
-            .map(|agent| {
-                let reachable = pbx.registrar.is_reachable(tenant, agent, clock);
-                let elsewhere = pbx.live.is_taken(&Seat::Extension(tenant, agent.to_owned()));
-                (agent, reachable, elsewhere)
-            })
-            .collect();
+        let agents: Vec<&str> = agents.collect();
+        let reachable = pbx.registrar.are_reachable(tenant, &agents, pbx.db.now());
+        let elsewhere = pbx.live.have_calls(tenant, &agents);
         let mut tables = self.lock();
-        for (agent, reachable, elsewhere) in seen {
+        for (agent, (reachable, elsewhere)) in agents.into_iter().zip(reachable.into_iter().zip(elsewhere)) {
             tables.roster.set_presence(agent, reachable, elsewhere);
         }
     }

@@ -4,21 +4,23 @@
 //! told at once; the disk is waited for by nobody.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
 
 use domain::{
-    CallId, TenantId,
+    CallId, TenantId, Timestamp,
     app::{Next, Prompt},
     cause::Cause,
     queue::{Input, Join, Leaving, Output, Queue as Machine},
     routing::Destination,
 };
+use futures_util::FutureExt as _;
 use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep_until},
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{Ask, MOST_CALLERS, News, NewsKind, Plan, QueueOrder, Staff, Waiting, books::Books, callback};
@@ -30,10 +32,10 @@ const LOOK: Duration = Duration::from_millis(200);
 const REAP: Duration = Duration::from_secs(1);
 /// Between two attempts to hand an order to a call whose mailbox is full.
 const AGAIN: Duration = Duration::from_millis(10);
+/// Before a queue goes on after a failure: one that fails again and again is not to take the machine with it.
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// Orders that may wait for a call; more than that and it is past help.
 const MOST_ORDERS: usize = 256;
-/// How long a caller hears the farewell of a promised call back.
-const FAREWELL: Duration = Duration::from_secs(4);
 
 pub(super) struct Task {
     pbx: Pbx,
@@ -43,8 +45,10 @@ pub(super) struct Task {
     staff: Staff,
     asks: mpsc::Sender<Ask>,
     lines: HashMap<CallId, Line>,
-    /// Callers who are told to go when they have heard a farewell.
-    leaving: Vec<(Instant, CallId)>,
+    /// When whoever waits joined, by the clock on the wall.
+    joined: HashMap<CallId, Timestamp>,
+    /// Who waits until the books are written.
+    settling: Vec<oneshot::Sender<()>>,
     books: Books,
     /// When phones and other calls were looked at last, and when it was made sure that every state has its call.
     looked: Instant,
@@ -72,18 +76,35 @@ impl Task {
             staff,
             asks,
             lines: HashMap::new(),
-            leaving: Vec::new(),
+            joined: HashMap::new(),
+            settling: Vec::new(),
             looked: Instant::now(),
             reaped: Instant::now(),
             is_closed: false,
         }
     }
 
+    /// Runs until the queue is closed. Whatever fails in the program itself is told, and the queue goes on with what it
+    /// knows: whoever waits does not wait for nobody.
     pub(super) async fn run(mut self, mut heard: mpsc::Receiver<Ask>) {
         let mut changed = self.staff.listen();
         self.remember_promises().await;
+        while AssertUnwindSafe(self.serve(&mut heard, &mut changed)).catch_unwind().await.is_err() {
+            metrics::counter!("pbx_queue_failures").increment(1);
+            tracing::error!(tenant.id = %self.tenant, queue.id = self.plan.queue.id, "a queue failed and goes on");
+            sleep(AFTER_FAILURE).await;
+        }
+    }
+
+    async fn serve(&mut self, heard: &mut mpsc::Receiver<Ask>, changed: &mut watch::Receiver<u64>) {
         loop {
             self.books.begin(&self.pbx, self.tenant);
+            if self.books.is_written() {
+                for asked in self.settling.drain(..) {
+                    // Whoever asked may have stopped waiting.
+                    let _ = asked.send(());
+                }
+            }
             if self.is_closed && self.machine.is_quiet() && self.books.is_written() {
                 return;
             }
@@ -93,7 +114,8 @@ impl Task {
                     Some(ask) => self.on_ask(ask),
                     None => return,
                 },
-                _ = changed.changed() => self.turn(Some(Input::Look)),
+                // An agent who is free now concerns nobody where nobody waits.
+                _ = changed.changed() => if self.machine.is_waited_in() { self.turn(Some(Input::Look)) },
                 done = self.books.written() => self.books.on_written(done),
                 () = at(due) => self.on_time(),
             }
@@ -109,7 +131,8 @@ impl Task {
                 return;
             }
         };
-        for join in promises {
+        for (join, at) in promises {
+            self.joined.insert(join.call, at);
             self.turn(Some(Input::Promised(join)));
         }
     }
@@ -120,13 +143,14 @@ impl Task {
             Ask::News(News { call, kind }) => {
                 let input = match kind {
                     NewsKind::Left => Input::Left { call },
+                    NewsKind::Taken => Input::Taken { call },
                     NewsKind::Failed { offer, cause } => Input::Failed { offer, cause },
                     NewsKind::Answered { offer } => Input::Answered { offer },
                     NewsKind::Ended { offer } => Input::Ended { offer },
                     NewsKind::Key(key) => Input::Key { call, key },
                 };
                 self.turn(Some(input));
-                if matches!(kind, NewsKind::Left | NewsKind::Answered { .. }) {
+                if matches!(kind, NewsKind::Left | NewsKind::Taken | NewsKind::Answered { .. }) {
                     self.give_up(call);
                 }
             }
@@ -135,11 +159,27 @@ impl Task {
                 self.plan = plan;
                 self.turn(Some(Input::Change { settings, tiers }));
             }
-            Ask::Placed { offer, call } => self.turn(Some(Input::Placed { offer, call })),
+            Ask::Placed { offer, promised, call } => {
+                self.turn(Some(Input::Placed { offer, call }));
+                // From now on the agent's state names a call that is up.
+                self.staff.end_placing(promised);
+            }
+            Ask::Unplaced { offer, promised, cause } => {
+                self.turn(Some(cause.map_or(Input::Unreached { offer }, |cause| Input::Failed { offer, cause })));
+                self.staff.end_placing(promised);
+            }
             Ask::Unreached { offer } => self.turn(Some(Input::Unreached { offer })),
             Ask::Show(reply) => {
-                let _ = reply.send(self.machine.waiting(now()));
+                let clock = self.pbx.db.now();
+                let seen = self.machine.waiting(now()).into_iter().map(|caller| {
+                    let at = self.joined.get(&caller.call).copied().unwrap_or(clock);
+                    (caller, at)
+                });
+                let _ = reply.send(seen.collect());
             }
+            #[cfg(test)]
+            Ask::Fail => panic!("the test wants it so"),
+            Ask::Settle(asked) => self.settling.push(asked),
             Ask::Close => {
                 self.is_closed = true;
                 self.turn(Some(Input::Close));
@@ -151,9 +191,11 @@ impl Task {
         let call = waiting.call;
         self.lines.insert(call, Line { commands: waiting.commands, backlog: VecDeque::new(), is_over: false });
         if self.is_closed || self.lines.len() > MOST_CALLERS {
-            return self.order(call, QueueOrder::Leave(Next::Hangup(Cause::SwitchCongestion)));
+            self.order(call, QueueOrder::Leave(Next::Hangup(Cause::SwitchCongestion)));
+            return self.give_up(call);
         }
         let in_call = waiting.joined_at.since(waiting.started_at);
+        self.joined.insert(call, waiting.joined_at);
         let now = now();
         self.turn(Some(Input::Join(Join {
             call,
@@ -167,12 +209,6 @@ impl Task {
     fn on_time(&mut self) {
         let now = Instant::now();
         self.looked = now;
-        let gone: Vec<CallId> = self.leaving.iter().filter(|(at, _)| *at <= now).map(|(_, call)| *call).collect();
-        self.leaving.retain(|(at, _)| *at > now);
-        for call in gone {
-            self.order(call, QueueOrder::Leave(Next::Hangup(Cause::NormalClearing)));
-            self.give_up(call);
-        }
         self.flush();
         if now >= self.reaped + REAP {
             self.reaped = now;
@@ -187,6 +223,10 @@ impl Task {
         }
         let placing = self.staff.is_placing();
         let live = self.pbx.live.clone();
+        // A call that ended without a word has no use for its line.
+        self.lines.retain(|call, _| live.is_up(*call));
+        let waiting: HashSet<CallId> = self.machine.waiting(now()).into_iter().map(|caller| caller.call).collect();
+        self.joined.retain(|call, _| waiting.contains(call));
         let is_live = |call: CallId| placing.contains(&call) || live.is_up(call);
         let machine = &mut self.machine;
         let wrong = self.staff.with(|roster| machine.reap(is_live, roster, now()));
@@ -201,8 +241,11 @@ impl Task {
 
     /// Turns the machine and does everything it says.
     fn turn(&mut self, input: Option<Input>) {
-        let agents = self.plan.tiers.iter().map(|tier| tier.agent.as_str());
-        self.staff.look(&self.pbx, self.tenant, agents);
+        if self.machine.is_waited_in() || matches!(input, Some(Input::Join(_) | Input::Promised(_))) {
+            // Only who may be offered somebody is looked at.
+            let agents = self.plan.tiers.iter().map(|tier| tier.agent.as_str());
+            self.staff.look(&self.pbx, self.tenant, agents);
+        }
         let (machine, random) = (&mut self.machine, rand::random());
         self.staff.with(|roster| match input {
             Some(input) => machine.handle(input, roster, random, now()),
@@ -221,7 +264,8 @@ impl Task {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Offer { offer, call, agent, ring } => {
-                self.order(call, QueueOrder::Offer { offer, extension: agent, ring, announce: None });
+                let announce = self.plan.queue.agent_prompt.map(Prompt::Stored);
+                self.order(call, QueueOrder::Offer { offer, extension: agent, ring, announce });
             }
             Output::Withdraw { offer, call } => self.order(call, QueueOrder::Withdraw { offer }),
             Output::CallBack { offer, call, agent, number } => {
@@ -233,9 +277,10 @@ impl Task {
             Output::Announce { call, position, estimate } => {
                 self.order(call, QueueOrder::Play(announcement(position, estimate)));
             }
+            Output::Refuse { call } => self.order(call, QueueOrder::Play(vec![Prompt::Word("invalid")])),
             Output::Leave { call, why: Leaving::CallBack } => {
-                self.order(call, QueueOrder::Play(vec![Prompt::Word("callback-booked")]));
-                self.leaving.push((Instant::now() + FAREWELL, call));
+                self.order(call, QueueOrder::Promise(vec![Prompt::Word("callback-booked")]));
+                self.give_up(call);
             }
             Output::Leave { call, why } => {
                 let next = self.next(why);
@@ -261,7 +306,7 @@ impl Task {
             (Leaving::TooLong | Leaving::NoAgent | Leaving::Key, Some(destination)) => elsewhere(destination),
             (Leaving::TooLong | Leaving::NoAgent | Leaving::NobodyToWaitFor, _) => Next::Hangup(Cause::NoAnswer),
             (Leaving::Closed, _) => Next::Hangup(Cause::DestinationOutOfOrder),
-            (Leaving::Key | Leaving::CallBack, _) => Next::Hangup(Cause::NormalClearing),
+            (Leaving::Key | Leaving::CallBack | Leaving::Taken, _) => Next::Hangup(Cause::NormalClearing),
         }
     }
 
@@ -298,8 +343,7 @@ impl Task {
         };
         // From the last look on: news that come thick and fast do not put it off.
         let look = look.map(|pause| self.looked + pause);
-        let leaving = self.leaving.iter().map(|(at, _)| *at).min();
-        [machine, look, leaving, self.books.again_at()].into_iter().flatten().min()
+        [machine, look, self.books.again_at()].into_iter().flatten().min()
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
 /// The longest that a test waits for what has to come.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-async fn open(db: &TestDb) -> Pbx {
+pub(super) async fn open(db: &TestDb) -> Pbx {
     let (sip, sip_events) = sip::Sip::open(sip::Config::on(([127, 0, 0, 1], 0).into())).await.unwrap();
     let media = media::Media::open(media::Config { bind: [127, 0, 0, 1].into(), ..media::Config::default() }).unwrap();
     let config = Config { recordings_dir: db.folder().to_owned(), ..Config::default() };
@@ -38,7 +38,7 @@ async fn open(db: &TestDb) -> Pbx {
 }
 
 /// An account with a queue `support` and agents 1001, 1002 …, each with a registered phone.
-async fn scene(agents: usize, fill: Fill) -> (TestDb, Pbx) {
+pub(super) async fn scene(agents: usize, fill: Fill) -> (TestDb, Pbx) {
     let db = test_db().await;
     let who = Principal::system(TENANT);
     {
@@ -63,30 +63,42 @@ async fn scene(agents: usize, fill: Fill) -> (TestDb, Pbx) {
         tx.commit().await.unwrap();
     }
     let pbx = open(&db).await;
-    let desk = pbx.desk();
-    let fill = Fill { name: Some("support".to_owned()), queue_number: Some("8001".to_owned()), ..fill };
-    queues::create(&desk, &who, fill, Fields::new()).await.unwrap();
     for at in 0..agents {
         let new = NewExtension { number: Some(number(at)), ..NewExtension::default() };
-        extensions::create(&desk, &who, new, Fields::new()).await.unwrap();
-        let place = TierFill { extension: Some(number(at)), ..TierFill::default() };
-        queues::add_tier(&desk, &who, "support", place, Fields::new()).await.unwrap();
+        extensions::create(&pbx.desk(), &who, new, Fields::new()).await.unwrap();
     }
+    queue(&pbx, "support", "8001", agents, fill).await;
     (db, pbx)
 }
 
-fn number(at: usize) -> String {
+/// Makes a queue that so many agents serve.
+pub(super) async fn queue(pbx: &Pbx, name: &str, number_of_it: &str, agents: usize, fill: Fill) {
+    let (desk, who) = (pbx.desk(), Principal::system(TENANT));
+    let fill = Fill { name: Some(name.to_owned()), queue_number: Some(number_of_it.to_owned()), ..fill };
+    queues::create(&desk, &who, fill, Fields::new()).await.unwrap();
+    for at in 0..agents {
+        let place = TierFill { extension: Some(number(at)), ..TierFill::default() };
+        queues::add_tier(&desk, &who, name, place, Fields::new()).await.unwrap();
+    }
+}
+
+pub(super) fn number(at: usize) -> String {
     (1001 + at).to_string()
 }
 
 /// A call that waits in the queue, as its driver would have it.
-struct Caller {
-    call: CallId,
-    orders: mpsc::Receiver<Command>,
+pub(super) struct Caller {
+    pub(super) call: CallId,
+    pub(super) orders: mpsc::Receiver<Command>,
+    door: Door,
 }
 
 impl Caller {
-    fn join(pbx: &Pbx, number: &str) -> Self {
+    pub(super) fn join(pbx: &Pbx, number: &str) -> Self {
+        Self::join_in(pbx, "support", number)
+    }
+
+    pub(super) fn join_in(pbx: &Pbx, queue: &str, number: &str) -> Self {
         let call = CallId(Uuid::now_v7());
         let now = pbx.db.now();
         let view = View {
@@ -100,6 +112,7 @@ impl Caller {
             legs: Vec::new(),
             started_at: now,
             answered_at: None,
+            queue: None,
             recording: None,
         };
         pbx.live.enter(TENANT, view).unwrap();
@@ -113,8 +126,8 @@ impl Caller {
             priority: 0,
             commands,
         };
-        pbx.queues.join(TENANT, "support", waiting).unwrap();
-        Self { call, orders }
+        let door = pbx.queues.join(TENANT, queue, waiting).unwrap().door;
+        Self { call, orders, door }
     }
 
     async fn order(&mut self) -> QueueOrder {
@@ -132,21 +145,21 @@ impl Caller {
         }
     }
 
-    fn tell(&self, pbx: &Pbx, kind: NewsKind) {
-        pbx.queues.tell(TENANT, "support", News { call: self.call, kind });
+    pub(super) fn tell(&self, kind: NewsKind) {
+        self.door.tell(News { call: self.call, kind });
     }
 
     fn hang_up(&self, pbx: &Pbx) {
-        self.tell(pbx, NewsKind::Left);
+        self.tell(NewsKind::Left);
         pbx.live.leave(self.call);
     }
 }
 
-async fn state(pbx: &Pbx, extension: &str) -> &'static str {
+pub(super) async fn state(pbx: &Pbx, extension: &str) -> &'static str {
     agents::show(pbx, &Principal::system(TENANT), extension).await.unwrap().state
 }
 
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(super) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let waited = async {
         while !holds().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -162,10 +175,10 @@ async fn the_figures_of_a_queue_are_those_of_its_ledger() {
     let mut first = Caller::join(&pbx, "0901000001");
     let (offer, agent) = first.offer().await;
     assert_eq!(state(&pbx, &agent).await, "ringing");
-    first.tell(&pbx, NewsKind::Failed { offer, cause: Cause::CallRejected });
+    first.tell(NewsKind::Failed { offer, cause: Cause::CallRejected });
     let (offer, other) = first.offer().await;
     assert_ne!(agent, other);
-    first.tell(&pbx, NewsKind::Answered { offer });
+    first.tell(NewsKind::Answered { offer });
     until("the agent talks", async || state(&pbx, &other).await == "in_call").await;
     // Nobody is free: the second caller waits and gives up.
     let second = Caller::join(&pbx, "0901000002");
@@ -173,7 +186,7 @@ async fn the_figures_of_a_queue_are_those_of_its_ledger() {
     let seen = queue_status::status(&pbx, &who, "support").await.unwrap();
     assert_eq!((seen.waiting[0].position, seen.count("in_call"), seen.count("resting")), (1, 1, 1));
     second.hang_up(&pbx);
-    first.tell(&pbx, NewsKind::Ended { offer });
+    first.tell(NewsKind::Ended { offer });
     pbx.live.leave(first.call);
     until("the ledger", async || {
         let seen = queue_status::status(&pbx, &who, "support").await.unwrap();
@@ -211,7 +224,7 @@ async fn news_that_never_come_leave_no_agent_stuck() {
     let (_db, pbx) = scene(1, Fill { wrap_up_time: Some(0), ..Fill::default() }).await;
     let mut caller = Caller::join(&pbx, "0901000001");
     let (offer, agent) = caller.offer().await;
-    caller.tell(&pbx, NewsKind::Answered { offer });
+    caller.tell(NewsKind::Answered { offer });
     until("the agent talks", async || state(&pbx, &agent).await == "in_call").await;
     // The call's driver dies without a word.
     pbx.live.leave(caller.call);
@@ -233,7 +246,7 @@ async fn an_agents_word_outlives_a_restart_and_its_call_does_not() {
     let mut caller = Caller::join(&pbx, "0901000001");
     let (offer, agent) = caller.offer().await;
     assert_eq!(agent, "1002");
-    caller.tell(&pbx, NewsKind::Answered { offer });
+    caller.tell(NewsKind::Answered { offer });
     until("it is written", async || {
         let mut tx = db.read(TENANT).await.unwrap();
         rows::agents::find(&mut tx, TENANT, "1002").await.unwrap().is_some_and(|row| row.work.activity == "in_call")
@@ -266,13 +279,127 @@ async fn a_queue_that_is_deleted_lets_its_callers_go() {
 async fn a_key_leads_to_where_the_queue_overflows() {
     let fill = Fill {
         exit_key: Some(Some("0".to_owned())),
-        overflow_kind: Some(Some("voicemail".to_owned())),
-        overflow_target: Some(Some("1001".to_owned())),
+        overflow_kind: Some(Some("queue".to_owned())),
+        overflow_target: Some(Some("sales".to_owned())),
         ..Fill::default()
     };
     let (_db, pbx) = scene(0, fill).await;
     let mut caller = Caller::join(&pbx, "0901000001");
-    caller.tell(&pbx, NewsKind::Key('0'));
+    caller.tell(NewsKind::Key('0'));
     let QueueOrder::Leave(Next::Chosen(destination)) = caller.order().await else { panic!("no way out") };
-    assert_eq!((destination.kind(), destination.target().as_str()), ("voicemail", "1001"));
+    assert_eq!((destination.kind(), destination.target().as_str()), ("queue", "sales"));
+}
+
+#[tokio::test]
+async fn whoever_asks_for_a_call_back_hears_so_and_hangs_up_without_being_lost() {
+    let (_db, pbx) = scene(0, Fill { callback_key: Some(Some("1".to_owned())), ..Fill::default() }).await;
+    let who = Principal::system(TENANT);
+    let mut caller = Caller::join(&pbx, "0901000001");
+    caller.tell(NewsKind::Key('1'));
+    assert!(matches!(caller.order().await, QueueOrder::Promise(said) if !said.is_empty()));
+    caller.hang_up(&pbx);
+    until("the promise is written", async || {
+        let seen = queue_status::status(&pbx, &who, "support").await.unwrap();
+        (seen.today.callbacks_asked, seen.today.abandoned) == (1, 0) && seen.waiting.iter().all(|one| one.is_callback)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_queue_wrote_is_there_once_it_has_settled() {
+    let (_db, pbx) = scene(0, Fill::default()).await;
+    let who = Principal::system(TENANT);
+    let callers: Vec<Caller> = (0..50).map(|at| Caller::join(&pbx, &format!("09010000{at:02}"))).collect();
+    callers.iter().for_each(|caller| caller.hang_up(&pbx));
+    pbx.queues.settle(PATIENCE).await;
+    let today = queue_status::status(&pbx, &who, "support").await.unwrap().today;
+    assert_eq!((today.offered, today.abandoned), (50, 50));
+}
+
+#[tokio::test]
+async fn an_agent_hears_the_queues_prompt_and_a_foreign_prompt_or_team_is_refused() {
+    let (db, pbx) = scene(1, Fill::default()).await;
+    let who = Principal::system(TENANT);
+    let wrong = Fill {
+        team_id: Some(Some(77)),
+        agent_prompt_id: Some(Some(78)),
+        music_prompt_id: Some(Some(79)),
+        overflow_kind: Some(Some("extension".to_owned())),
+        overflow_target: Some(Some("1999".to_owned())),
+        ..Fill::default()
+    };
+    let refused = queues::update(&pbx.desk(), &who, "support", wrong, Fields::new()).await.unwrap_err();
+    let crate::Error::Invalid(fields) = refused else { panic!("{refused}") };
+    for field in ["team_id", "agent_prompt_id", "music_prompt_id", "overflow_target"] {
+        assert!(format!("{fields:?}").contains(field), "{field} in {fields:?}");
+    }
+    let mut tx = db.begin(TENANT).await.unwrap();
+    let prompt = crate::model::StoredPrompt {
+        id: 0,
+        tenant: TENANT,
+        name: "whisper".to_owned(),
+        path: "1/whisper.wav".to_owned(),
+        size_bytes: 8_000,
+        duration_ms: 500,
+        created_at: START,
+        updated_at: START,
+    };
+    let prompt = rows::prompts::insert(&mut tx, TENANT, &prompt).await.unwrap();
+    tx.commit().await.unwrap();
+    let fill = Fill { agent_prompt_id: Some(Some(prompt)), ..Fill::default() };
+    queues::update(&pbx.desk(), &who, "support", fill, Fields::new()).await.unwrap();
+    until("the queue knows", async || {
+        let mut caller = Caller::join(&pbx, "0901000001");
+        let order = caller.order().await;
+        caller.hang_up(&pbx);
+        matches!(order, QueueOrder::Offer { announce: Some(Prompt::Stored(id)), .. } if id == prompt)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_queue_that_fails_goes_on_with_everybody_who_waits() {
+    let (_db, pbx) = scene(1, Fill::default()).await;
+    let who = Principal::system(TENANT);
+    pbx.queues.staff(TENANT).set_status("1001", domain::agent::Status::OnBreak);
+    let mut caller = Caller::join(&pbx, "0901000001");
+    for _ in 0..3 {
+        pbx.queues.fail(TENANT, "support");
+    }
+    let _second = Caller::join(&pbx, "0901000002");
+    until("both wait", async || queue_status::status(&pbx, &who, "support").await.unwrap().waiting.len() == 2).await;
+    pbx.queues.staff(TENANT).set_status("1001", domain::agent::Status::Available);
+    let (offer, agent) = caller.offer().await;
+    caller.tell(NewsKind::Answered { offer });
+    until("the agent talks", async || state(&pbx, &agent).await == "in_call").await;
+}
+
+#[tokio::test]
+async fn a_queue_that_gets_another_name_keeps_its_callers_and_agents() {
+    let (db, pbx) = scene(1, Fill::default()).await;
+    let who = Principal::system(TENANT);
+    let sales = Fill {
+        overflow_kind: Some(Some("queue".to_owned())),
+        overflow_target: Some(Some("support".to_owned())),
+        ..Fill::default()
+    };
+    queue(&pbx, "sales", "8002", 0, sales).await;
+    let mut caller = Caller::join(&pbx, "0901000001");
+    let (offer, agent) = caller.offer().await;
+    let fill = Fill { name: Some("help".to_owned()), ..Fill::default() };
+    queues::update(&pbx.desk(), &who, "support", fill, Fields::new()).await.unwrap();
+    caller.tell(NewsKind::Answered { offer });
+    until("the agent talks", async || state(&pbx, &agent).await == "in_call").await;
+    until("nobody waits", async || queue_status::status(&pbx, &who, "help").await.unwrap().waiting.is_empty()).await;
+    caller.tell(NewsKind::Ended { offer });
+    until("the agent writes notes", async || state(&pbx, &agent).await == "wrap_up").await;
+    pbx.queues.settle(PATIENCE).await;
+    let mut tx = db.read(TENANT).await.unwrap();
+    let steps = rows::queue_calls::of_call(&mut tx, TENANT, &caller.call.to_string(), START).await.unwrap();
+    let steps: Vec<&str> = steps.iter().map(|step| step.kind.as_str()).collect();
+    assert_eq!(steps, ["joined", "offered", "answered", "ended"]);
+    drop(tx);
+    // Whatever leads to the queue leads to it still, and keeps it from being deleted.
+    let sales = queues::show(&pbx.desk(), &who, "sales").await.unwrap();
+    assert_eq!(sales.overflow, Some(domain::routing::Destination::Queue("help".to_owned())));
 }

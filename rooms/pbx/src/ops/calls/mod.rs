@@ -40,6 +40,8 @@ pub struct Originate {
     pub trunk_id: Option<i64>,
     pub trunk_name: Option<String>,
     pub headers: BTreeMap<String, String>,
+    /// The queue that promised the call.
+    pub queue: Option<String>,
 }
 
 /// A call that was accepted and is on disk.
@@ -63,6 +65,8 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
     who.may(Permission::PbxApiAccess, Access::Write)?;
     let tenant = who.tenant;
     let account = pbx.directory.account(tenant).ok_or(Error::NotFound("account"))?;
+    let queue = wish.queue.clone();
+    let source_type = if queue.is_some() { SourceType::OutboundCallback } else { SourceType::OutboundManual };
     let mut checked = check(&account, wish)?;
     let line = Arc::clone(&checked.line);
     let line = &line;
@@ -101,13 +105,14 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
         call,
         state: "initiating",
         direction,
-        source_type: SourceType::OutboundManual,
+        source_type,
         caller_number: checked.caller_id.clone(),
         destination_number: checked.to_phone.clone(),
         extension: Some(own.clone()),
         legs: Vec::new(),
         started_at: pbx.db.now(),
         answered_at: None,
+        queue: queue.clone(),
         recording: None,
     };
     let started_at = view.started_at;
@@ -116,7 +121,7 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
         call,
         tenant,
         direction,
-        source_type: SourceType::OutboundManual,
+        source_type,
         caller_number: checked.caller_id.clone(),
         caller_name: line.extension.display_name.clone(),
         destination_number: checked.to_phone.clone(),
@@ -130,6 +135,7 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
         b_leg,
         started_at,
         commands,
+        queue,
         seats: vec![seat, node],
         is_on_disk: true,
         max_forwards: 70,
