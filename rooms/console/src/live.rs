@@ -24,29 +24,29 @@ const STILL_SIGNED_IN: Duration = Duration::from_secs(2);
 
 type Latest<T> = watch::Sender<Option<Arc<T>>>;
 
-/// What one kind of live page shows, by account.
+/// What one kind of live page shows, by account, or by what of an account is watched.
 #[derive(Debug)]
-pub(crate) struct Shared<T>(Arc<Mutex<HashMap<TenantId, Latest<T>>>>);
+pub(crate) struct Shared<T, K = TenantId>(Arc<Mutex<HashMap<K, Latest<T>>>>);
 
-impl<T> Default for Shared<T> {
+impl<T, K> Default for Shared<T, K> {
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
-impl<T> Clone for Shared<T> {
+impl<T, K> Clone for Shared<T, K> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<T: Send + Sync + 'static> Shared<T> {
+impl<T: Send + Sync + 'static, K: Clone + Eq + Hash + Send + 'static> Shared<T, K> {
     /// Returns what `make` makes every now and then. The first who watches starts it, the last who leaves ends it.
     /// A `make` that gives nothing is tried again.
     pub(crate) fn watch<F, Fut>(
         &self,
         console: &Console,
-        tenant: TenantId,
+        of: K,
         every: Duration,
         make: F,
     ) -> watch::Receiver<Option<Arc<T>>>
@@ -55,11 +55,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
         Fut: Future<Output = Option<T>> + Send,
     {
         let mut seats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(latest) = seats.get(&tenant) {
+        if let Some(latest) = seats.get(&of) {
             return latest.subscribe();
         }
         let (latest, watched) = watch::channel(None);
-        seats.insert(tenant, latest.clone());
+        seats.insert(of.clone(), latest.clone());
         drop(seats);
         let (shared, closing) = (self.clone(), console.0.closing.clone());
         console.0.tasks.spawn(async move {
@@ -74,7 +74,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
                 // Whoever comes subscribes under the same lock, so nobody is left with a seat that is gone.
                 let mut seats = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
                 if closed || latest.receiver_count() == 0 {
-                    seats.remove(&tenant);
+                    seats.remove(&of);
                     return;
                 }
             }

@@ -49,6 +49,8 @@ async fn a_queue_is_made_served_watched_and_deleted() {
     assert!(admin.get(&format!("{PATH}/settings")).await.text.contains("Level 2, position 3"));
     let board = admin.get(PATH).await.text;
     assert!(board.contains("data-board") && board.contains("Nobody waits") && board.contains("No phone"), "{board}");
+    assert_eq!(board.matches("<form id=\"board\"").count(), 1, "{board}");
+    assert!(board.contains("form=\"board\" formaction=\"/queues/H%E1%BB%97%20tr%E1%BB%A3/agents/1001/status\""), "{board}");
     let set = admin.post(&format!("{PATH}/agents/1001/status"), &[("status", "on_break")]).await;
     assert_eq!(set.status, 303);
     assert!(admin.get(PATH).await.text.contains("value=\"on_break\" aria-pressed=\"true\""));
@@ -60,9 +62,13 @@ async fn a_queue_is_made_served_watched_and_deleted() {
 #[tokio::test]
 async fn a_wallboard_says_every_second_that_it_is_of_this_moment() {
     let server = TestServer::start().await;
+    let token = server.admin_token().await;
+    server.post(&token, "/api/pbx/extensions", &json!({ "extension_number": "1001" })).await;
     let admin = Browser::admin(&server).await;
     admin.get("/queues/new").await;
     assert_eq!(admin.post("/queues", &FIELDS).await.status, 303);
+    let add = [("extension", "1001"), ("tier_level", "1"), ("tier_position", "1")];
+    assert_eq!(admin.post(&format!("{PATH}/agents"), &add).await.status, 303);
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
     let request = http::Request::get(format!("http://{}{PATH}", server.address()))
         .header("cookie", format!("sid={}", admin.cookies.borrow()["sid"]))
@@ -80,6 +86,9 @@ async fn a_wallboard_says_every_second_that_it_is_of_this_moment() {
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(15), read).await.expect("a beat every second");
+    // The buttons of the agents send one form that stands still: what is drawn anew has no token, and is drawn anew only
+    // when something else is to be seen.
+    assert!(seen.contains("form=\"board\"") && !seen.contains("csrf") && !seen.contains("<form"), "{seen}");
     for event in ["tiles", "waiting", "agents", "abandoned"] {
         assert_eq!(seen.matches(&format!("event: {event}")).count(), 1, "{event} in {seen}");
     }
@@ -90,6 +99,8 @@ async fn a_wallboard_says_every_second_that_it_is_of_this_moment() {
 #[tokio::test]
 async fn viewers_see_queues_and_change_nothing() {
     let server = TestServer::start().await;
+    let token = server.admin_token().await;
+    server.post(&token, "/api/pbx/extensions", &json!({ "extension_number": "1001" })).await;
     let admin = Browser::admin(&server).await;
     admin.get("/queues/new").await;
     assert_eq!(admin.post("/queues", &FIELDS).await.status, 303);

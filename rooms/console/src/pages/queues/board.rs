@@ -7,7 +7,7 @@ use axum::{
     Extension,
     extract::{Path, State},
 };
-use domain::{CallId, Permission, Principal, Timestamp, agent::Status, principal::Access};
+use domain::{CallId, Permission, Principal, TenantId, Timestamp, agent::Status, principal::Access};
 use http::{HeaderMap, header};
 use pbx::ops::{
     agents::AgentState,
@@ -21,12 +21,8 @@ use crate::{Answer, Console, live, view::View};
 /// Between two looks at a queue that somebody watches.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What each account's watched queues are like. One look serves all who watch.
-pub(super) type Ticks = live::Shared<Boards>;
-
-/// The queues of an account at one moment, by name.
-#[derive(Debug, Default)]
-pub(super) struct Boards(std::collections::HashMap<String, QueueState>);
+/// What each watched queue is like. One look serves all who watch.
+pub(super) type Ticks = live::Shared<QueueState, (TenantId, String)>;
 
 #[derive(Template)]
 #[template(path = "queues/board.html")]
@@ -69,7 +65,7 @@ impl Board<'_> {
     fn tone(&self, agent: &AgentState) -> &'static str {
         match agent.state {
             "waiting" => "good",
-            "ringing" | "in_call" | "busy" => "live",
+            "ringing" | "in_call" | "on_hold" | "busy" => "live",
             "wrap_up" | "resting" | "on_break" => "warn",
             _ => "idle",
         }
@@ -79,14 +75,14 @@ impl Board<'_> {
     fn since(&self, agent: &AgentState) -> Option<Timestamp> {
         match agent.state {
             "on_break" | "logged_out" => agent.status_since,
-            "ringing" | "in_call" | "wrap_up" => agent.activity_since,
+            "ringing" | "in_call" | "on_hold" | "wrap_up" => agent.activity_since,
             _ => None,
         }
     }
 
     /// Returns the call that may be listened in to.
     fn call(&self, agent: &AgentState) -> Option<CallId> {
-        agent.call.filter(|_| agent.state == "in_call")
+        agent.call.filter(|_| matches!(agent.state, "in_call" | "on_hold"))
     }
 
     fn level(&self) -> Option<f64> {
@@ -131,10 +127,8 @@ pub(super) async fn show(
     who.may(Permission::PbxApiAccess, Access::Read)?;
     let state = queue_status::status(&console.pbx, who, &name).await?;
     if headers.get(header::ACCEPT).is_some_and(|accept| accept == "text/event-stream") {
-        let watched = watched(&console, who, &ticks);
-        return Ok(live::stream(&console, view.clone(), watched, move |view, boards: &Boards| {
-            boards.0.get(&name).map(|state| draw(view, state)).unwrap_or_default()
-        }));
+        let watched = watched(&console, who, &name, &ticks);
+        return Ok(live::stream(&console, view.clone(), watched, draw));
     }
     let may_manage = super::form::may_manage(&view);
     view.page(&Page {
@@ -147,21 +141,15 @@ pub(super) async fn show(
     })
 }
 
-fn watched(console: &Console, who: &Principal, ticks: &Ticks) -> watch::Receiver<Option<Arc<Boards>>> {
+/// Looks at this queue alone, and once for all who watch it.
+fn watched(console: &Console, who: &Principal, name: &str, ticks: &Ticks) -> watch::Receiver<Option<Arc<QueueState>>> {
     let (eyes, system) = (console.clone(), Principal::system(who.tenant));
-    ticks.watch(console, who.tenant, LOOK, move || {
-        let (console, who) = (eyes.clone(), system.clone());
+    let queue = name.to_owned();
+    ticks.watch(console, (who.tenant, name.to_owned()), LOOK, move || {
+        let (console, who, queue) = (eyes.clone(), system.clone(), queue.clone());
         async move {
-            let mut boards = Boards::default();
-            for name in queue_status::names(&console.pbx, &who).ok()? {
-                match queue_status::status(&console.pbx, &who, &name).await {
-                    Ok(state) => {
-                        boards.0.insert(name, state);
-                    }
-                    Err(error) => tracing::warn!(%error, "a wallboard could not be refreshed"),
-                }
-            }
-            Some(boards)
+            let seen = queue_status::status(&console.pbx, &who, &queue).await;
+            seen.inspect_err(|error| tracing::warn!(%error, "a wallboard could not be refreshed")).ok()
         }
     })
 }

@@ -87,8 +87,11 @@ pub(super) async fn change(
 }
 
 pub(super) async fn delete(State(console): State<Console>, view: View, Path(name): Path<String>) -> Answer {
-    queues::delete(&console.pbx.desk(), view.who()?, &name).await?;
-    view.go_with("/queues", "queues.deleted")
+    match queues::delete(&console.pbx.desk(), view.who()?, &name).await {
+        Ok(()) => view.go_with("/queues", "queues.deleted"),
+        Err(pbx::Error::InUse { .. }) => view.go_with(&format!("{}/settings", path_of(&name)), "queues.in_use"),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn draw(console: &Console, view: &View, form: &Form, queue: Option<&Queue>) -> Answer {
@@ -153,6 +156,7 @@ fn filled(queue: &Queue) -> Form {
         .with("announce_interval", queue.announce_interval)
         .with("music_prompt_id", id(queue.music_prompt))
         .with("greeting_prompt_id", id(queue.greeting_prompt))
+        .with("agent_prompt_id", id(queue.agent_prompt))
         .with("service_level_seconds", queue.service_level_seconds)
         .with("exit_key", key(queue.exit_key))
         .with("callback_key", key(queue.callback_key))
@@ -189,7 +193,8 @@ fn read(view: &View, form: &mut Form) -> Fill {
         number("announce_interval"),
         number("service_level_seconds"),
     ];
-    let (music, greeting) = (number("music_prompt_id"), number("greeting_prompt_id"));
+    let (music, greeting, agent) =
+        (number("music_prompt_id"), number("greeting_prompt_id"), number("agent_prompt_id"));
     let [wait, discard, max, max_no_agent, ring, wrap_up, reject, busy, no_answer, most, announce, level] = numbers;
     Fill {
         name: form.optional("name"),
@@ -219,6 +224,7 @@ fn read(view: &View, form: &mut Form) -> Fill {
         announce_wait: Some(form.flag("announce_wait")),
         music_prompt_id: Some(music),
         greeting_prompt_id: Some(greeting),
+        agent_prompt_id: Some(agent),
         service_level_seconds: level,
         exit_key: Some(form.optional("exit_key")),
         callback_key: Some(form.optional("callback_key")),
