@@ -17,6 +17,7 @@ mod music;
 mod outcomes;
 mod park;
 mod pickup;
+pub(crate) mod queue;
 mod recording;
 mod ring_group;
 mod semi_attended;

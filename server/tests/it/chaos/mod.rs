@@ -4,5 +4,6 @@ mod drain;
 mod keys;
 mod kill;
 mod ledger;
+mod queue;
 mod receivers;
 mod transferred;
