@@ -75,7 +75,7 @@ impl Driver {
         if self.moves_in_room(caller).await {
             return;
         }
-        let Some(running) = self.rare().app.as_mut() else { return self.queue_music(caller).await };
+        let Some(running) = self.rare().app.as_mut() else { return self.spoke_in_queue(caller).await };
         if std::mem::take(&mut running.speaks) {
             running.app.handle(AppInput::PlayFinished, Instant::now().into_std());
         } else if let Some(music) = running.music {
