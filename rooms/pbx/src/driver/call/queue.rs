@@ -264,7 +264,10 @@ impl Driver {
         queue.waited = Some(queue.waited());
         let Some((offer, agent)) = answered else {
             queue.left = true;
+            queue.offers.clear();
             self.tell_queue(NewsKind::Taken);
+            // The agents whose phones rang have no part in this call any more.
+            self.free_seats();
             return false;
         };
         queue.talks = Some((offer, agent));

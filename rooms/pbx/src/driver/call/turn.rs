@@ -279,7 +279,9 @@ impl Driver {
     fn on_answered(&mut self, _caller: LegNo, callee: LegNo) {
         let now = self.pbx.db.now();
         self.answered = Some((now, tokio::time::Instant::now()));
-        let answering = self.leg(callee).and_then(|leg| leg.extension.clone());
+        // A queue that calls back does so by its agent, whoever is called.
+        let called_by = self.setup.queue.as_ref().and(self.row.extension.clone());
+        let answering = called_by.or_else(|| self.leg(callee).and_then(|leg| leg.extension.clone()));
         let trunk = self.leg(callee).and_then(|leg| leg.trunk.clone());
         if let Some(name) = trunk {
             // After a failover the call runs by another trunk than it began with.
