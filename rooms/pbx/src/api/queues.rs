@@ -263,7 +263,8 @@ async fn update_queue(
 /// Deletes a queue. Whoever waits in it is let go.
 #[utoipa::path(delete, path = "/api/pbx/queues/{name}", tag = "pbx", params(("name" = String, Path)), responses(
     (status = 200, body = Data<Nothing>),
-    (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
+    (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+    (status = 409, body = ErrorBody, description = "Something leads to it.")))]
 async fn delete_queue(State(pbx): State<Pbx>, Caller(who): Caller, Path(name): Path<String>) -> Result<Data<Nothing>> {
     ops::delete(&pbx.desk(), &who, &name).await?;
     Ok(Data(Nothing {}))
