@@ -273,7 +273,9 @@ pub(crate) async fn delete_tiers(tx: &mut Tx, tenant: TenantId, queue: i64) -> R
 /// Has everything that leads to a queue lead to it under its new name.
 pub(crate) async fn rename(tx: &mut Tx, tenant: TenantId, before: &str, after: &str) -> Result<()> {
     for text in [
-        sql("update route set destination = $3 where tenant_id = $1 and destination_kind = 'queue' and destination = $2"),
+        sql(
+            "update route set destination = $3 where tenant_id = $1 and destination_kind = 'queue' and destination = $2",
+        ),
         sql("update menu set otherwise_target = $3
              where tenant_id = $1 and otherwise_kind = 'queue' and otherwise_target = $2"),
         sql("update menu_key set target = $3 where tenant_id = $1 and kind = 'queue' and target = $2"),

@@ -41,7 +41,10 @@ async fn a_killed_server_leaves_no_agent_stuck_and_no_caller_without_a_record() 
     .await
     .unwrap();
     for record in &list {
-        assert_eq!((&record["queue_name"], &record["hangup_cause"]), (&json!("support"), &json!("NORMAL_TEMPORARY_FAILURE")));
+        assert_eq!(
+            (&record["queue_name"], &record["hangup_cause"]),
+            (&json!("support"), &json!("NORMAL_TEMPORARY_FAILURE"))
+        );
         assert!(record["queue_wait_time"].is_i64(), "{record}");
         let uuid = record["uuid"].as_str().unwrap();
         assert_eq!(world.event("pbx.call.hangup", uuid).await.unwrap()["queue_name"], "support");

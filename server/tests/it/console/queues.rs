@@ -50,7 +50,10 @@ async fn a_queue_is_made_served_watched_and_deleted() {
     let board = admin.get(PATH).await.text;
     assert!(board.contains("data-board") && board.contains("Nobody waits") && board.contains("No phone"), "{board}");
     assert_eq!(board.matches("<form id=\"board\"").count(), 1, "{board}");
-    assert!(board.contains("form=\"board\" formaction=\"/queues/H%E1%BB%97%20tr%E1%BB%A3/agents/1001/status\""), "{board}");
+    assert!(
+        board.contains("form=\"board\" formaction=\"/queues/H%E1%BB%97%20tr%E1%BB%A3/agents/1001/status\""),
+        "{board}"
+    );
     let set = admin.post(&format!("{PATH}/agents/1001/status"), &[("status", "on_break")]).await;
     assert_eq!(set.status, 303);
     assert!(admin.get(PATH).await.text.contains("value=\"on_break\" aria-pressed=\"true\""));

@@ -18,17 +18,42 @@ const AGENTS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k
 
 #[derive(Clone, Debug)]
 enum Happening {
-    Join { queue: usize, priority: i64 },
-    HangUp { caller: usize },
+    Join {
+        queue: usize,
+        priority: i64,
+    },
+    HangUp {
+        caller: usize,
+    },
     /// Somebody else picks the caller up.
-    Taken { caller: usize },
+    Taken {
+        caller: usize,
+    },
     /// Only so many agents serve the queue from now on.
-    Serve { queue: usize, agents: usize },
-    Phone { at: usize, does: Phone },
-    Status { agent: usize, status: usize },
-    Presence { agent: usize, reachable: bool, elsewhere: bool },
-    Key { caller: usize, key: char },
-    Wait { millis: u64 },
+    Serve {
+        queue: usize,
+        agents: usize,
+    },
+    Phone {
+        at: usize,
+        does: Phone,
+    },
+    Status {
+        agent: usize,
+        status: usize,
+    },
+    Presence {
+        agent: usize,
+        reachable: bool,
+        elsewhere: bool,
+    },
+    Key {
+        caller: usize,
+        key: char,
+    },
+    Wait {
+        millis: u64,
+    },
 }
 
 /// What a phone that rings or talks does; `Silent` loses the news, as a crashed driver would.

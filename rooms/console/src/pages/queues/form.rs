@@ -193,8 +193,7 @@ fn read(view: &View, form: &mut Form) -> Fill {
         number("announce_interval"),
         number("service_level_seconds"),
     ];
-    let (music, greeting, agent) =
-        (number("music_prompt_id"), number("greeting_prompt_id"), number("agent_prompt_id"));
+    let (music, greeting, agent) = (number("music_prompt_id"), number("greeting_prompt_id"), number("agent_prompt_id"));
     let [wait, discard, max, max_no_agent, ring, wrap_up, reject, busy, no_answer, most, announce, level] = numbers;
     Fill {
         name: form.optional("name"),

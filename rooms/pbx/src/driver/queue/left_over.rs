@@ -98,7 +98,8 @@ mod tests {
     fn whoever_waited_or_talked_when_the_run_ended_does_so_no_longer() {
         let seen = |steps: &[Step]| {
             let (found, lines) = read("call", steps, Timestamp(10_000));
-            let lines: Vec<_> = lines.iter().map(|line| (line.queue, line.kind, line.waited_ms, line.talked_ms)).collect();
+            let lines: Vec<_> =
+                lines.iter().map(|line| (line.queue, line.kind, line.waited_ms, line.talked_ms)).collect();
             (found.waited, found.was_waiting, lines)
         };
         assert_eq!(seen(&[]), (None, false, vec![]));

@@ -237,8 +237,12 @@ impl Queues {
 
     /// Waits until every queue has written what happened in it, at most `patience`.
     pub(crate) async fn settle(&self, patience: Duration) {
-        let all: Vec<mpsc::Sender<Ask>> =
-            self.lock().values().flat_map(|account| account.queues.values()).map(|handle| handle.asks.clone()).collect();
+        let all: Vec<mpsc::Sender<Ask>> = self
+            .lock()
+            .values()
+            .flat_map(|account| account.queues.values())
+            .map(|handle| handle.asks.clone())
+            .collect();
         let settled = async {
             for asks in all {
                 let (reply, answer) = oneshot::channel();

@@ -143,8 +143,7 @@ async fn ten_thousand_hang_ups_and_failures_leave_no_agent_and_no_caller_behind(
     queue(&pbx, QUEUES[1], "8002", AGENTS, fill("longest-idle-agent")).await;
     let seed = rand::random();
     eprintln!("seed {seed}");
-    let mut storm =
-        Storm { pbx: pbx.clone(), chance: StdRng::seed_from_u64(seed), parties: Vec::new(), came: 0 };
+    let mut storm = Storm { pbx: pbx.clone(), chance: StdRng::seed_from_u64(seed), parties: Vec::new(), came: 0 };
     for _ in 0..EVENTS {
         storm.happen().await;
         // The tasks do their part in between.

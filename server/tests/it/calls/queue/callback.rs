@@ -47,7 +47,11 @@ async fn whoever_asks_for_it_is_called_back_when_an_agent_is_free() {
     let uuid = back["uuid"].as_str().unwrap();
     for event in ["pbx.call.ringing", "pbx.call.answered", "pbx.call.hangup", "pbx.cdr.created"] {
         let told = world.event(event, uuid).await.unwrap();
-        assert_eq!((&told["queue_name"], &told["source_type"]), (&json!("support"), &json!("outbound_callback")), "{told}");
+        assert_eq!(
+            (&told["queue_name"], &told["source_type"]),
+            (&json!("support"), &json!("outbound_callback")),
+            "{told}"
+        );
     }
 }
 

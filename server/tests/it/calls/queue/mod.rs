@@ -50,7 +50,8 @@ pub(crate) async fn status(world: &World) -> Value {
 }
 
 pub(crate) async fn set_status(world: &World, agent: &str, status: &str) {
-    let reply = world.crm().put(&format!("/api/pbx/agents/{agent}/status"), &json!({ "status": status })).await.unwrap();
+    let reply =
+        world.crm().put(&format!("/api/pbx/agents/{agent}/status"), &json!({ "status": status })).await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.json);
 }
 
@@ -122,17 +123,13 @@ pub(crate) async fn caller(world: &World) -> Agent {
 
 /// Waits until a phone rings or talks, for a call that is not over.
 pub(crate) async fn rung(agent: &Agent) -> Call {
-    agent
-        .call(PATIENCE, |call| !call.is_over())
-        .await
-        .unwrap_or_else(|| panic!("{} is not rung", agent.extension()))
+    agent.call(PATIENCE, |call| !call.is_over()).await.unwrap_or_else(|| panic!("{} is not rung", agent.extension()))
 }
 
 /// A phone that answers at once and talks until the other side hangs up.
 fn quick(extension: &str) -> Reaction {
     Reaction::Answers { after: Duration::from_millis(50), talk: Talk::in_voice(Voice::of_agent(extension)) }
 }
-
 
 /// Reads the milliseconds of a day from `…T04:05:06.789Z`.
 fn millis(time: &str) -> i64 {

@@ -42,8 +42,7 @@ async fn whoever_presses_the_key_goes_where_the_queue_overflows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_waits_for_nobody_goes_where_the_queue_overflows() {
-    let fields =
-        json!({ "max_wait_time_with_no_agent": 1, "max_wait_time_with_no_agent_time_reached": "overflow" });
+    let fields = json!({ "max_wait_time_with_no_agent": 1, "max_wait_time_with_no_agent_time_reached": "overflow" });
     after(fields, async |world, _| set_status(world, "1001", "logged_out").await).await;
 }
 
@@ -77,5 +76,9 @@ async fn from_one_queue_into_the_next_the_record_is_of_the_one_that_answered() {
     assert_eq!((&record["queue_name"], &record["result"]), (&json!("second"), &json!("answered")), "{record}");
     until_figures(&world, json!({ "offered": 1, "overflowed": 1, "abandoned": 0 })).await;
     let seen = world.crm().get("/api/pbx/queues/second/status").await.unwrap().json;
-    assert_eq!((&seen["data"]["today"]["offered"], &seen["data"]["today"]["answered"]), (&json!(1), &json!(1)), "{seen}");
+    assert_eq!(
+        (&seen["data"]["today"]["offered"], &seen["data"]["today"]["answered"]),
+        (&json!(1), &json!(1)),
+        "{seen}"
+    );
 }

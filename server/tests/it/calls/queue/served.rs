@@ -31,7 +31,11 @@ async fn a_caller_talks_with_the_agent_who_answers_and_the_agent_has_time_for_no
     let seen = until_figures(&world, json!({ "offered": 2, "answered": 2, "abandoned": 0, "overflowed": 0 })).await;
     assert_eq!((&seen["waiting_count"], &seen["service_level"]["percent"]), (&json!(0), &json!(100.0)), "{seen}");
     for record in records(&world, 2).await {
-        assert_eq!((&record["queue_name"], &record["agent_extension"]), (&json!("support"), &json!("1002")), "{record}");
+        assert_eq!(
+            (&record["queue_name"], &record["agent_extension"]),
+            (&json!("support"), &json!("1002")),
+            "{record}"
+        );
         assert_eq!(record["result"], "answered", "{record}");
         assert!(record["queue_wait_time"].is_i64() && record["answer_time"].is_string(), "{record}");
         let uuid = record["uuid"].as_str().unwrap();
@@ -42,7 +46,13 @@ async fn a_caller_talks_with_the_agent_who_answers_and_the_agent_has_time_for_no
             let of_agent = |d: &&std::sync::Arc<sandbox::receiver::Delivery>| {
                 d.event() == "pbx.call.ringing" && d.call_uuid().as_deref() == Some(uuid)
             };
-            let told = world.receiver.deliveries().iter().filter(of_agent).map(|d| d.json()["data"].clone()).collect::<Vec<_>>();
+            let told = world
+                .receiver
+                .deliveries()
+                .iter()
+                .filter(of_agent)
+                .map(|d| d.json()["data"].clone())
+                .collect::<Vec<_>>();
             told.into_iter().find(|data| data["extension"] == name)
         };
         assert_eq!(ringing("1002").unwrap()["queue_name"], "support");
@@ -72,7 +82,8 @@ async fn the_service_level_is_the_share_of_those_who_were_answered_in_time() {
     first.hang_up();
     hears(&second, Voice::of_agent("1001")).await;
     second.hang_up();
-    let seen = until_figures(&world, json!({ "offered": 3, "answered": 2, "answered_in_time": 1, "abandoned": 1 })).await;
+    let seen =
+        until_figures(&world, json!({ "offered": 3, "answered": 2, "answered_in_time": 1, "abandoned": 1 })).await;
     assert_eq!(seen["service_level"]["percent"].as_f64().map(f64::round), Some(33.0), "{seen}");
     let results: Vec<Value> = records(&world, 3).await.into_iter().map(|record| record["result"].clone()).collect();
     assert_eq!(results.iter().filter(|result| *result == "abandoned").count(), 1, "{results:?}");

@@ -115,7 +115,8 @@ async fn two_hundred_calls_that_go_wrong_leave_no_agent_leg_or_port_behind() {
     let reaped = reaped.lines().find(|line| line.starts_with("pbx_queue_reaped"));
     assert!(reaped.is_none_or(|line| line.ends_with(" 0")), "seed {seed}: states had to be set right: {reaped:?}");
     // A port rests for a moment before it is given away again, closed.
-    let taken = || world.server.media().filter(|port| UdpSocket::bind(("127.0.0.1", *port)).is_err()).collect::<Vec<_>>();
+    let taken =
+        || world.server.media().filter(|port| UdpSocket::bind(("127.0.0.1", *port)).is_err()).collect::<Vec<_>>();
     let free = until("every port is free", PATIENCE, async || taken().is_empty().then_some(())).await;
     assert!(free.is_ok(), "seed {seed}: {:?} are still open", taken());
 }

@@ -110,7 +110,8 @@ async fn a_higher_level_is_rung_when_the_wait_is_up() {
     let world = world().await;
     let _lower = world.agent_that("1001", Reaction::Rings).await.unwrap();
     let higher = world.agent_that("1002", quick("1002")).await.unwrap();
-    let rules = json!({ "tier_rules_apply": true, "tier_rule_wait_second": 3, "ring_time": 1, "no_answer_delay_time": 60 });
+    let rules =
+        json!({ "tier_rules_apply": true, "tier_rule_wait_second": 3, "ring_time": 1, "no_answer_delay_time": 60 });
     queue(&world, rules, &["1001", "1002"]).await;
     let level = json!({ "tier_level": 2 });
     let reply = world.crm().put("/api/pbx/queues/support/tiers/1002", &level).await.unwrap();
