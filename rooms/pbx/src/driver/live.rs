@@ -459,6 +459,7 @@ mod tests {
             legs: Vec::new(),
             started_at: Timestamp(0),
             answered_at: None,
+            queue: None,
             recording: None,
         }
     }

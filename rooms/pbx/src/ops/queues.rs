@@ -126,7 +126,7 @@ pub async fn delete(desk: &Desk, who: &Principal, name: &str) -> Result<()> {
     let mut tx = desk.write(who).await?;
     let queue = find(&mut tx, tenant, name).await?;
     let own = Destination::Queue(queue.name.clone());
-    super::places::refuse_if_used(&mut tx, tenant, "queue", &own).await?;
+    places::refuse_if_used(&mut tx, tenant, "queue", &own).await?;
     rows::queues::delete_tiers(&mut tx, tenant, queue.id).await?;
     rows::queues::delete(&mut tx, tenant, queue.id).await?;
     desk.commit(tx, who, done("queue.delete", &queue)).await
@@ -223,7 +223,7 @@ async fn check_others(tx: &mut Tx, queue: &Queue, before: Option<&Queue>, fields
         }
     }
     if let Some(overflow) = queue.overflow.as_ref().filter(|_| before.is_none_or(|b| b.overflow != queue.overflow)) {
-        fields.check("overflow_target", super::places::exists(tx, tenant, overflow).await?, Rule::Selected);
+        fields.check("overflow_target", places::exists(tx, tenant, overflow).await?, Rule::Selected);
     }
     Ok(())
 }
