@@ -123,7 +123,7 @@ fn config(account: &Account<'_>, listen: SocketAddr, media: u16) -> String {
                 ("sip_tls_port", "0"),
                 ("default_proxy", "0"),
                 ("use_ipv6", "0"),
-                ("auto_net_state_mon", "0"),
+                ("auto_net_state_mon", "1"),
             ],
         ),
         ("net", &[("bind_address", &ip), ("firewall_policy", "0")]),

@@ -9,6 +9,7 @@ mod flood;
 mod fort;
 mod guesses;
 mod identity;
+mod loops;
 mod media;
 mod receivers;
 mod requests;

@@ -1,3 +1,4 @@
-//! Foreign implementations: a proxy as the carrier. What is not installed is named.
+//! Foreign implementations: a proxy as the carrier, a softphone as the phone. What is not installed is named.
 
 mod kamailio;
+mod linphone;
