@@ -135,3 +135,35 @@ async fn a_call_whose_sound_stops_ends_with_media_timeout() {
     );
     assert!(hangup["hangup_cause_q850"].is_null());
 }
+
+/// Whoever asks for a call and is gone at once leaves nothing behind that nobody drives.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_hangs_up_leaves_no_call_that_never_ends() {
+    use tokio::io::AsyncWriteExt as _;
+    let world = world().await;
+    let _busy = world.agent_that("1001", Reaction::Refuses { status: 486, q850: 17 }).await.unwrap();
+    let base = world.crm().base().trim_start_matches("http://").to_owned();
+    let body = json!({ "from_extension": "1001", "to_phone": "84281234567" }).to_string();
+    let request = format!(
+        "POST /api/pbx/calls/click-to-call HTTP/1.1\r\nHost: {base}\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        world.crm().token().unwrap(),
+        body.len()
+    );
+    for _ in 0..10 {
+        let mut client = tokio::net::TcpStream::connect(&base).await.unwrap();
+        client.write_all(request.as_bytes()).await.unwrap();
+        drop(client);
+        tokio::task::yield_now().await;
+    }
+    // A call of somebody who stays comes after all of them.
+    until("the extension can be called", PATIENCE, async || world.click("1001", "84281234568").await.ok())
+        .await
+        .unwrap();
+    until("no call is up", PATIENCE, async || {
+        let live = world.crm().get("/api/pbx/calls").await.ok()?;
+        (live.json["total"] == 0).then_some(())
+    })
+    .await
+    .unwrap();
+}

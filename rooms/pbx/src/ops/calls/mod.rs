@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use domain::{
     CallId, LegId, Permission, Principal, cause::Cause, ids::TrunkId, number, principal::Access, routing::Destination,
 };
+use tokio::sync::oneshot;
 use uuid::Uuid;
 use web::{Fields, Page, Rule, Text};
 
@@ -141,13 +142,9 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
         max_forwards: 70,
         carried: None,
     };
-    // What is acknowledged is on disk: after a crash this call still gets its record.
-    let fact = facts::Fact::Started { call: Box::new(setup.row(pbx)), caller_name: None };
-    if let Err(error) = facts::commit(pbx, tenant, &[fact], None).await {
-        pbx.live.leave(call);
-        return Err(error.into());
-    }
-    pbx.tracker.spawn(call::run(pbx.clone(), setup));
+    let (begun, hears) = oneshot::channel();
+    pbx.tracker.spawn(begin(pbx.clone(), setup, begun));
+    hears.await.map_err(|_| Error::Draining)??;
     Ok(Originated {
         call,
         a_leg,
@@ -157,6 +154,22 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
         caller_id: checked.caller_id,
         trunk: checked.trunk.map(|trunk| (trunk.trunk.id, trunk.trunk.name.clone())),
     })
+}
+
+/// Writes a call down and runs it. Whoever asked for it may be gone any moment: what is in the list of live calls is driven.
+async fn begin(pbx: Pbx, setup: Setup, begun: oneshot::Sender<std::result::Result<(), store::Error>>) {
+    let (tenant, call) = (setup.tenant, setup.call);
+    // What is acknowledged is on disk: after a crash this call still gets its record.
+    let fact = facts::Fact::Started { call: Box::new(setup.row(&pbx)), caller_name: None };
+    let written = facts::commit(&pbx, tenant, &[fact], None).await;
+    let failed = written.is_err();
+    // Nobody has to listen.
+    let _ = begun.send(written);
+    if failed {
+        return pbx.live.leave(call);
+    }
+    let tracker = pbx.tracker.clone();
+    tracker.spawn(call::run(pbx, setup));
 }
 
 /// A wish whose fields are right.
