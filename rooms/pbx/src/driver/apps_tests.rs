@@ -198,6 +198,12 @@ async fn a_feature_code_does_nothing_unless_it_was_dialled() {
         |caller| super::resolve::set(&house.pbx, TENANT, &account, &house.caller(caller), Setting::DoNotDisturb(true));
     assert!(matches!(set(None), Err(Cause::BearerCapabilityNotAuth)), "only a phone of the account sets something");
     assert!(matches!(set(Some("1001")), Ok(Resolved { step: Found::App(_), .. })));
+    let followed = async {
+        while !house.pbx.directory.account(TENANT).unwrap().places.wish("1001").do_not_disturb {
+            house.follow().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), followed).await.unwrap();
 }
 
 #[tokio::test]

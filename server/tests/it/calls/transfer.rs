@@ -185,3 +185,95 @@ async fn a_phone_asks_in_a_call_of_its_own_and_joins_the_two() {
     .await
     .unwrap();
 }
+
+/// Registers a phone of an extension that has a mailbox.
+async fn with_mailbox(world: &World, extension: &str, reaction: Option<Reaction>) -> Agent {
+    let fields = json!({ "extension_number": extension, "voicemail_enabled": true });
+    let password = world.server.extension_with(&fields).await.unwrap();
+    let config = sandbox::agent::Config::new(extension, &password, world.server.sip());
+    let agent = Agent::register(config, world.media.clone()).await.unwrap();
+    if let Some(reaction) = reaction {
+        agent.set_reaction(reaction);
+    }
+    agent
+}
+
+/// Waits until a message is being recorded, and returns whose mailbox it is for.
+async fn mailbox_in_use(world: &World) -> String {
+    let query = "select state, extension_number from voicemail_message";
+    until("a message is being recorded", PATIENCE, async || {
+        let rows = world.server.database().rows(&world.server.data_folder(), query).await.ok()?;
+        rows.into_iter().next().map(|(_, extension)| extension)
+    })
+    .await
+    .unwrap()
+}
+
+/// Has 1003 talk with 1001, who asks 1002 while that one only rings. All have mailboxes, 1002 perhaps.
+async fn asking(world: &World, second_has_mailbox: bool) -> (String, [Agent; 3], [Call; 2]) {
+    let first = with_mailbox(world, "1001", None).await;
+    let second = match second_has_mailbox {
+        true => with_mailbox(world, "1002", Some(Reaction::Rings)).await,
+        false => world.agent_that("1002", Reaction::Rings).await.unwrap(),
+    };
+    let customer = with_mailbox(world, "1003", None).await;
+    let far = customer.dial("1001").unwrap();
+    let near = first.call(PATIENCE, |_| true).await.unwrap();
+    hears(&far, Voice::of_agent("1001")).await;
+    let live = world.crm().get("/api/pbx/calls").await.unwrap().json;
+    let call = live["data"][0]["call_uuid"].as_str().unwrap().to_owned();
+    let (status, body) = transfer(world, &call, json!({ "to": "1002", "mode": "attended" })).await;
+    assert_eq!(status, 202, "{body}");
+    assert!(second.call(PATIENCE, |_| true).await.is_some());
+    (call, [first, second, customer], [near, far])
+}
+
+/// Whoever is asked does not answer: the caller goes where calls go that nobody takes there, not where the first call went.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_while_the_other_rings_leaves_the_caller_to_the_others_mailbox() {
+    let world = world().await;
+    let (call, _agents, [near, far]) = asking(&world, true).await;
+    near.hang_up();
+    assert_eq!(mailbox_in_use(&world).await, "1002");
+    far.hang_up();
+    let cdr = world.cdr(&call).await.unwrap();
+    assert_eq!(cdr["transfer_count"], 1, "{cdr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_completed_while_it_rings_comes_back_and_one_that_is_refused_meanwhile_changes_nothing() {
+    let world = world().await;
+    let (call, _agents, [near, far]) = asking(&world, false).await;
+    for to in ["1003", "*700"] {
+        near.refer_to(to, "127.0.0.1");
+        assert_eq!(near.referred(PATIENCE).await, Some(480), "somebody is being asked");
+    }
+    let reply = world.crm().post(&format!("/api/pbx/calls/{call}/transfer/complete"), &json!({})).await.unwrap();
+    assert_eq!(reply.status, 202, "{}", reply.json);
+    hears(&near, Voice::of_agent("1003")).await;
+    hears(&far, Voice::of_agent("1001")).await;
+    near.hang_up();
+    assert_eq!(world.cdr(&call).await.unwrap()["transfer_count"], 0);
+}
+
+/// Each of two calls is told to take a leg of the other: whatever becomes of that, nobody who talks is cut off.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_calls_that_are_to_be_joined_crosswise_lose_nobody() {
+    let world = world().await;
+    let Talk { near, far, agent, .. } = talking(&world).await;
+    let second = world.agent("1002").await.unwrap();
+    let asks = agent.dial("1002").unwrap();
+    let asked = second.call(PATIENCE, |_| true).await.unwrap();
+    hears(&asks, Voice::of_agent("1002")).await;
+    near.refer_to_call(&asks);
+    asks.refer_to_call(&near);
+    let told = (near.referred(PATIENCE).await, asks.referred(PATIENCE).await);
+    let merged = told.0 == Some(200) || told.1 == Some(200);
+    let (to_far, to_asked) = match merged {
+        true => (Voice::of_agent("1002"), Voice::of_customer(CUSTOMER)),
+        false => (Voice::of_agent("1001"), Voice::of_agent("1001")),
+    };
+    hears(&far, to_far).await;
+    hears(&asked, to_asked).await;
+    assert!(!far.is_over() && !asked.is_over(), "{told:?}");
+}

@@ -4,6 +4,7 @@
 //! [`Fort::stands`] looks whether the process lives, answers, keeps quiet about secrets and has not panicked.
 
 pub(crate) mod callee;
+mod codes;
 mod dialogs;
 mod flood;
 mod fort;
@@ -22,6 +23,7 @@ mod toll_features;
 mod torture;
 mod trunks;
 mod web;
+mod whose;
 
 use std::time::Duration;
 
