@@ -1,10 +1,11 @@
 //! What may be done to a call that is up.
 
-use axum::extract::State;
-use domain::{CallId, LegId};
+use axum::extract::FromRequestParts;
+use domain::{CallId, LegId, Principal};
+use http::request::Parts;
 use serde::Deserialize;
-use utoipa::ToSchema;
-use web::{Accepted, Caller, Data, ErrorBody, Json, OpenApiRouter, Path, Result, routes};
+use utoipa::{IntoResponses, ToSchema};
+use web::{Accepted, Caller, Data, Error, ErrorBody, Json, OpenApiRouter, Path, Result, routes};
 
 use super::CallStatus;
 use crate::{
@@ -70,192 +71,133 @@ pub(crate) struct SuperviseCall {
     mode: Option<String>,
 }
 
-fn done(uuid: CallId, status: &'static str) -> Accepted<CallStatus> {
-    Accepted(CallStatus { call_uuid: uuid.to_string(), status })
+/// The call that a request names, and who wants something done to it.
+struct Named {
+    pbx: Pbx,
+    who: Principal,
+    uuid: CallId,
 }
 
-fn leg(body: Option<Json<CallParty>>) -> Option<LegId> {
-    body.and_then(|Json(party)| party.leg)
+impl FromRequestParts<Pbx> for Named {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, pbx: &Pbx) -> Result<Self> {
+        let Caller(who) = Caller::from_request_parts(parts, pbx).await?;
+        let Path(uuid) = Path::from_request_parts(parts, pbx).await?;
+        Ok(Self { pbx: pbx.clone(), who, uuid })
+    }
+}
+
+impl Named {
+    /// Has an action done by the leg of the body, and says what becomes of the call.
+    async fn act(
+        self,
+        action: Action,
+        by: Option<Json<CallParty>>,
+        status: &'static str,
+    ) -> Result<Accepted<CallStatus>> {
+        let leg = by.and_then(|Json(party)| party.leg);
+        control::act(&self.pbx, &self.who, self.uuid, action, leg).await?;
+        Ok(self.now(status))
+    }
+
+    fn now(&self, status: &'static str) -> Accepted<CallStatus> {
+        Accepted(CallStatus { call_uuid: self.uuid.to_string(), status })
+    }
+}
+
+/// What each of these answers beside its own conflicts.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it is there for the OpenAPI document")]
+enum Asked {
+    #[response(status = 202)]
+    Done(#[to_schema] Accepted<CallStatus>),
+    #[response(status = 404)]
+    Unknown(#[to_schema] ErrorBody<'static>),
 }
 
 /// Puts the other side on hold; it hears music.
-#[utoipa::path(
-    post, path = "/api/pbx/calls/{uuid}/hold", tag = "pbx", request_body = Option<CallParty>,
+#[utoipa::path(post, path = "/api/pbx/calls/{uuid}/hold", tag = "pbx",
     params(("uuid" = String, Path, description = "`call_uuid`")),
-    responses(
-        (status = 202, body = inline(Data<CallStatus>)),
-        (status = 404, body = inline(ErrorBody<'_>)),
-        (status = 409, description = "Nobody talks, or the other side is on hold already.", body = inline(ErrorBody<'_>)),
-        (status = 422, body = inline(ErrorBody<'_>)),
-    ),
-)]
-async fn hold(
-    State(pbx): State<Pbx>,
-    Caller(who): Caller,
-    Path(uuid): Path<CallId>,
-    body: Option<Json<CallParty>>,
-) -> Result<Accepted<CallStatus>> {
-    control::act(&pbx, &who, uuid, Action::Hold, leg(body)).await?;
-    Ok(done(uuid, "held"))
+    request_body = Option<CallParty>, responses(Asked,
+    (status = 422, body = inline(ErrorBody<'_>)),
+    (status = 409, body = inline(ErrorBody<'_>), description = "Nobody talks, or the other side is on hold already.")))]
+async fn hold(call: Named, by: Option<Json<CallParty>>) -> Result<Accepted<CallStatus>> {
+    call.act(Action::Hold, by, "held").await
 }
 
 /// Takes the other side back from hold.
-#[utoipa::path(
-    post, path = "/api/pbx/calls/{uuid}/unhold", tag = "pbx", request_body = Option<CallParty>,
+#[utoipa::path(post, path = "/api/pbx/calls/{uuid}/unhold", tag = "pbx",
     params(("uuid" = String, Path, description = "`call_uuid`")),
-    responses(
-        (status = 202, body = inline(Data<CallStatus>)),
-        (status = 404, body = inline(ErrorBody<'_>)),
-        (status = 409, description = "The other side is not on hold.", body = inline(ErrorBody<'_>)),
-        (status = 422, body = inline(ErrorBody<'_>)),
-    ),
-)]
-async fn unhold(
-    State(pbx): State<Pbx>,
-    Caller(who): Caller,
-    Path(uuid): Path<CallId>,
-    body: Option<Json<CallParty>>,
-) -> Result<Accepted<CallStatus>> {
-    control::act(&pbx, &who, uuid, Action::Unhold, leg(body)).await?;
-    Ok(done(uuid, "answered"))
+    request_body = Option<CallParty>, responses(Asked,
+    (status = 422, body = inline(ErrorBody<'_>)),
+    (status = 409, body = inline(ErrorBody<'_>), description = "The other side is not on hold.")))]
+async fn unhold(call: Named, by: Option<Json<CallParty>>) -> Result<Accepted<CallStatus>> {
+    call.act(Action::Unhold, by, "answered").await
 }
 
 /// Presses keys towards the other side.
-#[utoipa::path(
-    post, path = "/api/pbx/calls/{uuid}/dtmf", tag = "pbx", request_body = PressKeys,
+#[utoipa::path(post, path = "/api/pbx/calls/{uuid}/dtmf", tag = "pbx",
     params(("uuid" = String, Path, description = "`call_uuid`")),
-    responses(
-        (status = 202, body = inline(Data<CallStatus>)),
-        (status = 404, body = inline(ErrorBody<'_>)),
-        (status = 409, description = "Nobody talks.", body = inline(ErrorBody<'_>)),
-        (status = 422, body = inline(ErrorBody<'_>)),
-    ),
-)]
-async fn dtmf(
-    State(pbx): State<Pbx>,
-    Caller(who): Caller,
-    Path(uuid): Path<CallId>,
-    Json(body): Json<PressKeys>,
-) -> Result<Accepted<CallStatus>> {
-    control::press(&pbx, &who, uuid, body.digits, body.leg).await?;
-    Ok(done(uuid, "pressed"))
+    request_body = PressKeys, responses(Asked,
+    (status = 422, body = inline(ErrorBody<'_>)),
+    (status = 409, body = inline(ErrorBody<'_>), description = "Nobody talks.")))]
+async fn dtmf(call: Named, Json(body): Json<PressKeys>) -> Result<Accepted<CallStatus>> {
+    control::press(&call.pbx, &call.who, call.uuid, body.digits, body.leg).await?;
+    Ok(call.now("pressed"))
 }
 
 /// Hands the other side on to a number. If nobody takes the call there, it comes back.
-#[utoipa::path(
-    post, path = "/api/pbx/calls/{uuid}/transfer", tag = "pbx", request_body = TransferCall,
+#[utoipa::path(post, path = "/api/pbx/calls/{uuid}/transfer", tag = "pbx",
     params(("uuid" = String, Path, description = "`call_uuid`")),
-    responses(
-        (status = 202, body = inline(Data<CallStatus>)),
-        (status = 404, body = inline(ErrorBody<'_>)),
-        (status = 409, description = "Nobody talks, no extension is in the call, or the number cannot be reached.", body = inline(ErrorBody<'_>)),
-        (status = 422, body = inline(ErrorBody<'_>)),
-    ),
-)]
-async fn transfer(
-    State(pbx): State<Pbx>,
-    Caller(who): Caller,
-    Path(uuid): Path<CallId>,
-    Json(body): Json<TransferCall>,
-) -> Result<Accepted<CallStatus>> {
+    request_body = TransferCall, responses(Asked,
+    (status = 422, body = inline(ErrorBody<'_>)),
+    (status = 409, body = inline(ErrorBody<'_>), description = "Nobody talks, no extension is in the call, or the number cannot be reached.")))]
+async fn transfer(call: Named, Json(body): Json<TransferCall>) -> Result<Accepted<CallStatus>> {
     let wish = TransferWish { to: body.to, mode: body.mode, leg: body.leg };
-    control::transfer(&pbx, &who, uuid, wish).await?;
-    Ok(done(uuid, "transferring"))
+    control::transfer(&call.pbx, &call.who, call.uuid, wish).await?;
+    Ok(call.now("transferring"))
 }
 
 /// Ends an attended transfer: the other side talks with the one who was asked.
-#[utoipa::path(
-    post, path = "/api/pbx/calls/{uuid}/transfer/complete", tag = "pbx",
-    params(("uuid" = String, Path, description = "`call_uuid`")),
-    responses(
-        (status = 202, body = inline(Data<CallStatus>)),
-        (status = 404, body = inline(ErrorBody<'_>)),
-        (status = 409, description = "Nobody is being asked.", body = inline(ErrorBody<'_>)),
-    ),
-)]
-async fn complete_transfer(
-    State(pbx): State<Pbx>,
-    Caller(who): Caller,
-    Path(uuid): Path<CallId>,
-) -> Result<Accepted<CallStatus>> {
-    control::act(&pbx, &who, uuid, Action::CompleteTransfer, None).await?;
-    Ok(done(uuid, "transferring"))
+#[utoipa::path(post, path = "/api/pbx/calls/{uuid}/transfer/complete", tag = "pbx",
+    params(("uuid" = String, Path, description = "`call_uuid`")), responses(Asked,
+    (status = 409, body = inline(ErrorBody<'_>), description = "Nobody is being asked.")))]
+async fn complete_transfer(call: Named) -> Result<Accepted<CallStatus>> {
+    call.act(Action::CompleteTransfer, None, "transferring").await
 }
 
 /// Ends an attended transfer: the first two talk again.
-#[utoipa::path(
-    post, path = "/api/pbx/calls/{uuid}/transfer/cancel", tag = "pbx",
-    params(("uuid" = String, Path, description = "`call_uuid`")),
-    responses(
-        (status = 202, body = inline(Data<CallStatus>)),
-        (status = 404, body = inline(ErrorBody<'_>)),
-        (status = 409, description = "Nobody is being asked.", body = inline(ErrorBody<'_>)),
-    ),
-)]
-async fn cancel_transfer(
-    State(pbx): State<Pbx>,
-    Caller(who): Caller,
-    Path(uuid): Path<CallId>,
-) -> Result<Accepted<CallStatus>> {
-    control::act(&pbx, &who, uuid, Action::CancelTransfer, None).await?;
-    Ok(done(uuid, "answered"))
+#[utoipa::path(post, path = "/api/pbx/calls/{uuid}/transfer/cancel", tag = "pbx",
+    params(("uuid" = String, Path, description = "`call_uuid`")), responses(Asked,
+    (status = 409, body = inline(ErrorBody<'_>), description = "Nobody is being asked.")))]
+async fn cancel_transfer(call: Named) -> Result<Accepted<CallStatus>> {
+    call.act(Action::CancelTransfer, None, "answered").await
 }
 
 /// Pauses the recording: what is said meanwhile is not kept.
-#[utoipa::path(
-    post, path = "/api/pbx/calls/{uuid}/recording/pause", tag = "pbx",
-    params(("uuid" = String, Path, description = "`call_uuid`")),
-    responses(
-        (status = 202, body = inline(Data<CallStatus>)),
-        (status = 404, body = inline(ErrorBody<'_>)),
-        (status = 409, description = "The call is not recorded, or paused already.", body = inline(ErrorBody<'_>)),
-    ),
-)]
-async fn pause_recording(
-    State(pbx): State<Pbx>,
-    Caller(who): Caller,
-    Path(uuid): Path<CallId>,
-) -> Result<Accepted<CallStatus>> {
-    control::act(&pbx, &who, uuid, Action::PauseRecording, None).await?;
-    Ok(done(uuid, "paused"))
+#[utoipa::path(post, path = "/api/pbx/calls/{uuid}/recording/pause", tag = "pbx",
+    params(("uuid" = String, Path, description = "`call_uuid`")), responses(Asked,
+    (status = 409, body = inline(ErrorBody<'_>), description = "The call is not recorded, or paused already.")))]
+async fn pause_recording(call: Named) -> Result<Accepted<CallStatus>> {
+    call.act(Action::PauseRecording, None, "paused").await
 }
 
 /// Goes on recording.
-#[utoipa::path(
-    post, path = "/api/pbx/calls/{uuid}/recording/resume", tag = "pbx",
-    params(("uuid" = String, Path, description = "`call_uuid`")),
-    responses(
-        (status = 202, body = inline(Data<CallStatus>)),
-        (status = 404, body = inline(ErrorBody<'_>)),
-        (status = 409, description = "The recording is not paused.", body = inline(ErrorBody<'_>)),
-    ),
-)]
-async fn resume_recording(
-    State(pbx): State<Pbx>,
-    Caller(who): Caller,
-    Path(uuid): Path<CallId>,
-) -> Result<Accepted<CallStatus>> {
-    control::act(&pbx, &who, uuid, Action::ResumeRecording, None).await?;
-    Ok(done(uuid, "recording"))
+#[utoipa::path(post, path = "/api/pbx/calls/{uuid}/recording/resume", tag = "pbx",
+    params(("uuid" = String, Path, description = "`call_uuid`")), responses(Asked,
+    (status = 409, body = inline(ErrorBody<'_>), description = "The recording is not paused.")))]
+async fn resume_recording(call: Named) -> Result<Accepted<CallStatus>> {
+    call.act(Action::ResumeRecording, None, "recording").await
 }
 
 /// Rings an extension whose owner listens in, whispers or barges in. Not for agents.
-#[utoipa::path(
-    post, path = "/api/pbx/calls/{uuid}/supervise", tag = "pbx", request_body = SuperviseCall,
+#[utoipa::path(post, path = "/api/pbx/calls/{uuid}/supervise", tag = "pbx",
     params(("uuid" = String, Path, description = "`call_uuid`")),
-    responses(
-        (status = 202, body = inline(Data<CallStatus>)),
-        (status = 404, body = inline(ErrorBody<'_>)),
-        (status = 409, description = "Nobody talks, or the extension has no phone.", body = inline(ErrorBody<'_>)),
-        (status = 422, body = inline(ErrorBody<'_>)),
-    ),
-)]
-async fn supervise(
-    State(pbx): State<Pbx>,
-    Caller(who): Caller,
-    Path(uuid): Path<CallId>,
-    Json(body): Json<SuperviseCall>,
-) -> Result<Accepted<CallStatus>> {
-    control::supervise(&pbx, &who, uuid, body.extension, body.mode).await?;
-    Ok(done(uuid, "ringing"))
+    request_body = SuperviseCall, responses(Asked,
+    (status = 422, body = inline(ErrorBody<'_>)),
+    (status = 409, body = inline(ErrorBody<'_>), description = "Nobody talks, or the extension has no phone.")))]
+async fn supervise(call: Named, Json(body): Json<SuperviseCall>) -> Result<Accepted<CallStatus>> {
+    control::supervise(&call.pbx, &call.who, call.uuid, body.extension, body.mode).await?;
+    Ok(call.now("ringing"))
 }
