@@ -104,6 +104,15 @@ mod tests {
                     }
                 }
             }
+            for (marker, names) in [
+                ("ui::plain_list(v, \"", &["intro", "new", "empty", "empty_text"][..]),
+                ("ui::list_head(v, \"", &["intro", "new"]),
+            ] {
+                for noun in arguments(&text, marker) {
+                    let keys = names.iter().map(|name| format!("{noun}.{name}")).chain([format!("nav.{noun}")]);
+                    unknown.extend(keys.filter(|key| known(key).is_none()).map(|key| format!("{path}: {key}")));
+                }
+            }
             for key in arguments(&text, ".count(\"") {
                 for form in ["one", "other"] {
                     if known(&format!("{key}.{form}")).is_none() {
@@ -118,7 +127,8 @@ mod tests {
     #[test]
     fn every_icon_that_is_used_exists() {
         for (path, text) in sources() {
-            for name in arguments(&text, ".icon(\"") {
+            let listed = text.match_indices("ui::plain_list(").flat_map(|(at, _)| text[at..].split('"').skip(5).step_by(2).take(2));
+            for name in arguments(&text, ".icon(\"").chain(listed) {
                 assert!(!crate::assets::icon(name).is_empty(), "{path}: {name}");
             }
         }
