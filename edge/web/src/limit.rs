@@ -127,10 +127,7 @@ impl Limits {
     ///
     /// The layer cannot do this: the username stands in the body. The result's headers go out with the answer.
     pub fn count_login(&self, address: IpAddr, username: &str) -> (LimitHeaders, Result<(), Error>) {
-        let mut hasher = DefaultHasher::new();
-        username.trim().to_lowercase().hash(&mut hasher);
-        let key = (Who::Login(network(address), hasher.finish()), Group::Login);
-        let verdict = self.hit(key, self.shared.settings.login);
+        let verdict = self.hit((login(address, username), Group::Login), self.shared.settings.login);
         (self.headers(verdict), refusal(verdict))
     }
 
@@ -141,6 +138,15 @@ impl Limits {
         verdict.retry_after().map_or(Ok(()), Err)?;
         let refused = self.count_login(address, username).1;
         refused.map_err(|error| error.retry_after().unwrap_or(1))
+    }
+
+    /// Counts a request for a new password of `username`, apart from attempts to sign in: whoever made too many of those
+    /// asks for one next. The error is how many seconds to wait.
+    pub fn count_forgotten(&self, address: IpAddr, username: &str) -> Result<(), u64> {
+        let settings = &self.shared.settings;
+        let of_address = self.hit((Who::Address(network(address)), Group::Auth), settings.login_per_address);
+        of_address.retry_after().map_or(Ok(()), Err)?;
+        self.hit((login(address, username), Group::Auth), settings.login).retry_after().map_or(Ok(()), Err)
     }
 
     fn hit(&self, key: (Who, Group), limit: u32) -> Verdict {
@@ -220,6 +226,13 @@ pub async fn limit(State(limits): State<Limits>, request: Request, next: Next) -
     metrics::counter!("http_rate_limited_total").increment(1);
     debug_assert!(response.headers().contains_key(header::RETRY_AFTER), "a 429 names the wait");
     response
+}
+
+/// Returns whose attempts at a username are counted together.
+fn login(address: IpAddr, username: &str) -> Who {
+    let mut hasher = DefaultHasher::new();
+    username.trim().to_lowercase().hash(&mut hasher);
+    Who::Login(network(address), hasher.finish())
 }
 
 fn refusal(verdict: Verdict) -> Result<(), Error> {

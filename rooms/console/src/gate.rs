@@ -101,7 +101,7 @@ async fn admit(console: &Console, caller: &Caller, view: &View, request: Request
     let path = request.uri().path().to_owned();
     let session = view.session().ok();
     match (need(&path), session.map(|session| session.stage)) {
-        (Need::Nobody, Some(Stage::Open)) if path == "/sign-in" && !is_unsafe => {
+        (Need::Nobody, Some(Stage::Open)) if matches!(path.as_str(), "/sign-in" | "/forgot-password") && !is_unsafe => {
             return Err(Refused::Answer(redirect(caller, "/")));
         }
         (Need::Nobody, _) => {}
@@ -169,7 +169,7 @@ enum Need {
 
 fn need(path: &str) -> Need {
     match path {
-        "/sign-in" | "/theme" => Need::Nobody,
+        "/sign-in" | "/forgot-password" | "/theme" => Need::Nobody,
         "/sign-out" => Need::Anybody,
         "/second-factor" => Need::SecondFactor,
         "/password" => Need::Password,

@@ -28,12 +28,16 @@ use contacts::Contacts;
 use mail::Mail;
 use pbx::{Pbx, ops::Desk};
 use store::Clock;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use webhooks::Webhooks;
 
 pub use answer::{Answer, Failure};
 pub use door::{Config, Secure};
 pub use system::{Check, Fact, Health, System};
+
+/// Most requests for a new password that are worked on at a time.
+const MOST_LETTERS: usize = 16;
 
 /// What the pages are drawn from.
 pub struct Doors {
@@ -59,6 +63,8 @@ pub struct Console(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) doors: Doors,
     pub(crate) dashboards: live::Shared<pages::dashboard::Figures>,
+    /// Room for requests for a new password that are worked on behind their answers.
+    pub(crate) letters: Arc<Semaphore>,
     pub(crate) tasks: TaskTracker,
     pub(crate) closing: CancellationToken,
 }
@@ -68,6 +74,7 @@ impl Console {
         let inner = Inner {
             doors,
             dashboards: live::Shared::default(),
+            letters: Arc::new(Semaphore::new(MOST_LETTERS)),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         };

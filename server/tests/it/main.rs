@@ -15,5 +15,6 @@ mod keys;
 mod loss;
 mod openapi;
 mod operations;
+mod relay;
 mod signatures;
 mod support;

@@ -3,20 +3,24 @@
 use std::time::Duration;
 
 use ::store::{Bind, Cell, Column, Kind, Tx, Value};
-use domain::{Principal, Timestamp, UserId};
+use domain::{Principal, TenantId, Timestamp, UserId};
 use serde_json::json;
 use web::{Fields, Language};
 
 use super::{
     admin, is_secret,
     login::principal,
-    random_secret,
+    login_name, random_secret,
     users::{Wish, insert},
 };
 use crate::{Accounts, Error, NewUser, User, Visit, cookies, password::rules, store, store::links::LinkRow};
 
-/// How long a link is good.
+/// How long a link is good that an admin made.
 const LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+/// How long a link is good that a user asked for.
+const ASKED_LIFETIME: Duration = Duration::from_secs(3_600);
+/// How long whoever forgot a password has to wait for another letter: nobody's mailbox is filled by strangers.
+const BETWEEN_LETTERS: Duration = Duration::from_secs(600);
 
 /// A link to be mailed, or shown once to the admin who made it. Only a hash of it is stored.
 #[derive(Clone)]
@@ -24,13 +28,14 @@ pub struct Link {
     /// `/invite/<token>` or `/reset/<token>`.
     pub url_path: String,
     pub kind: LinkKind,
-    /// 24 hours after it was made.
+    /// 24 hours after it was made, or one if its user asked for it.
     pub expires_at: Timestamp,
     pub username: String,
     /// Where it can be mailed to.
     pub email: Option<String>,
     /// What the letter should speak.
     pub language: Option<Language>,
+    pub tenant: TenantId,
     pub tenant_name: String,
 }
 
@@ -68,7 +73,7 @@ impl Accounts {
         let Some(wish) = wish.filter(|_| fields.is_empty()) else { return Err(fields.into()) };
         let mut tx = self.inner.db.begin(who.tenant).await?;
         let user = insert(&mut tx, who, wish, "", "user.invite").await?;
-        let link = self.make_link(&mut tx, who, &user, LinkKind::Invitation).await?;
+        let link = self.make_link(&mut tx, &user, LinkKind::Invitation, LIFETIME).await?;
         tx.commit().await?;
         Ok((user, link))
     }
@@ -96,7 +101,7 @@ impl Accounts {
         if user.disabled {
             return Err(Error::Disabled);
         }
-        let link = self.make_link(&mut tx, who, &user, kind).await?;
+        let link = self.make_link(&mut tx, &user, kind, LIFETIME).await?;
         let detail = json!({"username": user.username, "expires_at": link.expires_at.rfc3339()});
         let action = if kind == LinkKind::Invitation { "user.invite_again" } else { "user.reset_password" };
         ::store::audit(&mut tx, who, action, &format!("user:{id}"), detail).await?;
@@ -104,11 +109,49 @@ impl Accounts {
         Ok(link)
     }
 
-    async fn make_link(&self, tx: &mut Tx, who: &Principal, user: &User, kind: LinkKind) -> Result<Link, Error> {
+    /// Counts a request for a letter with a new password; to be called before [`Self::forgot_password`].
+    ///
+    /// # Errors
+    /// [`Error::TooMany`] for too many from one address, or for one name.
+    pub fn count_forgotten(&self, username: &str, visit: &Visit) -> Result<(), Error> {
+        self.inner.limits.count_forgotten(visit.address, username).map_err(Error::TooMany)
+    }
+
+    /// Makes the link by which whoever forgot a password chooses another. The old one stays good until then, and a second
+    /// factor is asked for as before. `None` if there is nobody of that name, nobody who may sign in, no address to write to,
+    /// or a link that is younger than ten minutes; neither the answer nor its time may tell strangers which.
+    pub async fn forgot_password(&self, username: &str, visit: &Visit) -> Result<Option<Link>, Error> {
+        let owner = self.directory().await?.owner(visit.host.as_deref());
+        let Some(found) = self.find_login(owner, &login_name(username)).await? else { return Ok(None) };
+        let mut tx = self.inner.db.begin(found.tenant_id).await?;
+        let user = store::users::find(&mut tx, found.tenant_id, found.id).await?;
+        let Some(user) = user.filter(|user| !user.disabled && !user.is_invited) else { return Ok(None) };
+        let latest = store::links::made_at(&mut tx, user.tenant_id, user.id).await?;
+        if latest.is_some_and(|at| tx.now() < at.after(BETWEEN_LETTERS)) {
+            return Ok(None);
+        }
+        let who = Principal {
+            permissions: Vec::new(),
+            address: Some(visit.address),
+            request_id: visit.request_id.clone(),
+            ..Principal::system(user.tenant_id)
+        };
+        let link = match &user.email {
+            Some(_) => Some(self.make_link(&mut tx, &user, LinkKind::Reset, ASKED_LIFETIME).await?),
+            None => None,
+        };
+        let expires_at = link.as_ref().map(|link| link.expires_at.rfc3339());
+        let detail = json!({"username": user.username, "expires_at": expires_at});
+        ::store::audit(&mut tx, &who, "user.forgot_password", &format!("user:{}", user.id), detail).await?;
+        tx.commit().await?;
+        Ok(link)
+    }
+
+    async fn make_link(&self, tx: &mut Tx, user: &User, kind: LinkKind, lifetime: Duration) -> Result<Link, Error> {
         let secret = random_secret();
-        let expires_at = tx.now().after(LIFETIME);
-        let account = store::account(tx, who.tenant).await?.ok_or(Error::NotFound("account"))?;
-        store::links::put(tx, who.tenant, user.id, kind, &cookies::hash(&secret), expires_at).await?;
+        let expires_at = tx.now().after(lifetime);
+        let account = store::account(tx, user.tenant_id).await?.ok_or(Error::NotFound("account"))?;
+        store::links::put(tx, user.tenant_id, user.id, kind, &cookies::hash(&secret), expires_at).await?;
         let path = if kind == LinkKind::Invitation { "invite" } else { "reset" };
         Ok(Link {
             url_path: format!("/{path}/{secret}"),
@@ -117,6 +160,7 @@ impl Accounts {
             username: user.username.clone(),
             email: user.email.clone(),
             language: user.language().or_else(|| Language::parse(&account.chosen().language?)),
+            tenant: user.tenant_id,
             tenant_name: account.name,
         })
     }

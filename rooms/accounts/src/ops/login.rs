@@ -136,7 +136,7 @@ impl Accounts {
     }
 
     /// Finds a user by name: in the host's account, or, on a host that is nobody's, the only one of that name.
-    async fn find_login(&self, owner: Option<TenantId>, login: &str) -> Result<Option<Credential>, Error> {
+    pub(super) async fn find_login(&self, owner: Option<TenantId>, login: &str) -> Result<Option<Credential>, Error> {
         match owner {
             Some(tenant) => {
                 let mut tx = self.inner.db.read(tenant).await?;

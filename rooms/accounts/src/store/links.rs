@@ -37,6 +37,16 @@ pub(crate) async fn put(
     .await
 }
 
+/// Returns when a user's link was made, if there is one.
+pub(crate) async fn made_at(tx: &mut Tx, tenant: TenantId, user: UserId) -> Result<Option<Timestamp>, Error> {
+    sql("select created_at from link where tenant_id = $1 and user_id = $2")
+        .bind(tenant)
+        .bind(user)
+        .first::<(Timestamp,)>(tx)
+        .await
+        .map(|row| row.map(|row| row.0))
+}
+
 /// Finds a link, before it is known whose it is.
 pub(crate) async fn any_tenant_find(tx: &mut Tx, hash: &[u8]) -> Result<Option<LinkRow>, Error> {
     sql("select id, tenant_id, user_id, kind, expires_at from link where hash = $1").bind(hash).first(tx).await

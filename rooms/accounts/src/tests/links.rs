@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use domain::principal::Role;
+use web::LimitSettings;
 
-use super::{OTHER, PASSWORD, Rig, visit};
+use super::{OTHER, PASSWORD, Rig, from, visit};
 use crate::{Error, LinkKind, NewUser, SignedIn, Stage, User, Visit, ops::links::Link};
 
 async fn invite(rig: &Rig) -> (User, Link) {
@@ -119,4 +120,58 @@ async fn only_a_hash_of_a_link_is_stored_and_no_odd_text_is_looked_up() {
     }
     let foreign = Visit { host: Some("unknown.example".to_owned()), ..visit() };
     assert!(rig.accounts.link(token(&link), &foreign).await.unwrap().is_some(), "one account, any host");
+}
+
+#[tokio::test]
+async fn whoever_forgot_a_password_chooses_another_by_a_link_that_is_good_for_an_hour() {
+    let rig = Rig::start().await;
+    rig.with_address("an").await;
+    let (cookie, _) = rig.inside("an").await;
+    let link = rig.accounts.forgot_password(" AN ", &visit()).await.unwrap().unwrap();
+    assert_eq!((link.kind, link.email.as_deref()), (LinkKind::Reset, Some("an@acme.example")));
+    assert!(link.url_path.starts_with("/reset/") && token(&link).len() == 48);
+    assert!(rig.session(&cookie).await.is_some(), "nothing has changed yet");
+    assert!(rig.log().await[0].starts_with("user.forgot_password user:"), "{:?}", rig.log().await);
+    rig.db.clock.advance(Duration::from_secs(3_599));
+    assert!(rig.accounts.link(token(&link), &visit()).await.unwrap().is_some());
+    let (first, second) = ("wide rivers carry small boats", "small boats carry wide rivers");
+    rig.accounts.accept(token(&link), first, &visit()).await.unwrap();
+    assert!(matches!(rig.accounts.accept(token(&link), second, &visit()).await, Err(Error::Link)), "once");
+    assert!(rig.session(&cookie).await.is_none(), "the thief is out, too");
+    assert!(rig.sign_in("an", first).await.is_ok());
+
+    let late = rig.accounts.forgot_password("an", &visit()).await.unwrap().unwrap();
+    rig.db.clock.advance(Duration::from_secs(3_600));
+    assert!(rig.accounts.link(token(&late), &visit()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_letter_goes_to_those_alone_who_may_sign_in_and_can_be_written_to() {
+    let rig = Rig::start().await;
+    let forgot = async |name: &str| rig.accounts.forgot_password(name, &visit()).await.unwrap().is_some();
+    rig.user("binh", Role::Agent).await;
+    let disabled = rig.with_address("chi").await;
+    rig.accounts.set_user_disabled(&rig.host, disabled, true).await.unwrap();
+    invite(&rig).await;
+    for name in ["nobody", "binh", "chi", "an", ""] {
+        assert!(!forgot(name).await, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn nobodys_mailbox_is_filled_and_who_asks_too_often_has_to_wait() {
+    let rig = Rig::start_with(LimitSettings { login: 2, ..LimitSettings::default() }).await;
+    rig.with_address("dung").await;
+    let first = rig.accounts.forgot_password("dung", &visit()).await.unwrap().unwrap();
+    rig.db.clock.advance(Duration::from_secs(599));
+    assert!(rig.accounts.forgot_password("dung", &visit()).await.unwrap().is_none());
+    assert!(rig.accounts.link(token(&first), &visit()).await.unwrap().is_some(), "the first one stays good");
+    rig.db.clock.advance(Duration::from_secs(1));
+    assert!(rig.accounts.forgot_password("dung", &visit()).await.unwrap().is_some());
+    for _ in 0..2 {
+        assert!(rig.accounts.count_forgotten("nobody", &visit()).is_ok());
+    }
+    assert!(matches!(rig.accounts.count_forgotten("Nobody", &visit()), Err(Error::TooMany(_))));
+    assert!(rig.accounts.count_forgotten("dung", &visit()).is_ok(), "each name for itself");
+    assert!(rig.accounts.count_forgotten("nobody", &from([192, 0, 2, 9])).is_ok(), "each address for itself");
 }

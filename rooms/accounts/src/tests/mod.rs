@@ -50,6 +50,18 @@ impl Rig {
         self.accounts.create_user(&self.host, new).await.unwrap().0.id
     }
 
+    /// Makes a user like [`Self::user`], with an address for letters.
+    async fn with_address(&self, username: &str) -> UserId {
+        let new = NewUser {
+            username: username.to_owned(),
+            password: Some(PASSWORD.to_owned()),
+            role: Role::Agent,
+            email: Some(format!("{username}@acme.example")),
+            ..NewUser::default()
+        };
+        self.accounts.create_user(&self.host, new).await.unwrap().0.id
+    }
+
     async fn sign_in(&self, username: &str, password: &str) -> Result<SignedIn, Error> {
         let attempt = SignIn { username: username.to_owned(), password: password.to_owned() };
         self.accounts.sign_in(attempt, &visit()).await

@@ -10,8 +10,10 @@ pub(crate) mod deliveries;
 pub(crate) mod destinations;
 pub(crate) mod errors;
 pub(crate) mod extensions;
+pub(crate) mod forgotten;
 pub(crate) mod fresh;
 pub(crate) mod general;
+pub(crate) mod letter;
 pub(crate) mod link;
 pub(crate) mod menus;
 pub(crate) mod moment;
@@ -49,6 +51,7 @@ pub(crate) fn routes() -> Router<Console> {
         .merge(dashboard::routes())
         .merge(deliveries::routes())
         .merge(extensions::routes())
+        .merge(forgotten::routes())
         .merge(general::routes())
         .merge(link::routes())
         .merge(menus::routes())

@@ -5,6 +5,7 @@ mod browser;
 mod csrf;
 mod exchange;
 mod exchange_calls;
+mod forgotten;
 mod headers;
 mod lists;
 mod live;

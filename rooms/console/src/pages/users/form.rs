@@ -6,7 +6,7 @@ use axum::extract::State;
 use domain::principal::Role;
 use web::Language;
 
-use super::{ROLES, all_teams, letter};
+use super::{super::letter, ROLES, all_teams};
 use crate::{Answer, Console, form::Form, nav::Needs, view::View};
 
 #[derive(Template)]

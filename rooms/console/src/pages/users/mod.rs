@@ -1,7 +1,6 @@
 //! `/users`: who works in the account, as what, and their teams.
 
 mod form;
-mod letter;
 mod show;
 pub(crate) mod teams;
 

@@ -6,7 +6,7 @@ use axum::extract::State;
 use domain::{UserId, principal::Role};
 use web::Language;
 
-use super::{ROLES, all_teams, letter, state, team};
+use super::{super::letter, ROLES, all_teams, state, team};
 use crate::{Answer, Console, form::Form, key::Key, nav::Needs, view::View};
 
 #[derive(Template)]
