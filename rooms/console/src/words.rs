@@ -52,18 +52,20 @@ mod tests {
 
     use super::*;
 
-    /// Everything that names keys: templates and sources, each with its path.
-    fn sources() -> Vec<(String, String)> {
-        fn walk(folder: &Path, found: &mut Vec<(String, String)>) {
-            for entry in fs::read_dir(folder).unwrap().flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    walk(&path, found);
-                } else {
-                    found.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
-                }
+    /// Adds every file below a folder that is text, with its path.
+    fn walk(folder: &Path, found: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if let Ok(text) = fs::read_to_string(&path) {
+                found.push((path.display().to_string(), text));
             }
         }
+    }
+
+    /// Everything that names keys: templates and sources, each with its path.
+    fn sources() -> Vec<(String, String)> {
         let mut found = Vec::new();
         for folder in ["templates", "src"] {
             walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
@@ -124,10 +126,44 @@ mod tests {
         assert!(unknown.is_empty(), "{unknown:#?}");
     }
 
+    /// The audit log shows what the rooms wrote into it: none of their actions may be without a name.
+    #[test]
+    fn every_action_of_the_audit_log_has_a_name() {
+        let rooms = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut found = Vec::new();
+        for room in ["accounts", "alerts", "contacts", "pbx", "webhooks"] {
+            walk(&rooms.join(room).join("src"), &mut found);
+        }
+        let is_test = |path: &str| path.contains("tests") || path.contains("testing");
+        let mut actions = BTreeSet::new();
+        for (path, text) in found.iter().filter(|(path, _)| !is_test(path)) {
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+            for line in code.lines().filter(|line| {
+                ["audit(", "done(", "action", "note(", "ask(", "Done {", "=> \""]
+                    .iter()
+                    .any(|marker| line.contains(marker))
+            }) {
+                for word in line.split('"').skip(1).step_by(2) {
+                    let is_word =
+                        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+                    if word.split_once('.').is_some_and(|(noun, verb)| is_word(noun) && is_word(verb)) {
+                        actions.insert((word.to_owned(), path.clone()));
+                    }
+                }
+            }
+        }
+        assert!(actions.len() > 60, "{actions:?}");
+        let unnamed: Vec<_> =
+            actions.iter().filter(|(action, _)| known(&format!("audit.did.{action}")).is_none()).collect();
+        assert!(unnamed.is_empty(), "{unnamed:#?}");
+    }
+
     #[test]
     fn every_icon_that_is_used_exists() {
         for (path, text) in sources() {
-            let listed = text.match_indices("ui::plain_list(").flat_map(|(at, _)| text[at..].split('"').skip(5).step_by(2).take(2));
+            let listed = text
+                .match_indices("ui::plain_list(")
+                .flat_map(|(at, _)| text[at..].split('"').skip(5).step_by(2).take(2));
             for name in arguments(&text, ".icon(\"").chain(listed) {
                 assert!(!crate::assets::icon(name).is_empty(), "{path}: {name}");
             }

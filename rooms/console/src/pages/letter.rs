@@ -51,7 +51,12 @@ fn address(console: &Console, link: &Link) -> String {
 }
 
 /// Mails a link to the user who asked for it; there is nobody to show it to.
-pub(super) async fn mail_forgotten(console: &Console, username: &str, visit: &Visit, spoken: Language) -> Result<(), web::Error> {
+pub(super) async fn mail_forgotten(
+    console: &Console,
+    username: &str,
+    visit: &Visit,
+    spoken: Language,
+) -> Result<(), web::Error> {
     let Some(mut link) = console.accounts.forgot_password(username, visit).await? else { return Ok(()) };
     let Some(to) = link.email.clone() else { return Ok(()) };
     link.language.get_or_insert(spoken);
@@ -68,7 +73,11 @@ mod tests {
 
     #[test]
     fn a_letter_names_the_user_the_account_the_link_and_how_long_it_is_good() {
-        for (kind, hours) in [("invitation", ["24 hours", "24 giờ"]), ("reset", ["24 hours", "24 giờ"]), ("forgotten", ["an hour", "một giờ"])] {
+        for (kind, hours) in [
+            ("invitation", ["24 hours", "24 giờ"]),
+            ("reset", ["24 hours", "24 giờ"]),
+            ("forgotten", ["an hour", "một giờ"]),
+        ] {
             for (language, hours) in [Language::En, Language::Vi].into_iter().zip(hours) {
                 let link = Link {
                     url_path: "/reset/x".to_owned(),
