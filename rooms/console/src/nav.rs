@@ -5,6 +5,8 @@ use domain::{
     principal::{Actor, Role},
 };
 
+use crate::pages::trunks::SEES;
+
 /// Who may see a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Needs {
@@ -52,21 +54,32 @@ const CALLS: Needs = Needs::Permission(Permission::PbxApiAccess);
 const SECTIONS: &[(&str, &[Entry])] = &[
     ("", &[entry("/", "nav.dashboard", "layout-dashboard", 'd', Needs::Nothing)]),
     (
-        "nav.telephony",
+        "nav.conversations",
         &[
             entry("/calls", "nav.calls", "phone", 'c', CALLS),
             entry("/queues", "nav.queues", "headset", 'q', CALLS),
-            entry("/extensions", "nav.extensions", "smartphone", 'e', CALLS),
-            entry("/trunks", "nav.trunks", "network", 't', crate::pages::trunks::SEES),
-            entry("/caller-ids", "nav.caller_ids", "hash", 'i', crate::pages::trunks::SEES),
-            entry("/routing", "nav.routing", "route", 'r', crate::pages::trunks::SEES),
-            entry("/time-conditions", "nav.time_conditions", "clock", 'h', crate::pages::trunks::SEES),
-            entry("/toll", "nav.toll", "shield-check", 'f', crate::pages::trunks::SEES),
-            entry("/ring-groups", "nav.ring_groups", "bell", 'b', crate::pages::trunks::SEES),
-            entry("/menus", "nav.menus", "list-ordered", 'n', crate::pages::trunks::SEES),
-            entry("/prompts", "nav.prompts", "volume-2", 'y', crate::pages::trunks::SEES),
             entry("/voicemail", "nav.voicemail", "inbox", 'x', CALLS),
             entry("/contacts", "nav.contacts", "contact", 'p', Needs::Nothing),
+        ],
+    ),
+    (
+        "nav.telephony",
+        &[
+            entry("/extensions", "nav.extensions", "smartphone", 'e', CALLS),
+            entry("/ring-groups", "nav.ring_groups", "bell-ring", 'b', SEES),
+            entry("/menus", "nav.menus", "list-ordered", 'n', SEES),
+            entry("/prompts", "nav.prompts", "volume-2", 'y', SEES),
+            entry("/time-conditions", "nav.time_conditions", "clock", 'h', SEES),
+            entry("/dialling", "nav.dialling", "asterisk", 'j', SEES),
+        ],
+    ),
+    (
+        "nav.carriers",
+        &[
+            entry("/trunks", "nav.trunks", "network", 't', SEES),
+            entry("/routing", "nav.routing", "route", 'r', SEES),
+            entry("/caller-ids", "nav.caller_ids", "hash", 'i', SEES),
+            entry("/toll", "nav.toll", "shield-check", 'f', SEES),
         ],
     ),
     (

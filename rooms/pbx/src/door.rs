@@ -12,6 +12,11 @@ impl Pbx {
         self.trunk_registrations.state(trunk)
     }
 
+    /// Returns whether a trunk answered when it was asked last; one that is never asked does.
+    pub fn trunk_answers(&self, trunk: TrunkId) -> bool {
+        !self.border.is_down(trunk)
+    }
+
     /// Returns how many calls are up on this node.
     pub fn live_calls(&self) -> usize {
         self.live.count()

@@ -8,6 +8,7 @@ pub(crate) mod contacts;
 pub(crate) mod dashboard;
 pub(crate) mod deliveries;
 pub(crate) mod destinations;
+pub(crate) mod dialling;
 pub(crate) mod errors;
 pub(crate) mod extensions;
 pub(crate) mod forgotten;
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> Router<Console> {
         .merge(contacts::routes())
         .merge(dashboard::routes())
         .merge(deliveries::routes())
+        .merge(dialling::routes())
         .merge(extensions::routes())
         .merge(forgotten::routes())
         .merge(general::routes())

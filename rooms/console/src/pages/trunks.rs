@@ -53,6 +53,10 @@ impl List<'_> {
         self.console.pbx.trunk_registration(trunk.id).as_str()
     }
 
+    fn answers(&self, trunk: &Trunk) -> bool {
+        self.console.pbx.trunk_answers(trunk.id)
+    }
+
     fn address(&self, trunk: &Trunk) -> String {
         trunk.port.map_or_else(|| trunk.host.clone(), |port| format!("{}:{port}", trunk.host))
     }

@@ -9,6 +9,7 @@ mod forgotten;
 mod headers;
 mod lists;
 mod live;
+mod numbers;
 mod places;
 mod queues;
 mod session;

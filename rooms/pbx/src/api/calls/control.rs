@@ -5,7 +5,7 @@ use domain::{CallId, LegId, Principal};
 use http::request::Parts;
 use serde::Deserialize;
 use utoipa::{IntoResponses, ToSchema};
-use web::{Accepted, Caller, Data, Error, ErrorBody, Json, OpenApiRouter, Path, Result, routes};
+use web::{Accepted, Caller, Error, ErrorBody, Json, OpenApiRouter, Path, Result, routes};
 
 use super::CallStatus;
 use crate::{

@@ -1,5 +1,7 @@
 //! `/caller-ids`: the numbers that the called side may be shown.
 
+mod groups;
+
 use std::collections::HashMap;
 
 use askama::Template;
@@ -30,6 +32,11 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/caller-ids/new", get(new))
         .route("/caller-ids/{id}", get(show).post(change))
         .route("/caller-ids/{id}/delete", post(delete))
+        .route("/caller-ids/groups", get(groups::list).post(groups::create))
+        .route("/caller-ids/groups/new", get(groups::new))
+        .route("/caller-ids/groups/{id}", get(groups::show).post(groups::change))
+        .route("/caller-ids/groups/{id}/delete", post(groups::delete))
+        .route("/caller-ids/groups/{id}/numbers/{number}/clear", post(groups::clear))
 }
 
 #[derive(Template)]
