@@ -57,25 +57,6 @@ async function signInAnew(page: Page): Promise<void> {
   writeFileSync(kept(page), JSON.stringify(await page.context().cookies()));
 }
 
-/** The pages of the navigation, the forms and first rows behind them, the profile. */
-export async function everyPage(page: Page): Promise<string[]> {
-  const found = new Set<string>(["/profile", "/profile/two-step"]);
-  const links = async (selector: string): Promise<void> => {
-    for (const link of await page.locator(selector).all()) {
-      const href = await link.getAttribute("href");
-      if (href?.startsWith("/") && !/\.csv|\.json|\/assets\//.test(href)) found.add(href);
-    }
-  };
-  await links("nav a[href^='/']");
-  for (const path of [...found]) {
-    await page.goto(path);
-    await links("main .page-head a[href^='/'], main .tabs a[href^='/']");
-    const first = page.locator("main table.list tbody a[href^='/']").first();
-    if (await first.count()) found.add((await first.getAttribute("href")) ?? "/");
-  }
-  return [...found];
-}
-
 /** Answers the dialogs that a dangerous button opens: the password if it is asked for, then the question. */
 export async function confirm(page: Page): Promise<void> {
   const password = page.locator("#ask-password[open]");

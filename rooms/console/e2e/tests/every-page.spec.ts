@@ -1,15 +1,17 @@
 import { expect, test } from "@playwright/test";
 
-import { everyPage, signIn } from "../console.ts";
+import { signIn } from "../console.ts";
+import { everyPage, furnish } from "../pages.ts";
 
 test("no page breaks its own content policy, needs to be scrolled sideways on a phone, or weighs too much", async ({ page }) => {
-  test.setTimeout(240_000);
+  test.setTimeout(360_000);
   const broken: string[] = [];
   page.on("console", (message) => {
     if (message.type() === "error") broken.push(`${page.url()}: ${message.text()}`);
   });
   page.on("pageerror", (error) => broken.push(`${page.url()}: ${error.message}`));
   await signIn(page);
+  await furnish(page);
   const all = await everyPage(page);
   await page.setViewportSize({ width: 390, height: 844 });
   for (const path of all) {
@@ -25,3 +27,27 @@ test("no page breaks its own content policy, needs to be scrolled sideways on a 
   }
   expect(broken).toEqual([]);
 });
+
+/** Pictures of every page for people to look at, if a folder is named. They are kept out of the repository. */
+const FOLDER = process.env.ZORIO_SHOTS;
+const SIZES = { desktop: { width: 1366, height: 900 }, phone: { width: 390, height: 844 } };
+
+for (const scheme of FOLDER ? (["light", "dark"] as const) : []) {
+  for (const [name, size] of Object.entries(SIZES)) {
+    test(`every page is shown to whoever looks, ${name}, ${scheme}`, async ({ page }) => {
+      test.setTimeout(360_000);
+      await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+      await page.setViewportSize(size);
+      const picture = async (path: string): Promise<void> => {
+        await page.goto(path);
+        const file = path.slice(1).replace(/[^a-z0-9]+/gi, "_") || "dashboard";
+        await page.screenshot({ path: `${FOLDER}/${name}-${scheme}/${file}.png`, fullPage: true });
+      };
+      await picture("/sign-in");
+      await picture("/forgot-password");
+      await signIn(page);
+      await furnish(page);
+      for (const path of await everyPage(page)) await picture(path);
+    });
+  }
+}
