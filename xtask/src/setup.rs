@@ -44,6 +44,7 @@ const TESTS: &[Need] = &[
     Need { program: "npm", package: "npm", why: "installs the verifier of webhook signatures" },
     Need { program: "php", package: "php-cli", why: "an example of a webhook receiver" },
     Need { program: "ruby", package: "ruby", why: "an example of a webhook receiver" },
+    Need { program: "go", package: "golang-go", why: "an example of a webhook receiver" },
 ];
 
 const BROWSERS: &[Need] = &[

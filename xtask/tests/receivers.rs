@@ -21,12 +21,22 @@ impl Receiver {
     /// Starts a program that says its port.
     fn start(interpreter: &str, file: &str) -> Self {
         let seen = tempfile::tempdir().unwrap();
-        let mut program = command(interpreter, seen.path())
-            .arg(receivers().join(file))
-            .env("PORT", "0")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut program = command(interpreter, seen.path());
+        program.arg(receivers().join(file));
+        Self::listening(program, seen)
+    }
+
+    /// Compiles a program and starts it.
+    fn start_go() -> Self {
+        let seen = tempfile::tempdir().unwrap();
+        let binary = seen.path().join("receiver");
+        let file = receivers().join("receiver.go");
+        assert!(Command::new("go").args(["build", "-o"]).arg(&binary).arg(file).status().unwrap().success());
+        Self::listening(command(binary.to_str().unwrap(), seen.path()), seen)
+    }
+
+    fn listening(mut program: Command, seen: tempfile::TempDir) -> Self {
+        let mut program = program.env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(program.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim_end().strip_prefix("listening on port ").unwrap().parse().unwrap();
@@ -138,4 +148,9 @@ fn the_receiver_for_php_keeps_the_rules() {
 #[test]
 fn the_receiver_for_ruby_keeps_the_rules() {
     keeps_the_rules(&Receiver::start("ruby", "receiver.rb"));
+}
+
+#[test]
+fn the_receiver_for_go_keeps_the_rules() {
+    keeps_the_rules(&Receiver::start_go());
 }

@@ -222,6 +222,13 @@ impl Program {
                 php.args(["-q", "-S", &spare.to_string()]);
                 with(php, file("receiver.php"))
             }
+            "go" => {
+                let binary = folder.join("receiver");
+                let mut build = Command::new("go");
+                build.args(["build", "-o"]).arg(&binary).arg(file("receiver.go"));
+                assert!(build.status().await.unwrap().success(), "it compiles");
+                Command::new(binary)
+            }
             other => panic!("no receiver for {other}"),
         };
         command.env("ZORIO_WEBHOOK_SECRET", secret).env("PORT", spare.port().to_string());
@@ -260,7 +267,7 @@ fn with(mut command: Command, file: PathBuf) -> Command {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_receivers_of_the_documentation_believe_real_deliveries_and_no_others() {
     let post = Post::open().await;
-    for (n, language) in (0..).zip(["node", "python", "php", "ruby"]) {
+    for (n, language) in (0..).zip(["node", "python", "php", "ruby", "go"]) {
         let hook = post.hook(&format!("/{language}")).await;
         let program = Program::start(language, &hook.secret, post.folder.path(), post.server.spare(n)).await;
         post.receiver.set_manners(&hook.path, Manners::Passes(program.address), Times::Always);

@@ -64,7 +64,7 @@ async fn a_webhook_is_created_tested_replayed_and_its_secret_rotated() {
     let secrets = shown(&created.text);
     let [plain, standard] = &secrets[..] else { panic!("{secrets:?}") };
     assert!(plain.len() == 32 && standard.starts_with("whsec_"));
-    for file in ["receiver.mjs", "receiver.py", "receiver.php", "receiver.rb"] {
+    for file in ["receiver.mjs", "receiver.py", "receiver.php", "receiver.rb", "receiver.go"] {
         assert!(created.text.contains(file), "{file}");
     }
     receiver.set_secret("/hook", plain);

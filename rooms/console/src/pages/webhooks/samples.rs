@@ -9,7 +9,7 @@ pub(crate) struct Sample {
     pub(crate) text: &'static str,
 }
 
-pub(crate) static SAMPLES: [Sample; 4] = [
+pub(crate) static SAMPLES: [Sample; 5] = [
     Sample {
         key: "node",
         language: "Node.js",
@@ -33,5 +33,11 @@ pub(crate) static SAMPLES: [Sample; 4] = [
         language: "Ruby",
         file: "receiver.rb",
         text: include_str!("../../../../../docs/receivers/receiver.rb"),
+    },
+    Sample {
+        key: "go",
+        language: "Go",
+        file: "receiver.go",
+        text: include_str!("../../../../../docs/receivers/receiver.go"),
     },
 ];
