@@ -104,13 +104,13 @@ async fn change(State(console): State<Console>, view: View, mut form: Form) -> A
         words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
     };
     let policy = Policy {
-        stopped: state.policy.stopped,
         countries: list(&form, "countries"),
         opened: list(&form, "opened"),
         blocked: list(&form, "blocked"),
         dearest_minute: amount(&view, &mut form, "dearest_minute"),
         extension: limits(&view, &mut form, "extension"),
         account: limits(&view, &mut form, "account"),
+        ..Policy::default()
     };
     if !form.is_wrong() {
         match toll::set_policy(&console.pbx.desk(), who, policy).await {

@@ -42,7 +42,7 @@ pub async fn state(pbx: &Pbx, who: &Principal) -> Result<State> {
     Ok(State { policy, account, extensions, alarms })
 }
 
-/// Puts other rules in their place. Calls that are up follow them within a second.
+/// Puts other rules in their place; whether calls are stopped is [`stop`]'s alone. Calls that are up follow within a second.
 pub async fn set_policy(desk: &Desk, who: &Principal, policy: Policy) -> Result<()> {
     let tenant = may_manage(who)?;
     let mut fields = Fields::new();
@@ -63,6 +63,8 @@ pub async fn set_policy(desk: &Desk, who: &Principal, policy: Policy) -> Result<
     }
     refuse(fields)?;
     let mut tx = desk.write(who).await?;
+    let stopped = rows::guard::hold_policy(&mut tx, tenant).await?.stopped;
+    let policy = Policy { stopped, ..policy };
     rows::guard::put_policy(&mut tx, tenant, &policy).await?;
     desk.commit(tx, who, done(tenant, "toll.policy", shown(&policy))).await
 }
@@ -71,7 +73,7 @@ pub async fn set_policy(desk: &Desk, who: &Principal, policy: Policy) -> Result<
 pub async fn stop(desk: &Desk, who: &Principal, stopped: bool) -> Result<()> {
     let tenant = may_manage(who)?;
     let mut tx = desk.write(who).await?;
-    let policy = rows::guard::policy(&mut tx, tenant).await?.unwrap_or_default();
+    let policy = rows::guard::hold_policy(&mut tx, tenant).await?;
     rows::guard::put_policy(&mut tx, tenant, &Policy { stopped, ..policy }).await?;
     let action = if stopped { "toll.stop" } else { "toll.release" };
     desk.commit(tx, who, done(tenant, action, json!({}))).await

@@ -24,6 +24,19 @@ pub(crate) async fn any_tenant_policies(tx: &mut Tx) -> Result<Vec<(TenantId, Po
     rows.into_iter().map(read).collect()
 }
 
+/// Returns the account's rules and keeps others from writing them until the transaction ends.
+pub(crate) async fn hold_policy(tx: &mut Tx, tenant: TenantId) -> Result<Policy> {
+    let now = tx.now();
+    let (text,) = sql("insert into toll_policy (tenant_id, policy, updated_at) values ($1, $2, $3)
+         on conflict (tenant_id) do update set updated_at = excluded.updated_at returning policy")
+    .bind(tenant)
+    .bind(toll::write(&Policy::default()))
+    .bind(now)
+    .one::<(String,)>(tx)
+    .await?;
+    toll::read(&text).ok_or_else(|| unreadable("policy", text))
+}
+
 pub(crate) async fn put_policy(tx: &mut Tx, tenant: TenantId, policy: &Policy) -> Result<u64> {
     let now = tx.now();
     sql("insert into toll_policy (tenant_id, policy, updated_at) values ($1, $2, $3)

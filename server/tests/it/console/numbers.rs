@@ -1,6 +1,7 @@
 //! The pages of caller-ID groups, feature codes and trunks' standing.
 
-use domain::principal::Role;
+use domain::{guard::Policy, principal::Role};
+use pbx::ops::toll;
 
 use super::Browser;
 use crate::support::{Reply, TestServer};
@@ -114,5 +115,19 @@ async fn feature_codes_are_changed_and_switched_off() {
     let reader = Browser::user(&server, &server.host(), "chi", Role::ReadOnly).await;
     assert!(reader.get("/dialling").await.text.contains("<fieldset class=\"stack\" disabled>"));
     assert_eq!(reader.post("/dialling", &[&codes[..], &rest[..]].concat()).await.status, 403);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_saves_the_rules_meanwhile_does_not_let_stopped_calls_out_again() {
+    let server = TestServer::start().await;
+    let (host, desk) = (server.host(), server.rooms.pbx.desk());
+    for stopped in [true, false] {
+        toll::stop(&desk, &host, stopped).await.unwrap();
+        let policy = Policy { stopped: !stopped, countries: vec!["65".to_owned()], ..Policy::default() };
+        toll::set_policy(&desk, &host, policy).await.unwrap();
+        let kept = toll::policy(&desk, &host).await.unwrap();
+        assert_eq!((kept.stopped, kept.countries), (stopped, vec!["65".to_owned()]));
+    }
     server.stop().await;
 }
