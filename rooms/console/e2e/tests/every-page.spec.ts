@@ -29,7 +29,7 @@ test("no page breaks its own content policy, needs to be scrolled sideways on a 
 });
 
 /** Pictures of every page for people to look at, if a folder is named. They are kept out of the repository. */
-const FOLDER = process.env.ZORIO_SHOTS;
+const FOLDER = process.env.SHOTS;
 const SIZES = { desktop: { width: 1366, height: 900 }, phone: { width: 390, height: 844 } };
 
 for (const scheme of FOLDER ? (["light", "dark"] as const) : []) {
