@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { expect, type Page } from "@playwright/test";
+import { expect, type Page, type Response } from "@playwright/test";
 
 /** What a route's GET answers that is no page of somebody who has signed in. */
 const NO_PAGES: Readonly<Record<string, string>> = {
@@ -41,11 +41,11 @@ function routeOf(path: string, all: readonly string[]): string | undefined {
   return all.find((route) => route === path) ?? all.find(fits);
 }
 
-/** One path of each page, in the order in which links lead there. Fails if there is a page that no link leads to. */
-export async function everyPage(page: Page): Promise<string[]> {
+/** Opens every page once and looks at it, in the order in which links lead there. Fails if no link leads to a page. */
+export async function everyPage(page: Page, look: (path: string, response: Response | null) => Promise<void>): Promise<void> {
   const all = routes();
   expect(all.length).toBeGreaterThan(60);
-  const found = new Map<string, string>();
+  const found = new Set<string>();
   const seen = new Set<string>();
   const ways = [...BY_HAND];
   for (let way = ways.shift(); way !== undefined; way = ways.shift()) {
@@ -55,14 +55,14 @@ export async function everyPage(page: Page): Promise<string[]> {
     // A form that begins otherwise is another page to look at.
     const key = route + (url.searchParams.get("kind") ?? "");
     if (found.has(key)) continue;
-    found.set(key, way);
+    found.add(key);
     seen.add(route);
-    await page.goto(way);
+    const response = await page.goto(way);
     const links = page.locator("a[href^='/']:not([download])");
     ways.push(...(await links.evaluateAll((all) => all.map((link) => link.getAttribute("href") ?? "/"))));
+    await look(way, response);
   }
   expect(all.filter((route) => !seen.has(route)), "pages that no link leads to").toEqual([]);
-  return [...found.values()];
 }
 
 /** Puts one of each thing there that the demo has none of, so that no page stays empty. What is there already is refused. */

@@ -29,10 +29,7 @@ for (const scheme of ["light", "dark"] as const) {
     await check("/forgot-password");
     await signIn(page);
     await furnish(page);
-    for (const path of await everyPage(page)) {
-      await page.goto(path);
-      await check(path);
-    }
+    await everyPage(page, check);
     expect(found).toEqual([]);
   });
 }
