@@ -89,7 +89,7 @@ impl Destinations {
         }
         match to {
             Destination::Queue(name) => format!("{}: {name}", view.t("menus.to.queue")),
-            other => format!("{} {}", other.kind(), other.target()),
+            other => format!("{} {}", view.word("routing.destination", other.kind()), other.target()),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::Browser;
 use crate::support::TestServer;
 
 /// What a form of a queue always sends.
-const FIELDS: [(&str, &str); 14] = [
+const FIELDS: [(&str, &str); 13] = [
     ("name", "Hỗ trợ"),
     ("queue_number", "8001"),
     ("strategy", "ring-all"),
@@ -20,8 +20,7 @@ const FIELDS: [(&str, &str); 14] = [
     ("max_wait_time_with_no_agent", "0"),
     ("time_base_score", "system"),
     ("wrap_up_time", "10"),
-    ("overflow_kind", "extension"),
-    ("overflow_target", "1001"),
+    ("overflow", "extension|1001"),
     ("callback_key", "1"),
     ("announce_position", "on"),
 ];

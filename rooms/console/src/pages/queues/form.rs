@@ -2,20 +2,21 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use domain::{
-    queue::{NoAgentAction, Strategy, TimeBase},
-    routing::Destination,
-};
+use domain::queue::{NoAgentAction, Strategy, TimeBase};
 use pbx::{
-    model::{ExtensionStatus, Queue, QueueTier},
+    model::{ExtensionStatus, Queue, QueueTier, StoredPrompt},
     ops::{
         extensions::{self, Search},
+        prompts,
         queues::{self, Fill},
     },
 };
 use web::{Fields, Page as Slice};
 
-use super::path_of;
+use super::{
+    super::destinations::{self, Destinations},
+    path_of,
+};
 use crate::{Answer, Console, Failure, form::Form, nav::Needs, view::View};
 
 /// Extensions that are offered to choose from.
@@ -35,7 +36,9 @@ struct Page<'a> {
     strategies: &'static [Strategy],
     bases: &'static [TimeBase],
     actions: &'static [NoAgentAction],
-    kinds: &'static [&'static str],
+    /// What callers may be sent on to.
+    to: Destinations,
+    prompts: Vec<StoredPrompt>,
     may_manage: bool,
 }
 
@@ -105,6 +108,11 @@ async fn draw(console: &Console, view: &View, form: &Form, queue: Option<&Queue>
         let free = all.filter(|extension| tiers.iter().all(|tier| tier.extension != extension.number));
         others = free.map(|extension| (extension.number, extension.display_name.unwrap_or_default())).collect();
     }
+    // Whoever only looks is shown what is chosen.
+    let (to, prompts) = match may_manage(view) {
+        true => (Destinations::of(console, view, who).await?, prompts::list(&console.pbx, who).await?),
+        false => (Destinations { groups: Vec::new() }, Vec::new()),
+    };
     let page = Page {
         v: view,
         form,
@@ -115,7 +123,8 @@ async fn draw(console: &Console, view: &View, form: &Form, queue: Option<&Queue>
         strategies: Strategy::ALL,
         bases: TimeBase::ALL,
         actions: NoAgentAction::ALL,
-        kinds: Destination::KINDS,
+        to,
+        prompts,
         may_manage: may_manage(view),
     };
     if form.is_wrong() { view.again(&page) } else { view.page(&page) }
@@ -160,8 +169,7 @@ fn filled(queue: &Queue) -> Form {
         .with("service_level_seconds", queue.service_level_seconds)
         .with("exit_key", key(queue.exit_key))
         .with("callback_key", key(queue.callback_key))
-        .with("overflow_kind", queue.overflow.as_ref().map_or("", Destination::kind))
-        .with("overflow_target", queue.overflow.as_ref().map(Destination::target).unwrap_or_default());
+        .with("overflow", queue.overflow.as_ref().map(destinations::value).unwrap_or_default());
     for (name, is_on) in [
         ("tier_rules_apply", queue.tier_rules_apply),
         ("tier_rule_wait_multiply_level", queue.tier_rule_wait_multiply_level),
@@ -194,6 +202,8 @@ fn read(view: &View, form: &mut Form) -> Fill {
         number("service_level_seconds"),
     ];
     let (music, greeting, agent) = (number("music_prompt_id"), number("greeting_prompt_id"), number("agent_prompt_id"));
+    let overflow = destinations::read(form.text("overflow"));
+    let given = |text: String| Some(text).filter(|text| !text.is_empty());
     let [wait, discard, max, max_no_agent, ring, wrap_up, reject, busy, no_answer, most, announce, level] = numbers;
     Fill {
         name: form.optional("name"),
@@ -227,7 +237,7 @@ fn read(view: &View, form: &mut Form) -> Fill {
         service_level_seconds: level,
         exit_key: Some(form.optional("exit_key")),
         callback_key: Some(form.optional("callback_key")),
-        overflow_kind: Some(form.optional("overflow_kind")),
-        overflow_target: Some(form.optional("overflow_target")),
+        overflow_kind: Some(overflow.kind).map(given),
+        overflow_target: Some(overflow.target).map(given),
     }
 }
