@@ -79,6 +79,12 @@ impl Destinations {
         Some(chosen).filter(|chosen| !chosen.is_empty() && *chosen != "again|" && !offered)
     }
 
+    /// Returns the words for what is chosen although it is not offered.
+    pub(crate) fn kept(&self, view: &View, chosen: &str) -> String {
+        let Named { kind, target } = read(chosen);
+        format!("{} {target}", view.word("routing.destination", &kind))
+    }
+
     /// Returns the words for a destination.
     pub(crate) fn name(&self, view: &View, to: &Destination) -> String {
         let wanted = value(to);
