@@ -1,7 +1,8 @@
 //! Many people at once, from a sheet. Every line is checked before the first is kept: a sheet with a mistake in it
-//! changes nothing, and its mistakes are named by line and column.
+//! changes nothing, and its mistakes are named by line and column. Lines are kept some hundreds at a time: there is one
+//! writer, and callers wait for their answer behind it.
 
-use ::store::audit;
+use ::store::{Tx, audit};
 use domain::{Principal, number::Region};
 use serde_json::json;
 use web::{
@@ -12,8 +13,10 @@ use web::{
 use super::{Checked, MOST_PHONES, NewContact, check, may_write};
 use crate::{Contacts, Error, store};
 
-/// Most lines of a sheet: they are written in one transaction, while calls wait for theirs.
+/// Most lines of a sheet.
 const MOST_LINES: usize = 10_000;
+/// Numbers that one transaction looks up and writes: some milliseconds for those who wait.
+const NUMBERS_AT_ONCE: usize = 250;
 /// Longest cell in bytes.
 const LONGEST_CELL: usize = 1_000;
 /// The names of the columns: one of the last two has the numbers.
@@ -60,51 +63,82 @@ struct Places {
 }
 
 impl Contacts {
-    /// Keeps everybody of a sheet, or nobody.
+    /// Keeps everybody of a sheet, or nobody if there is a mistake in it. If the database fails on the way, the lines
+    /// before stay.
     ///
     /// # Errors
     /// `Unreadable` for what is no CSV; `Invalid` names columns, or cells as `rows.LINE.COLUMN`.
     pub async fn import(&self, who: &Principal, sheet: &[u8], duplicates: Duplicates) -> Result<Imported, Error> {
         may_write(who)?;
-        let mut tx = self.db.begin(who.tenant).await?;
+        let mut tx = self.db.read(who.tenant).await?;
         let region = store::region(&mut tx, who.tenant).await?;
+        drop(tx);
         let people = read(sheet, Region::of(&region))?;
         let mut done = Imported::default();
-        for person in &people {
-            let known = match duplicates {
-                Duplicates::Add => None,
-                Duplicates::Skip | Duplicates::Update => {
-                    let mut found = None;
-                    for (e164, _) in &person.phones {
-                        found = found.or(store::contact_by_number(&mut tx, who.tenant, e164).await?);
-                    }
-                    found
-                }
-            };
-            let id = match known {
-                Some(_) if duplicates == Duplicates::Skip => {
-                    done.skipped += 1;
-                    continue;
-                }
-                Some(known) => {
-                    let customer_id = person.customer_id.or(known.customer_id);
-                    store::update_contact(&mut tx, who.tenant, known.id, &person.full_name, customer_id).await?;
-                    store::delete_phones(&mut tx, who.tenant, known.id).await?;
-                    done.updated += 1;
-                    known.id
-                }
-                None => {
-                    done.created += 1;
-                    store::insert_contact(&mut tx, who.tenant, &person.full_name, person.customer_id).await?
-                }
-            };
-            store::insert_phones(&mut tx, who.tenant, id, &person.phones).await?;
+        let mut left = &people[..];
+        while !left.is_empty() {
+            let (some, others) = left.split_at(at_once(left));
+            left = others;
+            let mut tx = self.db.begin(who.tenant).await?;
+            keep(&mut tx, who, some, duplicates, &mut done).await?;
+            if left.is_empty() {
+                let detail = json!({ "created": done.created, "updated": done.updated, "skipped": done.skipped });
+                audit(&mut tx, who, "contact.import", "contacts", detail).await?;
+            }
+            tx.commit().await?;
         }
-        let detail = json!({ "created": done.created, "updated": done.updated, "skipped": done.skipped });
-        audit(&mut tx, who, "contact.import", "contacts", detail).await?;
-        tx.commit().await?;
         Ok(done)
     }
+}
+
+/// Returns how many people are kept in one transaction: at least one.
+fn at_once(people: &[Checked]) -> usize {
+    let mut numbers = 0;
+    let fits = people.iter().take_while(|person| {
+        numbers += person.phones.len().max(1);
+        numbers <= NUMBERS_AT_ONCE
+    });
+    fits.count().max(1)
+}
+
+async fn keep(
+    tx: &mut Tx,
+    who: &Principal,
+    people: &[Checked],
+    duplicates: Duplicates,
+    done: &mut Imported,
+) -> Result<(), Error> {
+    for person in people {
+        let known = match duplicates {
+            Duplicates::Add => None,
+            Duplicates::Skip | Duplicates::Update => {
+                let mut found = None;
+                for (e164, _) in &person.phones {
+                    found = found.or(store::contact_by_number(tx, who.tenant, e164).await?);
+                }
+                found
+            }
+        };
+        let id = match known {
+            Some(_) if duplicates == Duplicates::Skip => {
+                done.skipped += 1;
+                continue;
+            }
+            Some(known) => {
+                let customer_id = person.customer_id.or(known.customer_id);
+                store::update_contact(tx, who.tenant, known.id, &person.full_name, customer_id).await?;
+                store::delete_phones(tx, who.tenant, known.id).await?;
+                done.updated += 1;
+                known.id
+            }
+            None => {
+                done.created += 1;
+                store::insert_contact(tx, who.tenant, &person.full_name, person.customer_id).await?
+            }
+        };
+        store::insert_phones(tx, who.tenant, id, &person.phones).await?;
+    }
+    Ok(())
 }
 
 /// Reads and checks every line.
@@ -251,6 +285,44 @@ mod tests {
         }
         let lines = (0..=MOST_LINES).map(|n| format!("P{n},09{n:08}")).collect::<Vec<_>>().join("\n");
         assert_eq!(names(&format!("full_name,phones\n{lines}")), Err(vec!["rows".to_owned()]));
+    }
+
+    #[tokio::test]
+    async fn others_write_while_a_long_sheet_is_kept() {
+        let db = ::store::testing::test_db().await;
+        let mut tx = db.begin_any_tenant().await.unwrap();
+        let tenant = store::testing::insert_tenant(&mut tx, "one", Timestamp(0)).await.unwrap();
+        tx.commit().await.unwrap();
+        let contacts = Contacts::open(db.clone());
+        let who = Principal::system(TenantId(tenant.0));
+        let lines = (0..2_000).map(|n| format!("P{n},09{n:08}")).collect::<Vec<_>>().join("\n");
+        let sheet = format!("full_name,phones\n{lines}");
+        let import = contacts.import(&who, sheet.as_bytes(), Duplicates::Skip);
+        // Each look takes the writer's turn, as a call that is answered does.
+        let looks = async {
+            let mut between = 0;
+            loop {
+                let tx = db.begin(who.tenant).await.unwrap();
+                let kept = contacts.list(&who, None, web::Page::default()).await.unwrap().total;
+                tx.commit().await.unwrap();
+                match kept {
+                    2_000 => return between,
+                    0 => {}
+                    _ => between += 1,
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let (done, between) = tokio::join!(import, looks);
+        assert_eq!(done.unwrap(), Imported { created: 2_000, updated: 0, skipped: 0 });
+        assert!(between > 0, "nobody had a turn while the sheet was kept");
+        let many = |phones: usize| Checked {
+            full_name: "Lan".to_owned(),
+            customer_id: None,
+            phones: vec![("84912345678".to_owned(), "0912345678".to_owned()); phones],
+        };
+        let people = |phones: usize| (0..1_000).map(|_| many(phones)).collect::<Vec<_>>();
+        assert_eq!([at_once(&people(1)), at_once(&people(20)), at_once(&people(300))], [250, 12, 1]);
     }
 
     #[tokio::test]
