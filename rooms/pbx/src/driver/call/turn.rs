@@ -280,7 +280,7 @@ impl Driver {
         let now = self.pbx.db.now();
         self.answered = Some((now, tokio::time::Instant::now()));
         // A queue that calls back does so by its agent, whoever is called.
-        let called_by = self.setup.queue.as_ref().and(self.row.extension.clone());
+        let called_by = self.setup.queue.as_ref().and_then(|_| self.row.extension.clone());
         let answering = called_by.or_else(|| self.leg(callee).and_then(|leg| leg.extension.clone()));
         let trunk = self.leg(callee).and_then(|leg| leg.trunk.clone());
         if let Some(name) = trunk {

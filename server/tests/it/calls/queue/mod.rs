@@ -5,7 +5,7 @@ mod callback;
 mod ending;
 mod overflow;
 mod served;
-
+mod sound;
 mod storm;
 mod strategies;
 
@@ -38,6 +38,14 @@ async fn another(world: &World, name: &str, number: &str, fields: Value, agents:
         let reply = world.crm().post(&format!("/api/pbx/queues/{name}/tiers"), &tier).await.unwrap();
         assert_eq!(reply.status, 201, "{}", reply.json);
     }
+}
+
+/// Adds sound to the account and returns its id.
+async fn prompt(world: &World, name: &str, sound: &[i16]) -> i64 {
+    let file = world.wav(&format!("{name}.wav"), sound).unwrap();
+    let file = file.to_string_lossy();
+    let added = world.server.admin(&["prompt", "add", "--name", name, "--file", &file]).await.unwrap();
+    added["id"].as_i64().unwrap()
 }
 
 async fn change(world: &World, fields: Value) {
