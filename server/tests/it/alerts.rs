@@ -6,6 +6,7 @@ use sandbox::{Receiver, receiver};
 use serde_json::Value;
 use store::{DatabaseUrl, Db, Options, sql};
 use testkit::{Server, wait::until};
+use tokio::task::JoinSet;
 
 use crate::relay::Relay;
 

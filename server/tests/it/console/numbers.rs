@@ -121,7 +121,7 @@ async fn feature_codes_are_changed_and_switched_off() {
 #[tokio::test]
 async fn whoever_saves_the_rules_meanwhile_does_not_let_stopped_calls_out_again() {
     let server = TestServer::start().await;
-    let (host, desk) = (server.host(), server.rooms.pbx.desk());
+    let (host, desk) = (server.host(), server.pbx.desk());
     for stopped in [true, false] {
         toll::stop(&desk, &host, stopped).await.unwrap();
         let policy = Policy { stopped: !stopped, countries: vec!["65".to_owned()], ..Policy::default() };

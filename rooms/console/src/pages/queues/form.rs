@@ -237,7 +237,7 @@ fn read(view: &View, form: &mut Form) -> Fill {
         service_level_seconds: level,
         exit_key: Some(form.optional("exit_key")),
         callback_key: Some(form.optional("callback_key")),
-        overflow_kind: Some(overflow.kind).map(given),
-        overflow_target: Some(overflow.target).map(given),
+        overflow_kind: Some(given(overflow.kind)),
+        overflow_target: Some(given(overflow.target)),
     }
 }
