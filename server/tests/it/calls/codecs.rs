@@ -51,7 +51,7 @@ async fn talk(world: &World, line: Line<'_>, at_least: f64) -> Vec<Value> {
     let cdr = world.event("pbx.cdr.created", &call).await.unwrap();
     let there = likeness(voice, &far.heard());
     let here = likeness(Voice::of_customer(CUSTOMER), &phone.quit_and_listen().await.unwrap());
-    println!("{}: the customer hears {there:.3}, the phone hears {here:.3}", line.codecs);
+    eprintln!("{}: the customer hears {there:.3}, the phone hears {here:.3}", line.codecs);
     assert!(there >= at_least && here >= at_least, "{}: {there:.3} there, {here:.3} here", line.codecs);
     cdr["legs"].as_array().unwrap().clone()
 }

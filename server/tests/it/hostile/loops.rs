@@ -1,9 +1,10 @@
 //! S49 and T12: calls that go in circles end soon, whatever the carrier does with them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sip_proto::message::{Message, Method, parse};
 use testkit::{RawPhone, until, world::NOTICED};
+use tokio::time::Instant;
 
 use super::{
     Fort,
@@ -111,7 +112,7 @@ async fn a_carrier_that_makes_new_calls_of_one_goes_round_ten_times_at_most() {
         })
     })
     .await;
-    println!("{invites} rounds, then {status}");
+    eprintln!("{invites} rounds, then {status}");
     assert!((2..=10).contains(&invites), "{invites} rounds, then {status}");
     assert!(status >= 400, "{status}");
     fort.is_empty().await;

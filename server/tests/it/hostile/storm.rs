@@ -9,6 +9,7 @@ use std::{
 };
 
 use testkit::{RawPhone, World, until, world::PATIENCE};
+use tokio::task::JoinSet;
 
 use super::torture::messages;
 use crate::calls::ZORIO;
@@ -66,9 +67,10 @@ async fn calls_go_on_in_a_storm_of_torture_messages() {
         world.crm().put(&path, &serde_json::json!({ "max_concurrent": 10 })).await.unwrap();
     }
     let (over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let storm = {
+    let mut storm = JoinSet::new();
+    {
         let (over, sent, server) = (Arc::clone(&over), Arc::clone(&sent), world.server.sip());
-        tokio::spawn(async move {
+        storm.spawn(async move {
             let torture: Vec<Vec<u8>> = messages::all().into_iter().map(|(_, message)| message.to_vec()).collect();
             let all: Vec<Vec<u8>> = torture.into_iter().chain(hostile()).collect();
             let mut udp = RawPhone::open_at("127.5.5.5", "storm", "", server).await.unwrap();
@@ -84,8 +86,8 @@ async fn calls_go_on_in_a_storm_of_torture_messages() {
                 sent.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-        })
-    };
+        });
+    }
     let mut calls = Vec::new();
     for index in 0..CALLS {
         let agent = &agents[index % agents.len()];
@@ -101,7 +103,7 @@ async fn calls_go_on_in_a_storm_of_torture_messages() {
         .await
         .unwrap();
     over.store(true, Ordering::Relaxed);
-    storm.await.unwrap();
+    storm.join_all().await;
     assert!(!world.server.log().contains("panicked"), "{}", world.server.log());
     let list = world.crm().get("/api/pbx/cdr?per_page=200").await.unwrap();
     assert_eq!(list.json["total"], CALLS, "no record of a call that never was");

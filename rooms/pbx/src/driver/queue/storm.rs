@@ -152,7 +152,7 @@ async fn ten_thousand_hang_ups_and_failures_leave_no_agent_and_no_caller_behind(
     }
     // Everybody goes; of half of them nobody hears.
     while let Some(party) = storm.parties.first() {
-        if storm.came % 2 == 0 {
+        if storm.came.is_multiple_of(2) {
             party.caller.tell(party.talks.map_or(NewsKind::Left, |offer| NewsKind::Ended { offer }));
         }
         storm.came += 1;
