@@ -72,10 +72,8 @@ const REMEMBERED_LOGINS: usize = 100_000;
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 impl Pbx {
-    /// Reads the directory, closes the books of calls that an earlier run left, and starts to take calls.
-    ///
-    /// # Errors
-    /// When the database cannot be read or written.
+    /// Reads the directory, closes the books of calls that an earlier run left, and starts to take calls. Fails when the
+    /// database cannot be read or written.
     pub async fn open(deps: Deps) -> Result<Self> {
         let now = deps.db.now();
         let mut pbx = Self {

@@ -55,7 +55,7 @@ export const request = (method: string, branch: string) =>
 export const response = (status: number, method: string, branch: string) =>
   `SIP/2.0 ${status} X\r\nVia: SIP/2.0/WSS x.invalid;branch=${branch}\r\nCSeq: 1 ${method}\r\n\r\n`;
 
-/** A SIP stack whose REGISTERs the test answers. */
+/** A SIP stack: the test answers each REGISTER. */
 export class FakeEngine implements SipEngine {
   sink: EngineSink | null = null;
   sessions: FakeSession[] = [];

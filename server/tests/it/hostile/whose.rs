@@ -116,7 +116,7 @@ async fn lines_of_two_accounts_at_one_carrier_are_each_called_at_their_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_names_anothers_carrier_takes_none_of_its_calls() {
+async fn an_account_that_names_the_carrier_of_another_takes_none_of_its_calls() {
     let street = Street::open().await;
     let agent = &street.agent;
     street.did("1", "02873000001", "1001").await;

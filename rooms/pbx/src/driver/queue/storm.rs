@@ -142,7 +142,6 @@ async fn ten_thousand_hang_ups_and_failures_leave_no_agent_and_no_caller_behind(
     let (_db, pbx) = scene(AGENTS, fill("ring-all")).await;
     queue(&pbx, QUEUES[1], "8002", AGENTS, fill("longest-idle-agent")).await;
     let seed = rand::random();
-    eprintln!("seed {seed}");
     let mut storm = Storm { pbx: pbx.clone(), chance: StdRng::seed_from_u64(seed), parties: Vec::new(), came: 0 };
     for _ in 0..EVENTS {
         storm.happen().await;
@@ -168,7 +167,6 @@ async fn ten_thousand_hang_ups_and_failures_leave_no_agent_and_no_caller_behind(
         until("nobody waits", async || queue_status::status(&pbx, &who, name).await.unwrap().waiting.is_empty()).await;
         pbx.queues.settle(Duration::from_secs(30)).await;
         let today = queue_status::status(&pbx, &who, name).await.unwrap().today;
-        eprintln!("{name}: {today:?}");
         let over = today.answered + today.abandoned + today.overflowed;
         assert!(today.offered > 100 && today.answered > 0 && today.abandoned > 50, "seed {seed}: {today:?}");
         assert_eq!(today.offered, over, "seed {seed}: {today:?}");
