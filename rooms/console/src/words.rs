@@ -162,7 +162,7 @@ mod tests {
     fn every_icon_that_is_used_exists() {
         for (path, text) in sources() {
             let listed = text
-                .match_indices("ui::plain_list(")
+                .match_indices("ui::plain_list(v, \"")
                 .flat_map(|(at, _)| text[at..].split('"').skip(5).step_by(2).take(2));
             for name in arguments(&text, ".icon(\"").chain(listed) {
                 assert!(!crate::assets::icon(name).is_empty(), "{path}: {name}");
