@@ -23,6 +23,7 @@ async fn a_caller_talks_with_the_agent_who_answers_and_the_agent_has_time_for_no
     until_waiting(&world, 1).await;
     call.hang_up();
     until_agent(&world, "1002", "wrap_up").await;
+    assert!(taken.over(PATIENCE).await.is_some());
     until_waiting(&world, 1).await;
     let next = agent.call(PATIENCE, |call| !call.is_over()).await.unwrap();
     hears(&next, Voice::of_agent("2001")).await;

@@ -7,14 +7,17 @@ const AGENTS: [&str; 3] = ["1001", "1002", "1003"];
 /// Calls the queue and returns who answered; both are free again afterwards.
 async fn served_by(world: &World, phone: &Agent, agents: &[Agent]) -> String {
     let call = phone.dial(NUMBER).unwrap();
-    let by = until("somebody answers", PATIENCE, async || {
-        let answered = |agent: &&Agent| agent.calls().iter().any(|call| call.state() == sandbox::phone::State::Up);
-        agents.iter().find(answered).map(|agent| agent.extension().to_owned())
+    let (by, taken) = until("somebody answers", PATIENCE, async || {
+        agents.iter().find_map(|agent| {
+            let taken = agent.calls().into_iter().find(|call| call.state() == sandbox::phone::State::Up)?;
+            Some((agent.extension().to_owned(), taken))
+        })
     })
     .await
     .unwrap();
     until_agent(world, &by, "in_call").await;
     call.hang_up();
+    assert!(taken.over(PATIENCE).await.is_some());
     for agent in AGENTS {
         until_agent(world, agent, "waiting").await;
     }
