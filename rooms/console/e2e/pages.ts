@@ -67,9 +67,16 @@ export async function everyPage(page: Page, look: (path: string, response: Respo
 
 /** Puts one of each thing there that the demo has none of, so that no page stays empty. What is there already is refused. */
 export async function furnish(page: Page): Promise<void> {
+  await page.goto("/deliveries/replays/new");
+  const webhook = (await page.locator("select[name=webhook] option:not([value=''])").first().getAttribute("value")) ?? "";
+  const statuses = (await page.locator("input[name=statuses]").first().getAttribute("value")) ?? "";
+  const before = (hours: number): string => new Date(Date.now() - hours * 3_600_000).toISOString().slice(0, 16);
   const things: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
     ["/teams", { name: "Sales" }],
-    ["/contacts", { full_name: "Nguyễn Thị Lan", phones: "0901234567", customer_id: "KH-1042" }],
+    ["/contacts", { full_name: "Nguyễn Thị Lan", phones: "0901234567", customer_id: "1042" }],
+    ["/caller-ids", { number: "02871234567", label: "Head office", trunk_id: "", status: "active" }],
+    ["/extensions/1001/forwarding", { voicemail_enabled: "on" }],
+    ["/deliveries/replays/new", { webhook, statuses, from: before(2), to: before(1) }],
     ["/caller-ids/groups", {
       name: "North", description: "Numbers for calls to the north", strategy: "least_used", status: "active", cooldown_seconds: "30", health_hours: "24",
       health_calls: "20", health_answered: "5", health_blocked: "30", members: "1", weight_1: "1", cap_1: "200",
