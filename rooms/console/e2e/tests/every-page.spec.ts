@@ -6,12 +6,13 @@ import { everyPage, furnish } from "../pages.ts";
 test("no page breaks its own content policy, needs to be scrolled sideways on a phone, or weighs too much", async ({ page }) => {
   test.setTimeout(360_000);
   const broken: string[] = [];
+  await signIn(page);
+  await furnish(page);
+  // From here on: what is there already was refused above.
   page.on("console", (message) => {
     if (message.type() === "error") broken.push(`${page.url()}: ${message.text()}`);
   });
   page.on("pageerror", (error) => broken.push(`${page.url()}: ${error.message}`));
-  await signIn(page);
-  await furnish(page);
   await page.setViewportSize({ width: 390, height: 844 });
   await everyPage(page, async (path, response) => {
     expect(response?.status(), path).toBe(200);
@@ -47,6 +48,7 @@ if (FOLDER) {
       await page.goto(path);
       await look(path);
     }
+    await page.setViewportSize(SIZES.desktop);
     await signIn(page);
     await furnish(page);
     await everyPage(page, look);
