@@ -49,7 +49,8 @@ async fn load(crm: Crm, extension: String, ledger: Arc<Ledger>, next: Arc<Atomic
             // The server is being killed or started.
             Err(_) => tokio::time::sleep(Duration::from_millis(30)).await,
         }
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        // A hundred pairs of media ports, each of which rests for 2 s after its call, are enough for that.
+        tokio::time::sleep(Duration::from_millis(400)).await;
     }
 }
 
