@@ -1,5 +1,6 @@
 import { type BrowserContext, expect, type Page, test } from "@playwright/test";
 
+import { EVENTS } from "../src/frame/protocol.js";
 import type { ZorioCall, ZorioWebphone } from "../src/index.js";
 
 type Noted = { name: string; reason?: string; billsec?: number; digit?: string; contact?: unknown; attempt?: number };
@@ -11,21 +12,6 @@ declare global {
     noted: Noted[];
   }
 }
-
-const EVENTS = [
-  "registered",
-  "unregistered",
-  "connected",
-  "disconnected",
-  "incoming_call",
-  "call_ringing",
-  "call_answered",
-  "call_hangup",
-  "dtmf",
-  "error",
-  "auto_reconnect",
-  "audio_autoplay_blocked",
-] as const;
 
 /** Opens a page with the UMD file and a phone of the extension. */
 async function open(context: BrowserContext, extension: string, options: object = {}): Promise<Page> {

@@ -4,27 +4,11 @@ import { test } from "node:test";
 import type { DeskCommand, DeskEvent, DeskSink, DeskSnapshot } from "./desk.js";
 import { type LeadDesk, SharedDesk, type TabMessage } from "./shared-desk.js";
 import { ZorioWebphoneError } from "../errors.js";
+import { snapshot } from "../testing/snapshot.js";
 import { settled, VirtualClock } from "../testing/virtual-clock.js";
 
 const idle: DeskSnapshot = { status: "registered", attempt: 0, calls: [], audioBlocked: false, isMirror: false };
-const call: DeskSnapshot["calls"][number] = {
-  id: "c1",
-  uuid: "u1",
-  number: "0912345678",
-  direction: "incoming",
-  state: "answered",
-  muted: false,
-  held: false,
-  name: null,
-  contact: null,
-  via: null,
-  startedAt: 0,
-  answeredAt: 0,
-  endedAt: null,
-  reason: null,
-  billsec: 0,
-  quality: null,
-};
+const call = snapshot();
 
 class Desk implements LeadDesk {
   commands: DeskCommand[] = [];

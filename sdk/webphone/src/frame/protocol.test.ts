@@ -4,37 +4,18 @@ import { test } from "node:test";
 import { ZorioCall } from "../call.js";
 import type { DeskCommand } from "../desk/desk.js";
 import { ZorioWebphoneError } from "../errors.js";
+import { snapshot } from "../testing/snapshot.js";
 import type { CallSnapshot } from "../types.js";
 import { type FramePhone, METHODS, obey, Parent, plainPayload, readMessage, readQuery, scrubbed, SOURCE } from "./protocol.js";
 
 const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 const jwt = (claims: object) => `${base64({ alg: "HS256" })}.${base64(claims)}.c2ln`;
 
-const snapshot = (part: Partial<CallSnapshot>): CallSnapshot => ({
-  id: "c1",
-  uuid: "u1",
-  number: "0912345678",
-  direction: "outgoing",
-  state: "answered",
-  muted: false,
-  held: false,
-  name: null,
-  contact: null,
-  via: null,
-  startedAt: 0,
-  answeredAt: 0,
-  endedAt: null,
-  reason: null,
-  billsec: 0,
-  quality: null,
-  ...part,
-});
-
 function phone(...calls: Partial<CallSnapshot>[]) {
   const did: string[] = [];
   const made = calls.map(
     (part) =>
-      new ZorioCall(snapshot(part), async (command: DeskCommand) => {
+      new ZorioCall(snapshot({ direction: "outgoing", ...part }), async (command: DeskCommand) => {
         const { do: what, ...rest } = command;
         did.push(`${what} ${JSON.stringify(rest)}`);
       }),
@@ -47,7 +28,7 @@ function phone(...calls: Partial<CallSnapshot>[]) {
     activeCall: made.find((call) => call.state === "answered") ?? made[0] ?? null,
     call: async (number, options) => {
       did.push(`call ${number} ${JSON.stringify(options)}`);
-      return new ZorioCall(snapshot({ number, state: "initiating" }), async () => {});
+      return new ZorioCall(snapshot({ direction: "outgoing", number, state: "initiating" }), async () => {});
     },
     register: note("register"),
     unregister: note("unregister"),
@@ -157,7 +138,7 @@ test("without a call there is nothing to mute, and unknown words are refused wit
 });
 
 test("calls and errors cross as plain data", () => {
-  const call = new ZorioCall(snapshot({}), async () => {});
+  const call = new ZorioCall(snapshot({ direction: "outgoing" }), async () => {});
   const plain = { uuid: "u1", number: "0912345678", direction: "outgoing", state: "answered", muted: false, held: false };
   assert.deepEqual(plainPayload("call_hangup", { call, reason: "busy", billsec: 0 }), { call: plain, reason: "busy", billsec: 0 });
   assert.deepEqual(plainPayload("audio_autoplay_blocked", { call: null }), { call: null });
