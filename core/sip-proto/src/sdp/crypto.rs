@@ -9,7 +9,10 @@ use base64::{
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::Media;
+use super::{
+    Media,
+    webrtc::{self, WebRtc},
+};
 
 /// An SRTP crypto suite (RFC 4568 §6.2, RFC 6188).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,7 +56,8 @@ impl Suite {
 pub struct Hidden(Zeroizing<String>);
 
 impl Hidden {
-    pub(super) fn new(text: String) -> Self {
+    /// Hides a text.
+    pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
@@ -153,6 +157,8 @@ pub enum Security {
     Accepts(Keys),
     /// Protected; a plain stream is refused.
     Requires(Keys),
+    /// A stream that a browser can use; nothing else is offered or answered.
+    WebRtc(Box<WebRtc>),
 }
 
 impl Security {
@@ -166,10 +172,27 @@ impl Security {
         }
     }
 
+    /// Returns what a browser is told, if it is one that we talk to.
+    pub(super) fn webrtc(&self) -> Option<&WebRtc> {
+        match self {
+            Self::WebRtc(local) => Some(local),
+            _ => None,
+        }
+    }
+
+    /// Tells whether a stream of this protocol is for us.
+    pub(super) fn speaks(&self, protocol: &str) -> bool {
+        match self {
+            Self::WebRtc(_) => webrtc::is_protocol(protocol),
+            _ => self.for_protocol(protocol).is_ok(),
+        }
+    }
+
     /// Returns the protocol and the `a=crypto` lines of our offers.
     pub(super) fn offered(&self) -> (&'static str, Vec<Crypto>) {
         match self {
             Self::Plain | Self::Accepts(_) => ("RTP/AVP", Vec::new()),
+            Self::WebRtc(_) => ("UDP/TLS/RTP/SAVPF", Vec::new()),
             Self::Requires(keys) => {
                 ("RTP/SAVP", (1..).zip(Suite::ALL).map(|(tag, suite)| line(tag, suite, &keys.of(suite))).collect())
             }

@@ -9,6 +9,7 @@ mod crypto;
 mod negotiate;
 mod parse;
 mod print;
+mod webrtc;
 
 use std::net::IpAddr;
 
@@ -16,6 +17,7 @@ pub use self::{
     codec::Codec,
     crypto::{Crypto, Hidden, Keys, MasterKey, Security, Srtp, Suite},
     negotiate::{Agreed, Local, accept_answer, accept_offer, offer, wants_ip6},
+    webrtc::{Candidate, Peer, WebRtc, webrtc_peer},
 };
 
 /// A session description. Lines this crate has no field for are kept only if they are attributes.

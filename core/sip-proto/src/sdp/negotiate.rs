@@ -1,11 +1,12 @@
 //! Offer and answer for one audio stream with telephone-events (RFC 3264, RFC 4733), plain or protected (RFC 4568).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{
-    Connection, Direction, Media, Origin, Refused, Security, Session, Srtp,
+    Connection, Direction, Media, Origin, Peer, Refused, Security, Session, Srtp,
     codec::{self, Codec, Format},
     crypto::{self, Crypto},
+    webrtc::{self, Setup},
 };
 use crate::limits;
 
@@ -55,13 +56,21 @@ pub struct Agreed {
     pub ptime: u8,
     /// Keys, if the stream is protected.
     pub srtp: Option<Srtp>,
+    /// Who the peer is, if it is a browser: then the addresses mean nothing.
+    pub webrtc: Option<Peer>,
 }
 
 /// Returns an offer of one audio stream.
 pub fn offer(local: &Local<'_>) -> String {
     let formats = Format::offered(local.codecs, local.dtmf);
     let (protocol, crypto) = local.security.offered();
-    session(local, vec![stream(local, protocol, &formats, crypto, local.direction, PTIME)]).to_string()
+    let mut media = stream(local, protocol, &formats, crypto, local.direction, PTIME);
+    let mut attributes = Vec::new();
+    if let Some(ours) = local.security.webrtc() {
+        media.attributes = ours.attributes(Some(webrtc::our_mid()));
+        attributes = webrtc::session_attributes(Some(webrtc::our_mid()));
+    }
+    Session { attributes, ..session(local, vec![media]) }.to_string()
 }
 
 /// Tells whether the first audio stream that a description offers is to be reached by IPv6.
@@ -76,6 +85,7 @@ pub fn wants_ip6(offer: &[u8]) -> bool {
 pub fn accept_offer(offer: &[u8], local: &Local<'_>) -> Result<(String, Agreed), Refused> {
     let offer = Session::parse(offer)?;
     let mut agreed = None;
+    let mut attributes = Vec::new();
     let mut media = Vec::with_capacity(offer.media.len());
     for offered in &offer.media {
         if agreed.is_none()
@@ -86,14 +96,20 @@ pub fn accept_offer(offer: &[u8], local: &Local<'_>) -> Result<(String, Agreed),
                 .into_iter()
                 .chain(agreement.dtmf_send.map(|payload| Format::events(payload, clock)))
                 .collect();
-            media.push(stream(local, &offered.protocol, &formats, crypto, agreement.direction, agreement.ptime));
+            let mut ours = stream(local, &offered.protocol, &formats, crypto, agreement.direction, agreement.ptime);
+            if let Some(local) = local.security.webrtc() {
+                let mid = webrtc::mid(offered);
+                ours.attributes = local.attributes(mid);
+                attributes = webrtc::session_attributes(mid.filter(|mid| webrtc::is_bundled(&offer, mid)));
+            }
+            media.push(ours);
             agreed = Some(agreement);
         } else {
             media.push(declined(offered));
         }
     }
     let agreed = agreed.ok_or(Refused::NotAcceptable)?;
-    Ok((session(local, media).to_string(), agreed))
+    Ok((Session { attributes, ..session(local, media) }.to_string(), agreed))
 }
 
 /// Reads the answer to an offer that [`offer`] made from the same `Local`.
@@ -105,18 +121,26 @@ pub fn accept_answer(our_offer: &Local<'_>, answer: &[u8]) -> Result<Agreed, Ref
         .filter_map(|payload| our_offer.codecs.iter().copied().find(|codec| codec.is(media, payload)))
         .collect();
     let Found { agreed, clock } = choose(&answer, media, our_offer, &theirs).ok_or(Refused::NotAcceptable)?;
+    if our_offer.security.webrtc().is_some() {
+        let peer = webrtc::peer(&answer, media, &[Setup::Active]).ok_or(Refused::NotAcceptable)?;
+        return Ok(Agreed { webrtc: Some(peer), ..received(agreed, clock) });
+    }
     let (protocol, _) = our_offer.security.offered();
     let srtp = match our_offer.security.for_protocol(&media.protocol) {
         Ok(None) => None,
         Ok(Some(keys)) if protocol == "RTP/SAVP" => Some(crypto::answered(media, keys).ok_or(Refused::NotAcceptable)?),
         _ => return Err(Refused::NotAcceptable),
     };
-    Ok(Agreed {
+    Ok(Agreed { srtp, ..received(agreed, clock) })
+}
+
+/// What comes in has the payload types of our offer.
+fn received(agreed: Agreed, clock: u32) -> Agreed {
+    Agreed {
         receive_payload: agreed.codec.payload(),
         dtmf_receive: agreed.dtmf_send.and_then(|_| codec::our_events(clock)),
-        srtp,
         ..agreed
-    })
+    }
 }
 
 /// What a stream of the peer and ours have in common; the receive payload types are still the peer's.
@@ -129,6 +153,10 @@ struct Found {
 /// Finds what we can answer to an offered stream, and with which key.
 fn answerable(session: &Session, offered: &Media, local: &Local<'_>) -> Option<(Found, Vec<Crypto>)> {
     let found = choose(session, offered, local, local.codecs)?;
+    if local.security.webrtc().is_some() {
+        let peer = webrtc::peer(session, offered, &[Setup::Either, Setup::Active])?;
+        return Some((Found { agreed: Agreed { webrtc: Some(peer), ..found.agreed }, ..found }, Vec::new()));
+    }
     match local.security.for_protocol(&offered.protocol).ok()? {
         None => Some((found, Vec::new())),
         Some(keys) => {
@@ -140,14 +168,20 @@ fn answerable(session: &Session, offered: &Media, local: &Local<'_>) -> Option<(
 
 fn choose(session: &Session, media: &Media, local: &Local<'_>, codecs: &[Codec]) -> Option<Found> {
     let single = media.ports.is_none_or(|ports| ports == 1);
-    let spoken = local.security.for_protocol(&media.protocol).is_ok();
-    if media.kind != "audio" || !spoken || !single || media.port < limits::SDP_LOWEST_PORT {
+    // A browser's address is found by ICE: what is written is often that of nobody.
+    let found_by_ice = local.security.webrtc().is_some();
+    let lowest = if found_by_ice { 1 } else { limits::SDP_LOWEST_PORT };
+    if media.kind != "audio" || !local.security.speaks(&media.protocol) || !single || media.port < lowest {
         return None;
     }
-    let address = media.connection.or(session.connection)?.address;
-    let held = address.is_unspecified();
+    let address = match media.connection.or(session.connection) {
+        Some(connection) => connection.address,
+        None if found_by_ice => Ipv4Addr::UNSPECIFIED.into(),
+        None => return None,
+    };
+    let held = address.is_unspecified() && !found_by_ice;
     let address = address.to_canonical();
-    if !held && address.is_ipv4() != local.address.to_canonical().is_ipv4() {
+    if !held && !found_by_ice && address.is_ipv4() != local.address.to_canonical().is_ipv4() {
         return None;
     }
     let (codec, payload) = codecs.iter().find_map(|codec| {
@@ -173,6 +207,7 @@ fn choose(session: &Session, media: &Media, local: &Local<'_>, codecs: &[Codec])
         direction: theirs.reversed().and(local.direction),
         ptime: packet_time(media),
         srtp: None,
+        webrtc: None,
     };
     Some(Found { agreed, clock: events.map_or(codec::NARROW_CLOCK, |(_, clock)| clock) })
 }
