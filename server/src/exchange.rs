@@ -97,6 +97,7 @@ fn media_settings(config: &Config) -> media::Config {
         other: config.media.bind_address_v6.or_else(|| first_v6(config)).map(IpAddr::V6),
         other_external: config.sip.external_address_v6.map(IpAddr::V6),
         ports: config.media.port_range.range(),
+        webrtc_port: (config.media.webrtc_port != 0).then_some(config.media.webrtc_port),
         threads: if config.media.threads == 0 { default.threads } else { config.media.threads },
         inactivity: Duration::from_secs(config.media.inactivity_seconds),
         ..default

@@ -87,6 +87,11 @@ impl Server {
         Ok(String::from_utf8_lossy(&reply.bytes).into_owned())
     }
 
+    /// Returns the port of the first media thread for browsers; every further thread has the next one.
+    pub fn webrtc(&self) -> SocketAddr {
+        self.ports.address(60)
+    }
+
     /// Returns the server's ports for media: 200 of them.
     pub fn media(&self) -> RangeInclusive<u16> {
         self.ports.media()
@@ -267,6 +272,7 @@ impl Server {
             ("ZORIO_SIP__WS_LISTEN", self.sip_ws()[0].to_string()),
             ("ZORIO_MEDIA__BIND_ADDRESS", "127.0.0.1".to_owned()),
             ("ZORIO_MEDIA__PORT_RANGE", format!("{}-{}", media.start(), media.end())),
+            ("ZORIO_MEDIA__WEBRTC_PORT", self.webrtc().port().to_string()),
             ("ZORIO_METRICS__LISTEN", self.ports.address(2).to_string()),
             ("ZORIO_WEBHOOKS__ALLOW_NETWORKS", "127.0.0.0/8".to_owned()),
             // Scripted carriers expect what their script says and nothing else.

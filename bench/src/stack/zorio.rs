@@ -56,6 +56,7 @@ impl Zorio {
             ("ZORIO_SIP__TCP_LISTEN", format!("{ADDRESS}:{SIP_PORT}")),
             ("ZORIO_MEDIA__BIND_ADDRESS", ADDRESS.to_string()),
             ("ZORIO_MEDIA__PORT_RANGE", "20000-59999".into()),
+            ("ZORIO_MEDIA__WEBRTC_PORT", (HTTP_PORT + 2).to_string()),
             ("ZORIO_METRICS__LISTEN", format!("{ADDRESS}:{}", HTTP_PORT + 1)),
             ("ZORIO_LIMITS__PBX", "1000000".into()),
             ("ZORIO_BOOTSTRAP__ADMIN_USERNAME", "admin".into()),

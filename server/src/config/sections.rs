@@ -129,6 +129,7 @@ pub struct Media {
     pub bind_address: IpAddr,
     #[serde(deserialize_with = "optional")]
     pub bind_address_v6: Option<Ipv6Addr>,
+    pub webrtc_port: u16,
     pub threads: usize,
     pub inactivity_seconds: u64,
 }

@@ -175,6 +175,7 @@ const fn leg_of(kind: &media::EventKind) -> Option<LegNo> {
     match kind {
         media::EventKind::Dtmf { leg, .. }
         | media::EventKind::Inactive { leg }
+        | media::EventKind::Insecure { leg }
         | media::EventKind::PlayFinished { leg }
         | media::EventKind::LegRecorded { leg, .. } => Some(*leg),
         media::EventKind::RecordingFailed { .. } => None,

@@ -20,7 +20,7 @@ use super::may_manage;
 use crate::{
     Pbx,
     driver::{
-        call::{media_address, media_remote, reason, security},
+        call::{is_browser, media_address, media_remote, reason, security, webrtc_security},
         inbound,
         live::Taken,
         outbound::{Offer, Target},
@@ -142,7 +142,14 @@ impl Test {
     async fn ring(&mut self, session: &media::Session, sink: &LegSink, call: CallId, target: &Target) {
         let Target::Phone(phone) = target else { return };
         let address = media_address(&self.pbx, target.is_ipv6());
-        let Ok(media) = session.open_leg_in(address.is_ipv6()) else {
+        let opened = if is_browser(&self.pbx, target) {
+            session.open_webrtc_leg().map(|(media, local)| (media, webrtc_security(&local)))
+        } else {
+            let transport = phone.binding.flow.transport;
+            let plain = || security(&self.pbx, self.tenant, Some(&self.number), transport);
+            session.open_leg_in(address.is_ipv6()).map(|media| (media, plain()))
+        };
+        let Ok((media, security)) = opened else {
             tracing::error!(extension = %self.number, "no media port is free for a ring test");
             return;
         };
@@ -154,7 +161,7 @@ impl Test {
             codecs: CODECS,
             dtmf: true,
             direction: sdp::Direction::SendRecv,
-            security: security(&self.pbx, self.tenant, Some(&self.number), phone.binding.flow.transport),
+            security,
         };
         let offer = Offer {
             call,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     Driver,
     leg::Leg,
-    speech::{media_address, offered_to},
+    speech::{is_browser, media_address, offered_to, webrtc_security},
 };
 use crate::{
     driver::outbound::{Offer, Target, TrunkTarget},
@@ -126,10 +126,26 @@ impl Driver {
         let security = leg.security.clone();
         let dtmf = leg.keys == TrunkDtmf::Rfc4733;
         let wants_v6 = target.is_ipv6();
-        let address = media_address(&self.pbx, wants_v6);
-        let local = match leg.local.take().filter(|former| leg.media.is_some() && former.address == address) {
+        let browser = is_browser(&self.pbx, target);
+        let address = if browser { self.pbx.media.address() } else { media_address(&self.pbx, wants_v6) };
+        // A browser agrees on keys with the leg that it is offered: that cannot be another phone's.
+        let fits = |former: &sdp::Local<'_>| {
+            !browser && former.address == address && !matches!(former.security, sdp::Security::WebRtc(_))
+        };
+        let local = match leg.local.take().filter(|former| leg.media.is_some() && fits(former)) {
             Some(former) => sdp::Local { codecs, security, dtmf, version: former.version + 1, ..former },
+            None if browser => {
+                if let Some(former) = leg.media.take() {
+                    self.session.close_leg(former);
+                }
+                let media = self.open_webrtc(leg)?;
+                leg.media = Some(media.id);
+                sdp::Local { address, dtmf, security: leg.security.clone(), ..self.local(media.port, codecs) }
+            }
             None => {
+                if let Some(former) = leg.media.take() {
+                    self.session.close_leg(former);
+                }
                 let media = self.open_media(wants_v6)?;
                 leg.media = Some(media.id);
                 sdp::Local { address, security, dtmf, ..self.local(media.port, codecs) }
@@ -139,6 +155,17 @@ impl Driver {
         let offer = sdp::offer(&local);
         leg.local = Some(local);
         Ok(offer)
+    }
+
+    /// Opens media for a browser; its leg is protected with what that says.
+    pub(super) fn open_webrtc(&self, leg: &mut Leg) -> Result<media::LegMedia, Cause> {
+        let (media, local) = self.session.open_webrtc_leg().map_err(|error| {
+            tracing::error!(call.uuid = %self.setup.call, %error, "no media for a browser");
+            Cause::ResourceUnavailable
+        })?;
+        leg.security = webrtc_security(&local);
+        leg.webrtc = Some(local);
+        Ok(media)
     }
 
     pub(super) fn open_media(&self, wants_v6: bool) -> Result<media::LegMedia, Cause> {

@@ -22,6 +22,8 @@ pub(crate) struct Leg {
     /// What we said in our last SDP.
     pub(crate) local: Option<sdp::Local<'static>>,
     pub(crate) agreed: Option<sdp::Agreed>,
+    /// How a browser reaches it, if it is one.
+    pub(crate) webrtc: Option<media::WebRtc>,
     /// Whether its media is protected, and with which keys of ours.
     pub(crate) security: sdp::Security,
     /// How its key presses travel.
@@ -164,6 +166,7 @@ impl Leg {
             sip: self.sip.take(),
             media: self.media.take(),
             local: self.local.clone(),
+            webrtc: self.webrtc.clone(),
             agreed: self.agreed.clone(),
             answer: self.answer.clone(),
             dialog: self.dialog.take(),
@@ -219,6 +222,7 @@ pub(crate) fn remote(agreed: &sdp::Agreed, signalled_from: IpAddr) -> media::Rem
         signalled_from,
         direction: direction(agreed.direction),
         srtp: agreed.srtp.as_ref().and_then(srtp),
+        webrtc: agreed.webrtc.as_ref().map(|peer| media::Peer { fingerprint: peer.fingerprint }),
     }
 }
 

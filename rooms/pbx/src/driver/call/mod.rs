@@ -42,7 +42,7 @@ pub(crate) use self::{
     leg::remote as media_remote,
     merge::Moved,
     offers::cause_of,
-    speech::{media_address, offered_to, security, trunk_security},
+    speech::{is_browser, media_address, offered_to, security, trunk_security, webrtc_security},
     turn::{reason, refusal},
 };
 use super::{

@@ -11,7 +11,7 @@ use sip_proto::{sdp, session::Reason};
 use super::{
     Driver,
     leg::{Leg, LegState},
-    speech::{media_address, secure_again},
+    speech::{media_address, secure_again, webrtc_security},
 };
 use crate::model::TrunkDtmf;
 
@@ -142,9 +142,10 @@ impl Driver {
             Some(offer) => self.pbx.media.address_of(true).is_some() && sdp::wants_ip6(offer),
             None => leg.signalled_from.to_canonical().is_ipv6(),
         };
-        let media = self.open_media(wants_v6)?;
+        let browser = self.pbx.media.has_webrtc() && offer.is_some_and(|offer| sdp::webrtc_peer(offer).is_some());
+        let media = if browser { self.open_webrtc(leg)? } else { self.open_media(wants_v6)? };
         let dtmf = leg.keys == TrunkDtmf::Rfc4733;
-        let address = media_address(&self.pbx, wants_v6);
+        let address = if browser { self.pbx.media.address() } else { media_address(&self.pbx, wants_v6) };
         let local = sdp::Local { address, dtmf, security: leg.security.clone(), ..self.local(media.port, codecs) };
         leg.media = Some(media.id);
         self.listen_for_keys(leg);
@@ -169,6 +170,20 @@ impl Driver {
         let Some(leg) = self.legs.get_mut(usize::from(no.0)) else { return };
         let (Some(sip), Some(local)) = (leg.sip.clone(), leg.local.as_mut()) else { return };
         local.version += 1;
+        if let (Some(former), Some(webrtc)) = (leg.agreed.as_ref().and_then(|agreed| agreed.webrtc.as_ref()), &leg.webrtc)
+            && let Some(peer) = sdp::webrtc_peer(offer)
+        {
+            if peer.fingerprint != former.fingerprint {
+                // Another certificate is another connection (RFC 8842 §5.5), with keys of its own.
+                tracing::info!(call.uuid = %self.setup.call, "a new offer has another certificate");
+                return sip.refuse(488);
+            }
+            if peer.ufrag != former.ufrag {
+                let restarted = self.session.restart_ice(webrtc);
+                local.security = webrtc_security(&restarted);
+                leg.webrtc = Some(restarted);
+            }
+        }
         if offer.is_empty() {
             secure_again(local, leg.agreed.as_ref());
             sip.accept(Bytes::from(sdp::offer(local)));
@@ -200,6 +215,11 @@ impl Driver {
                     tracing::info!(call.uuid = %self.setup.call, ?leg, "media stopped");
                     self.feed(Input::MediaInactive { leg: no }).await;
                 }
+            }
+            media::EventKind::Insecure { leg } => {
+                let Some(no) = self.by_media(leg) else { return };
+                tracing::warn!(call.uuid = %self.setup.call, ?leg, "a browser's media cannot be secured");
+                self.feed(Input::MediaInactive { leg: no }).await;
             }
             media::EventKind::RecordingFailed { reason } => {
                 tracing::error!(call.uuid = %self.setup.call, reason, "recording failed; the call goes on");

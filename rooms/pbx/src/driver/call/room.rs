@@ -80,7 +80,9 @@ impl Driver {
         let Some(caller) = self.machine.waiting() else { return };
         match kind {
             EventKind::Dtmf { digit, .. } => self.tell_app(AppInput::Digit(digit)).await,
-            EventKind::Inactive { .. } => self.feed(Input::MediaInactive { leg: caller }).await,
+            EventKind::Inactive { .. } | EventKind::Insecure { .. } => {
+                self.feed(Input::MediaInactive { leg: caller }).await;
+            }
             EventKind::PlayFinished { .. } | EventKind::LegRecorded { .. } | EventKind::RecordingFailed { .. } => {}
         }
     }

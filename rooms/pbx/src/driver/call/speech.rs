@@ -9,7 +9,7 @@ use sip_proto::sdp::{self, Codec};
 use super::{Driver, leg::Leg};
 use crate::{
     Pbx,
-    driver::outbound::Target,
+    driver::outbound::{PhoneTarget, Target},
     model::{TrunkDtmf, TrunkOptions, TrunkSrtp},
 };
 
@@ -95,6 +95,28 @@ pub(crate) fn security(pbx: &Pbx, tenant: TenantId, extension: Option<&str>, tra
     } else {
         sdp::Security::Accepts(keys)
     }
+}
+
+/// Tells whether a target is offered what browsers speak: those that registered by WebSocket.
+pub(crate) fn is_browser(pbx: &Pbx, target: &Target) -> bool {
+    let by_websocket =
+        |phone: &PhoneTarget| matches!(phone.binding.flow.transport, Transport::Ws | Transport::Wss);
+    pbx.media.has_webrtc() && matches!(target, Target::Phone(phone) if by_websocket(phone))
+}
+
+/// Returns how a stream that a browser can use is described.
+pub(crate) fn webrtc_security(local: &media::WebRtc) -> sdp::Security {
+    let candidates = local.candidates.iter().map(|candidate| sdp::Candidate {
+        address: candidate.address,
+        tcp: candidate.transport == media::CandidateTransport::Tcp,
+    });
+    sdp::Security::WebRtc(Box::new(sdp::WebRtc {
+        ufrag: local.ufrag.clone(),
+        password: sdp::Hidden::new(local.password.clone()),
+        fingerprint: local.fingerprint,
+        ssrc: local.ssrc,
+        candidates: candidates.collect(),
+    }))
 }
 
 /// Has a stream that is protected offered as one again: what began encrypted does not go on in plain by our doing.

@@ -100,6 +100,7 @@ impl Driver {
             sip: None,
             media: None,
             local: None,
+            webrtc: None,
             agreed: None,
             security: sdp::Security::Plain,
             keys: TrunkDtmf::Rfc4733,
