@@ -3,6 +3,7 @@
 pub mod attackers;
 pub mod authority;
 pub mod baresip;
+pub mod browser;
 pub mod database;
 pub mod dns;
 pub mod kamailio;
@@ -19,6 +20,7 @@ pub mod world;
 
 pub use authority::Authority;
 pub use baresip::Baresip;
+pub use browser::Browser;
 pub use database::Database;
 pub use dns::Dns;
 pub use linphone::Linphone;

@@ -173,6 +173,7 @@ fn remote(address: SocketAddr, codec: Codec, srtp: Option<SrtpKeys>) -> Remote {
         signalled_from: address.ip(),
         direction: Direction::SendReceive,
         srtp,
+        webrtc: None,
     }
 }
 

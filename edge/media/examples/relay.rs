@@ -56,6 +56,7 @@ fn leg(session: &Session, codec: Codec, ssrc: u32) -> Leg {
             signalled_from: address.ip(),
             direction: Direction::SendReceive,
             srtp: None,
+            webrtc: None,
         },
     );
     Leg { socket, server: (Ipv4Addr::LOCALHOST, opened.port).into(), codec, ssrc }

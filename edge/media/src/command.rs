@@ -10,7 +10,8 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::oneshot;
 
 use crate::session::Heard;
-use crate::socket::Pair;
+use crate::socket::Ways;
+use crate::webrtc::Credentials;
 use crate::{Detached, EventSink, Finished, LegNo, Remote};
 
 pub use audio::tone::Tone;
@@ -90,7 +91,9 @@ pub(crate) struct Command {
 
 pub(crate) enum Action {
     Open(EventSink),
-    OpenLeg(LegNo, Pair),
+    OpenLeg(LegNo, Ways),
+    /// Name and password of a WebRTC leg whose place is on this thread, wherever the leg is.
+    Rename(u64, Credentials),
     CloseLeg(LegNo),
     SetRemote(LegNo, Box<Remote>),
     Hears(LegNo, Vec<LegNo>),

@@ -20,6 +20,8 @@ pub enum EventKind {
     /// A connected leg that is not on hold sent no authentic packet for `Config::inactivity`. Reported once until it
     /// is heard again.
     Inactive { leg: LegNo },
+    /// The far end of a WebRTC leg is not who its SDP says, or could not agree on keys: nothing will be heard.
+    Insecure { leg: LegNo },
     /// The whole of a source played once has been sent.
     PlayFinished { leg: LegNo },
     /// The recording of one leg has ended and its file is on disk; 0 milliseconds if nothing was said.

@@ -7,7 +7,7 @@
 //! The address of the SDP is preferred: once it was heard no other source can be learnt. Another source is allowed
 //! when its IP is that of the SDP or of the signalling (a phone behind NAT), or when the far end `may_latch`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::Remote;
 
@@ -30,6 +30,8 @@ pub(crate) struct Latch {
     /// The source that was locked before a re-INVITE that did not change the address.
     favoured: Option<SocketAddr>,
     candidates: Vec<Candidate>,
+    /// Another protocol proves sources and says where to send (ICE): nothing is to be learnt.
+    is_led: bool,
 }
 
 struct Candidate {
@@ -55,6 +57,34 @@ impl Latch {
             offered_heard: false,
             favoured: same.and_then(|latch| latch.locked),
             candidates: Vec::new(),
+            is_led: false,
+        }
+    }
+
+    /// Trusts whatever it is given, and sends where it is told.
+    pub(crate) fn led(destination: Option<SocketAddr>) -> Self {
+        let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+        Self {
+            offered: nowhere,
+            signalled_from: nowhere.ip(),
+            may_latch: false,
+            destination,
+            locked: None,
+            offered_heard: false,
+            favoured: None,
+            candidates: Vec::new(),
+            is_led: true,
+        }
+    }
+
+    pub(crate) fn is_led(&self) -> bool {
+        self.is_led
+    }
+
+    /// Says where to send, where that is not learnt.
+    pub(crate) fn lead(&mut self, destination: Option<SocketAddr>) {
+        if self.is_led {
+            self.destination = destination;
         }
     }
 
@@ -64,13 +94,14 @@ impl Latch {
 
     /// Tells whether the source may be trusted without a look at the packet: it is the locked one.
     pub(crate) fn is_locked_to(&self, source: SocketAddr) -> bool {
-        self.locked == Some(source)
+        self.is_led || self.locked == Some(source)
     }
 
     /// Tells whether a packet of this source could be taken: a cheap look before its tag is checked.
     pub(crate) fn allows(&self, source: SocketAddr) -> bool {
         match self.locked {
             Some(locked) => locked == source,
+            None if self.is_led => true,
             None => self.is_candidate(source) && (!self.offered_heard || source == self.offered),
         }
     }
@@ -85,6 +116,9 @@ impl Latch {
 
     /// Judges a well-formed packet: true if it is to be taken as the far end's.
     pub(crate) fn judge(&mut self, source: SocketAddr, ssrc: u32, sequence: u16) -> bool {
+        if self.is_led {
+            return true;
+        }
         if let Some(locked) = self.locked {
             return locked == source;
         }
@@ -178,6 +212,7 @@ mod tests {
             signalled_from: signalled_from.parse().unwrap(),
             direction: Direction::SendReceive,
             srtp: None,
+            webrtc: None,
         }
     }
 

@@ -13,6 +13,7 @@ mod session;
 mod socket;
 mod srtp;
 mod stats;
+mod webrtc;
 mod worker;
 
 pub use audio::Codec;
@@ -20,9 +21,10 @@ pub use audio::Codec;
 pub use command::{Layout, Record, RecordLeg, Repeat, Side, Source, Tone};
 pub use event::{Event, EventKind, EventSink};
 pub use media::{Config, Media};
-pub use remote::{Direction, Remote, SrtpKeys, SrtpSuite};
+pub use remote::{Direction, Peer, Remote, SrtpKeys, SrtpSuite};
 pub use session::{Capture, Detached, LegMedia, LegNo, NoPorts, Session};
 pub use stats::{Dropped, Finished, LegStats, Recorded};
+pub use webrtc::{Candidate, CandidateTransport, WebRtc};
 
 use std::time::Instant;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::command::Mailbox;
 use crate::ports::Ports;
+use crate::webrtc::{Desk, Identity, WebRtcPort};
 use crate::{EventSink, Session, record, worker};
 
 /// How media is opened.
@@ -22,6 +23,9 @@ pub struct Config {
     pub other_external: Option<IpAddr>,
     /// UDP ports; a leg takes an even one and its successor.
     pub ports: RangeInclusive<u16>,
+    /// UDP port that the WebRTC legs of the first thread share; every further thread has the next one. 0 takes ports of
+    /// the system's choice, nothing is no WebRTC.
+    pub webrtc_port: Option<u16>,
     /// Media threads, at least 1.
     pub threads: usize,
     /// Silence of a connected leg that is reported.
@@ -39,6 +43,7 @@ impl Default for Config {
             other: None,
             other_external: None,
             ports: 16_384..=32_767,
+            webrtc_port: None,
             threads: cores.saturating_sub(1).max(1),
             inactivity: Duration::from_secs(60),
             reuse_rest: Duration::from_secs(2),
@@ -62,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) other: Option<(IpAddr, IpAddr)>,
     pub(crate) ports: Arc<Ports>,
     pub(crate) threads: Vec<Mailbox>,
+    /// The WebRTC port of each thread, if there are any.
+    pub(crate) webrtc: Vec<WebRtcPort>,
     next_session: AtomicU64,
 }
 
@@ -82,10 +89,18 @@ impl Media {
         let other = config.other.filter(|other| other.is_ipv6() != address.is_ipv6());
         let other = other.map(|bind| (bind, config.other_external.unwrap_or_else(|| shown_address(bind))));
         let recorder = record::Recorder::start()?;
-        let mut threads = Vec::new();
+        let bound: Vec<_> = [Some((config.bind, address)), other].into_iter().flatten().collect();
+        let identity = config.webrtc_port.map(|_| Identity::new()).transpose()?.map(Arc::new);
+        let (mut threads, mut webrtc) = (Vec::new(), Vec::new());
         for number in 0..config.threads.max(1) {
             let (mailbox, inbox) = Mailbox::open()?;
-            worker::start(number, inbox, recorder.clone(), config.inactivity)?;
+            let mut desk = None;
+            if let (Some(first), Some(identity)) = (config.webrtc_port, &identity) {
+                let port = WebRtcPort::bind(&bound, nth_port(first, number)?, identity)?;
+                desk = Some(Desk::new(&port));
+                webrtc.push(port);
+            }
+            worker::start(number, inbox, recorder.clone(), config.inactivity, desk)?;
             threads.push(mailbox);
         }
         Ok(Self {
@@ -95,6 +110,7 @@ impl Media {
                 other,
                 ports: Arc::new(ports),
                 threads,
+                webrtc,
                 next_session: AtomicU64::new(1),
             }),
         })
@@ -111,6 +127,11 @@ impl Media {
         [Some(self.shared.address), other].into_iter().flatten().find(|address| address.is_ipv6() == is_v6)
     }
 
+    /// Tells whether legs can be reached by WebRTC.
+    pub fn has_webrtc(&self) -> bool {
+        !self.shared.webrtc.is_empty()
+    }
+
     /// Opens the media of one call on the least busy thread.
     pub fn session(&self, events: EventSink) -> Session {
         let key = self.shared.next_session.fetch_add(1, Ordering::Relaxed);
@@ -121,6 +142,15 @@ impl Media {
     pub fn free_ports(&self) -> usize {
         self.shared.ports.free(crate::now())
     }
+}
+
+/// Returns the WebRTC port of a thread.
+fn nth_port(first: u16, number: usize) -> io::Result<u16> {
+    if first == 0 {
+        return Ok(0);
+    }
+    let port = u16::try_from(number).ok().and_then(|number| first.checked_add(number));
+    port.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the WebRTC ports of all threads do not fit in"))
 }
 
 /// Finds the address that the host itself would send from when it is bound to all of them.

@@ -30,6 +30,16 @@ pub struct Remote {
     pub direction: Direction,
     /// Keys of SRTP; plain RTP without.
     pub srtp: Option<SrtpKeys>,
+    /// The far end of a WebRTC leg, whose keys and addresses come from elsewhere: `address`, `rtcp`, `may_latch`,
+    /// `signalled_from` and `srtp` mean nothing there.
+    pub webrtc: Option<Peer>,
+}
+
+/// Who the far end of a WebRTC leg is, as its SDP says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// SHA-256 of the certificate that it has to show (RFC 8122).
+    pub fingerprint: [u8; 32],
 }
 
 /// The direction of a stream (RFC 8866 §6.7), seen from us.
@@ -54,7 +64,7 @@ impl Direction {
     }
 }
 
-/// How SRTP encrypts and signs (RFC 3711, RFC 6188).
+/// How SRTP encrypts and signs (RFC 3711, RFC 6188, RFC 7714).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SrtpSuite {
     /// AES-128 in counter mode, tags of 80 bits.
@@ -63,27 +73,40 @@ pub enum SrtpSuite {
     Aes128Sha32,
     /// AES-256 in counter mode, tags of 80 bits.
     Aes256Sha80,
+    /// AES-128 in Galois/counter mode.
+    Aes128Gcm,
+    /// AES-256 in Galois/counter mode.
+    Aes256Gcm,
 }
 
 impl SrtpSuite {
     /// Returns the length of a master key, which the master salt follows.
     pub(crate) const fn key_length(self) -> usize {
         match self {
-            Self::Aes128Sha80 | Self::Aes128Sha32 => 16,
-            Self::Aes256Sha80 => 32,
+            Self::Aes128Sha80 | Self::Aes128Sha32 | Self::Aes128Gcm => 16,
+            Self::Aes256Sha80 | Self::Aes256Gcm => 32,
         }
+    }
+
+    pub(crate) const fn salt_length(self) -> usize {
+        if self.is_gcm() { 12 } else { LONGEST_SALT }
+    }
+
+    pub(crate) const fn is_gcm(self) -> bool {
+        matches!(self, Self::Aes128Gcm | Self::Aes256Gcm)
     }
 
     pub(crate) const fn tag_length(self) -> usize {
         match self {
             Self::Aes128Sha80 | Self::Aes256Sha80 => 10,
             Self::Aes128Sha32 => 4,
+            Self::Aes128Gcm | Self::Aes256Gcm => 16,
         }
     }
 }
 
-/// Bytes of a master salt.
-pub(crate) const SALT: usize = 14;
+/// Bytes of a master salt at most.
+pub(crate) const LONGEST_SALT: usize = 14;
 
 /// The master keys of a leg; wiped when dropped and never shown.
 #[derive(Clone)]
@@ -97,7 +120,7 @@ impl SrtpKeys {
     /// Takes master key and master salt in one, of what we send and of what we receive; `None` unless both have the
     /// length that the suite wants.
     pub fn new(suite: SrtpSuite, send: &[u8], receive: &[u8]) -> Option<Self> {
-        let length = suite.key_length() + SALT;
+        let length = suite.key_length() + suite.salt_length();
         let own = |key: &[u8]| Zeroizing::new(key.to_vec());
         (send.len() == length && receive.len() == length).then(|| Self {
             suite,

@@ -8,7 +8,9 @@ use tokio::sync::{Notify, oneshot};
 use crate::command::{Action, Mailbox, Side};
 use crate::leg::Leg;
 use crate::media::Shared;
-use crate::{EventSink, Finished, Record, RecordLeg, Remote, Source, socket};
+use crate::socket::Ways;
+use crate::webrtc::{Credentials, Line};
+use crate::{EventSink, Finished, Record, RecordLeg, Remote, Source, WebRtc, socket};
 
 /// A leg within its session, numbered in the order of opening.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,7 +26,7 @@ impl fmt::Display for LegNo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LegMedia {
     pub id: LegNo,
-    /// The RTP port to show in SDP; RTCP is on the next one.
+    /// The RTP port to show in SDP; RTCP is on the next one, or with WebRTC on the same.
     pub port: u16,
 }
 
@@ -35,7 +37,7 @@ pub struct Detached {
 
 impl fmt::Debug for Detached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Detached").field("port", &self.leg.pair.port()).finish_non_exhaustive()
+        f.debug_struct("Detached").field("port", &self.leg.ways.port()).finish_non_exhaustive()
     }
 }
 
@@ -95,8 +97,43 @@ impl Session {
         let pair = socket::Pair::bind(bind, &self.shared.ports, crate::now()).ok_or(NoPorts)?;
         let id = self.number()?;
         let port = pair.port();
-        self.send(Action::OpenLeg(id, pair));
+        self.send(Action::OpenLeg(id, Ways::Ports(pair)));
         Ok(LegMedia { id, port })
+    }
+
+    /// Opens a leg that is reached by WebRTC, through the port that all such legs of the thread share.
+    ///
+    /// # Errors
+    /// [`NoPorts`] where there is no WebRTC (see [`crate::Media::has_webrtc`]).
+    pub fn open_webrtc_leg(&self) -> Result<(LegMedia, WebRtc), NoPorts> {
+        let port = self.shared.webrtc.get(self.thread).ok_or(NoPorts)?;
+        let first = port.candidates.first().ok_or(NoPorts)?;
+        let id = self.number()?;
+        let credentials = Credentials::draw();
+        let (place, ssrc) = (rand::random(), rand::random());
+        let local = WebRtc {
+            thread: self.thread,
+            place,
+            ufrag: credentials.ufrag(),
+            password: credentials.password.clone(),
+            fingerprint: port.identity.fingerprint,
+            ssrc,
+            candidates: port.candidates.clone(),
+        };
+        let media = LegMedia { id, port: first.address.port() };
+        self.send(Action::OpenLeg(id, Ways::WebRtc(Box::new(Line::new(place, port, credentials, ssrc)))));
+        Ok((media, local))
+    }
+
+    /// Draws a new name and password for a WebRTC leg, for the answer to an offer that restarts ICE (RFC 8839 §4.4.1);
+    /// the former ones are good until the next restart.
+    pub fn restart_ice(&self, local: &WebRtc) -> WebRtc {
+        let credentials = Credentials::draw();
+        let (ufrag, password) = (credentials.ufrag(), credentials.password.clone());
+        if let Some(home) = self.shared.threads.get(local.thread) {
+            home.send_now(self.key, Action::Rename(local.place, credentials));
+        }
+        WebRtc { ufrag, password, ..local.clone() }
     }
 
     /// Closes one leg; its ports rest before they are drawn again. Its statistics are kept for [`Session::finish`].

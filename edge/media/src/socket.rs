@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::latch::canonical;
 use crate::ports::{Lease, Ports};
+use crate::webrtc::Line;
 
 /// DSCP EF (46) in the upper six bits of the traffic class (RFC 3246).
 const EXPEDITED: u32 = 46 << 2;
@@ -30,7 +32,8 @@ impl Pair {
         for _ in 0..BIND_ATTEMPTS {
             let lease = ports.draw(now)?;
             let port = lease.port();
-            match (open(SocketAddr::new(address, port)), open(SocketAddr::new(address, port + 1))) {
+            let bound = |port| open(SocketAddr::new(address, port), !address.is_unspecified());
+            match (bound(port), bound(port + 1)) {
                 (Ok(rtp), Ok(rtcp)) => return Some(Self { rtp, rtcp, v6: address.is_ipv6(), lease }),
                 (Err(error), _) | (_, Err(error)) => {
                     tracing::warn!(port, %error, "media port cannot be bound");
@@ -66,10 +69,48 @@ impl Pair {
     }
 }
 
-fn open(address: SocketAddr) -> io::Result<UdpSocket> {
+/// How a leg is reached.
+pub(crate) enum Ways {
+    Ports(Pair),
+    WebRtc(Box<Line>),
+}
+
+impl Ways {
+    pub(crate) fn port(&self) -> u16 {
+        match self {
+            Self::Ports(pair) => pair.port(),
+            Self::WebRtc(line) => line.port(),
+        }
+    }
+
+    /// Returns an address as SDP writes it.
+    pub(crate) fn plain(&self, source: SocketAddr) -> SocketAddr {
+        match self {
+            Self::Ports(pair) if pair.v6 => canonical(source),
+            _ => source,
+        }
+    }
+
+    pub(crate) fn send(&self, packet: &[u8], destination: SocketAddr) -> bool {
+        match self {
+            Self::Ports(pair) => pair.send(packet, destination),
+            Self::WebRtc(line) => line.send(packet, destination),
+        }
+    }
+
+    pub(crate) fn send_rtcp(&self, packet: &[u8], destination: SocketAddr) {
+        match self {
+            Self::Ports(pair) => pair.send_rtcp(packet, destination),
+            Self::WebRtc(line) => drop(line.send(packet, destination)),
+        }
+    }
+}
+
+/// Binds a socket; one with IPv6 takes IPv4 in its clothes unless told not to.
+pub(crate) fn open(address: SocketAddr, only_v6: bool) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     if address.is_ipv6() {
-        socket.set_only_v6(!address.ip().is_unspecified())?;
+        socket.set_only_v6(only_v6)?;
         socket.set_tclass_v6(EXPEDITED)?;
     } else {
         socket.set_tos_v4(EXPEDITED)?;

@@ -200,7 +200,10 @@ impl Party {
                     line.session.play(leg, script::silence());
                 }
             }
-            EventKind::Inactive { .. } | EventKind::RecordingFailed { .. } | EventKind::LegRecorded { .. } => {}
+            EventKind::Inactive { .. }
+            | EventKind::Insecure { .. }
+            | EventKind::RecordingFailed { .. }
+            | EventKind::LegRecorded { .. } => {}
         }
     }
 
@@ -379,6 +382,7 @@ impl Line {
                 sdp::Direction::RecvOnly => Direction::ReceiveOnly,
                 sdp::Direction::Inactive => Direction::Inactive,
             },
+            webrtc: None,
             srtp: agreed.srtp.as_ref().and_then(|srtp| {
                 let suite = match srtp.suite {
                     sdp::Suite::Aes128Sha80 => SrtpSuite::Aes128Sha80,

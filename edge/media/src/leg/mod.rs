@@ -3,6 +3,7 @@
 mod ear;
 mod report;
 mod send;
+mod webrtc;
 
 pub(crate) use send::LONGEST_FRAME;
 
@@ -18,11 +19,11 @@ use audio::{Codec, Decoder, Encoder, FRAME, Rate, SAMPLE_RATE};
 
 use self::ear::Ear;
 use crate::command::Side;
-use crate::latch::{Latch, canonical};
+use crate::latch::Latch;
 use crate::play::Player;
 use crate::record::{MessageTap, Tap};
 use crate::session::Heard;
-use crate::socket::Pair;
+use crate::socket::Ways;
 use crate::srtp::Srtp;
 use crate::{Dropped, LegNo, Remote, Source};
 
@@ -35,7 +36,7 @@ const REPORT_EVERY: u64 = 5 * SAMPLE_RATE as u64;
 pub(crate) struct Leg {
     pub(crate) session: u64,
     pub(crate) no: LegNo,
-    pub(crate) pair: Pair,
+    pub(crate) ways: Ways,
     /// Names its received stream among all that feed other legs, wherever it is moved.
     pub(crate) stream: u64,
     /// The leg that hears this one packet by packet.
@@ -157,11 +158,15 @@ pub(crate) struct Ticked {
 }
 
 impl Leg {
-    pub(crate) fn new(session: u64, no: LegNo, pair: Pair, now: u64) -> Self {
+    pub(crate) fn new(session: u64, no: LegNo, ways: Ways, now: u64) -> Self {
+        let ssrc = match &ways {
+            Ways::Ports(_) => rand::random(),
+            Ways::WebRtc(line) => line.ssrc,
+        };
         Self {
             session,
             no,
-            pair,
+            ways,
             stream: rand::random(),
             peer: None,
             audience: Vec::new(),
@@ -173,7 +178,7 @@ impl Leg {
             srtp: None,
             resting_srtp: None,
             inbound: Inbound::default(),
-            outbound: Outbound::new(rand::random(), rand::random::<u16>() & 0x7fff, rand::random()),
+            outbound: Outbound::new(ssrc, rand::random::<u16>() & 0x7fff, rand::random()),
             receiver: Receiver::default(),
             ear: None,
             mix: None,
@@ -194,13 +199,20 @@ impl Leg {
         }
     }
 
-    pub(crate) fn set_remote(&mut self, remote: Remote, now: u64) {
-        let latch = Latch::new(&remote, self.far.as_ref().map(|far| &far.latch));
+    /// Takes what the far end says; true if it turned out to be somebody else (WebRTC).
+    pub(crate) fn set_remote(&mut self, remote: Remote, now: u64) -> bool {
+        let peer = remote.webrtc;
+        let latch = match &mut self.ways {
+            Ways::Ports(_) => Latch::new(&remote, self.far.as_ref().map(|far| &far.latch)),
+            Ways::WebRtc(line) => Latch::led(line.destination()),
+        };
         if !remote.direction.sends() {
             self.outbound.interrupt();
             self.next_stamp = None;
         }
         match remote.srtp.clone() {
+            // Its keys come from DTLS.
+            _ if matches!(self.ways, Ways::WebRtc(_)) => {}
             Some(keys) => {
                 let former = self.srtp.take().or_else(|| self.resting_srtp.take());
                 self.srtp = Some(match former {
@@ -218,6 +230,7 @@ impl Leg {
         self.outbound.set_scale(remote.codec.scale());
         self.far = Some(Box::new(Far { remote, latch, rtcp: None }));
         self.listen_anew(now);
+        self.expect(peer)
     }
 
     /// Returns the codec, once it is known.
@@ -284,7 +297,7 @@ impl Leg {
             self.dropped.early += 1;
             return None;
         };
-        let source = if self.pair.v6 { canonical(source) } else { source };
+        let source = self.ways.plain(source);
         let mut datagram = datagram;
         if let Some(srtp) = &mut self.srtp {
             // What was not signed by the far end changes nothing and is learnt from by nobody.
@@ -297,6 +310,10 @@ impl Leg {
                 return None;
             };
             datagram = &mut datagram[..length];
+        } else if matches!(self.ways, Ways::WebRtc(_)) {
+            // Never in plain, whatever comes first.
+            self.dropped.early += 1;
+            return None;
         }
         let Some(header) = Header::parse(datagram) else {
             self.dropped.malformed += 1;

@@ -15,10 +15,11 @@ impl Leg {
         let Some(far) = &mut self.far else { return };
         let source = canonical(source);
         let known = [Some(canonical(far.remote.rtcp).ip()), far.latch.destination().map(|rtp| rtp.ip())];
-        if !known.contains(&Some(source.ip())) {
+        if !far.latch.is_led() && !known.contains(&Some(source.ip())) {
             return;
         }
         let datagram = match &mut self.srtp {
+            None if far.latch.is_led() => return,
             None => datagram,
             Some(srtp) => match srtp.open_rtcp(datagram) {
                 Some(length) => &mut datagram[..length],
@@ -43,6 +44,7 @@ impl Leg {
 
     /// Sends a report if one is due, and tells whether the leg has just become inactive.
     pub(crate) fn look(&mut self, inactivity: u64, now: u64) -> bool {
+        self.consent(now);
         self.report(now);
         let Some(far) = &self.far else { return false };
         let expected = self.is_heard() && far.remote.direction.receives();
@@ -71,7 +73,11 @@ impl Leg {
             return;
         }
         let offered = canonical(far.remote.rtcp);
-        let destination = far.rtcp.unwrap_or_else(|| {
+        // Where ICE leads, reports share the way of the sound (RFC 5761).
+        let destination = far.rtcp.filter(|_| !far.latch.is_led()).unwrap_or_else(|| {
+            if far.latch.is_led() {
+                return rtp;
+            }
             let beside = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
             if offered.ip() == rtp.ip() { offered } else { beside }
         });
@@ -91,7 +97,7 @@ impl Leg {
         if let Some(srtp) = &mut self.srtp {
             srtp.seal_rtcp(&mut packet);
         }
-        self.pair.send_rtcp(&packet, destination);
+        self.ways.send_rtcp(&packet, destination);
     }
 
     pub(crate) fn stats(&self) -> LegStats {

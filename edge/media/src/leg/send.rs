@@ -9,7 +9,7 @@ use audio::stream::Origin;
 use audio::{Codec, Encoder, FRAME, Rate, detect};
 
 use super::{Keys, Kind, Leg, Taken, Ticked};
-use crate::socket::Pair;
+use crate::socket::Ways;
 use crate::srtp::{SEALED, Srtp};
 
 /// Samples of 20 ms at most.
@@ -50,7 +50,7 @@ impl Leg {
         {
             law.transcode_in_place(&mut packet[HEADER..]);
         }
-        if send(&self.pair, &mut self.srtp, packet, destination) {
+        if send(&self.ways, &mut self.srtp, packet, destination) {
             self.outbound.sent(end - HEADER);
         }
     }
@@ -85,7 +85,7 @@ impl Leg {
     /// Sends the 20 ms that are due of keys, of what is played, or of what is `mixed`.
     pub(crate) fn tick(&mut self, mixed: Option<(&[i16], Rate)>, now: u64) -> Ticked {
         let mut ticked = Ticked { busy: self.is_busy(), finished: false, played: None };
-        if self.far.is_none() {
+        if self.far.is_none() || self.waits_for_keys() {
             return ticked;
         }
         let mut frame = [0; FRAME];
@@ -153,7 +153,7 @@ impl Leg {
                 let mut packet = [0; HEADER + 4];
                 packet[..HEADER].copy_from_slice(&Stamp { payload_type, ..stamp }.bytes());
                 packet[HEADER..].copy_from_slice(&payload);
-                if destination.is_some_and(|to| send(&self.pair, &mut self.srtp, &packet, to)) {
+                if destination.is_some_and(|to| send(&self.ways, &mut self.srtp, &packet, to)) {
                     self.outbound.sent(4);
                 }
                 Pressed::Event
@@ -183,7 +183,7 @@ impl Leg {
         let mut packet = [0; HEADER + MAX_ENCODED];
         packet[..HEADER].copy_from_slice(&Stamp { payload_type: far.remote.send_payload, ..stamp }.bytes());
         packet[HEADER..HEADER + length].copy_from_slice(&payload[..length]);
-        if send(&self.pair, &mut self.srtp, &packet[..HEADER + length], destination) {
+        if send(&self.ways, &mut self.srtp, &packet[..HEADER + length], destination) {
             self.outbound.sent(length);
         }
         timestamp
@@ -207,12 +207,14 @@ fn encoder(voice: &mut Option<Box<(Codec, Encoder)>>, codec: Codec) -> &mut Enco
 }
 
 /// Sends a packet, protected if the leg is.
-fn send(pair: &Pair, srtp: &mut Option<Box<Srtp>>, packet: &[u8], to: SocketAddr) -> bool {
+fn send(ways: &Ways, srtp: &mut Option<Box<Srtp>>, packet: &[u8], to: SocketAddr) -> bool {
     match srtp {
-        None => pair.send(packet, to),
+        // Never in plain, even if it is known where to.
+        None if matches!(ways, Ways::WebRtc(_)) => false,
+        None => ways.send(packet, to),
         Some(srtp) => {
             let mut room = [0; SEALED];
-            srtp.seal(packet, &mut room).is_some_and(|sealed| pair.send(sealed, to))
+            srtp.seal(packet, &mut room).is_some_and(|sealed| ways.send(sealed, to))
         }
     }
 }

@@ -1,14 +1,18 @@
-//! AES in counter mode and HMAC-SHA1 as RFC 3711 §4 wants them. Session keys are wiped when dropped.
+//! AES in counter mode and HMAC-SHA1 as RFC 3711 §4 wants them, and AES-GCM as RFC 7714 does. Session keys are wiped
+//! when dropped.
 
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use aes::{Aes128, Aes256, Block};
+use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::remote::SALT;
+use crate::remote::{LONGEST_SALT as SALT, SrtpSuite};
 
+/// Bytes of a tag of AES-GCM.
+pub(super) const GCM_TAG: usize = 16;
 /// Bytes of an untruncated tag that are ever used.
 pub(super) const TAG: usize = 10;
 const AUTH_KEY: usize = 20;
@@ -33,6 +37,12 @@ pub(super) struct Cipher {
     aes: Aes,
     salt: Zeroizing<[u8; SALT]>,
     mac: Hmac<Sha1>,
+}
+
+/// The session keys of one direction where AES-GCM both encrypts and signs.
+pub(super) struct Gcm {
+    key: LessSafeKey,
+    salt: Zeroizing<[u8; NONCE_LEN]>,
 }
 
 impl Aes {
@@ -71,25 +81,14 @@ impl Aes {
 }
 
 impl Cipher {
-    /// Derives the session keys (RFC 3711 §4.3; a key derivation rate of 0).
     pub(super) fn new(key: &[u8], salt: &[u8], what: Use) -> Self {
-        let master = Aes::new(key);
-        let first = match what {
-            Use::Rtp => 0,
-            Use::Rtcp => 3,
-        };
-        let derive = |label: u8, to: &mut [u8]| {
-            let mut iv = [0; BLOCK];
-            iv[..SALT].copy_from_slice(salt);
-            iv[7] ^= label;
-            master.stream(iv, to);
-        };
+        let master = Master::new(key, salt, what);
         let mut session = Zeroizing::new(vec![0; key.len()]);
         let mut auth = Zeroizing::new([0; AUTH_KEY]);
         let mut session_salt = Zeroizing::new([0; SALT]);
-        derive(first, &mut session);
-        derive(first + 1, &mut *auth);
-        derive(first + 2, &mut *session_salt);
+        master.derive(KEY, &mut session);
+        master.derive(AUTH, &mut *auth);
+        master.derive(SALTING, &mut *session_salt);
         let mac = <Hmac<Sha1> as KeyInit>::new_from_slice(&*auth).expect("HMAC takes keys of any length");
         Self { aes: Aes::new(&session), salt: session_salt, mac }
     }
@@ -122,6 +121,71 @@ impl Cipher {
     pub(super) fn verify(&self, packet: &[u8], more: &[u8], tag: &[u8]) -> bool {
         let expected = self.sign(packet, more);
         tag.len() <= TAG && expected[..tag.len()].ct_eq(tag).into()
+    }
+}
+
+impl Gcm {
+    pub(super) fn new(suite: SrtpSuite, key: &[u8], salt: &[u8], what: Use) -> Self {
+        let master = Master::new(key, salt, what);
+        let mut session = Zeroizing::new(vec![0; key.len()]);
+        let mut session_salt = Zeroizing::new([0; NONCE_LEN]);
+        master.derive(KEY, &mut session);
+        master.derive(SALTING, &mut *session_salt);
+        let algorithm = if suite == SrtpSuite::Aes128Gcm { &AES_128_GCM } else { &AES_256_GCM };
+        let key = UnboundKey::new(algorithm, &session).expect("the key has the length of its suite");
+        Self { key: LessSafeKey::new(key), salt: session_salt }
+    }
+
+    /// Encrypts in place and returns the tag; `header` is signed and stays readable. `index` has 48 bits: the rollover
+    /// counter and number of RTP (RFC 7714 §8.1), or the index of RTCP (§9.1).
+    pub(super) fn seal(&self, ssrc: u32, index: u64, header: &[u8], data: &mut [u8]) -> Option<[u8; GCM_TAG]> {
+        let tag = self.key.seal_in_place_separate_tag(self.nonce(ssrc, index), Aad::from(header), data).ok()?;
+        tag.as_ref().try_into().ok()
+    }
+
+    /// Decrypts in place what its tag follows; false for what is not authentic.
+    pub(super) fn open(&self, ssrc: u32, index: u64, header: &[u8], data_and_tag: &mut [u8]) -> bool {
+        self.key.open_in_place(self.nonce(ssrc, index), Aad::from(header), data_and_tag).is_ok()
+    }
+
+    fn nonce(&self, ssrc: u32, index: u64) -> Nonce {
+        let mut nonce = *self.salt;
+        let [_, _, index @ ..] = index.to_be_bytes();
+        for (byte, more) in nonce[2..].iter_mut().zip(ssrc.to_be_bytes().iter().chain(&index)) {
+            *byte ^= more;
+        }
+        Nonce::assume_unique_for_key(nonce)
+    }
+}
+
+/// What keys are derived of (RFC 3711 §4.3; a key derivation rate of 0). A shorter salt is filled up with zeros
+/// (RFC 7714 §11).
+struct Master {
+    aes: Aes,
+    salt: Zeroizing<[u8; SALT]>,
+    first: u8,
+}
+
+const KEY: u8 = 0;
+const AUTH: u8 = 1;
+const SALTING: u8 = 2;
+
+impl Master {
+    fn new(key: &[u8], salt: &[u8], what: Use) -> Self {
+        let mut whole = Zeroizing::new([0; SALT]);
+        whole[..salt.len()].copy_from_slice(salt);
+        let first = match what {
+            Use::Rtp => 0,
+            Use::Rtcp => 3,
+        };
+        Self { aes: Aes::new(key), salt: whole, first }
+    }
+
+    fn derive(&self, label: u8, to: &mut [u8]) {
+        let mut iv = [0; BLOCK];
+        iv[..SALT].copy_from_slice(&*self.salt);
+        iv[7] ^= self.first + label;
+        self.aes.stream(iv, to);
     }
 }
 

@@ -4,10 +4,16 @@ use proptest::prelude::*;
 use super::*;
 use crate::SrtpSuite;
 
-const SUITES: [SrtpSuite; 3] = [SrtpSuite::Aes128Sha80, SrtpSuite::Aes128Sha32, SrtpSuite::Aes256Sha80];
+const SUITES: [SrtpSuite; 5] = [
+    SrtpSuite::Aes128Sha80,
+    SrtpSuite::Aes128Sha32,
+    SrtpSuite::Aes256Sha80,
+    SrtpSuite::Aes128Gcm,
+    SrtpSuite::Aes256Gcm,
+];
 
 fn ends(suite: SrtpSuite) -> (Srtp, Srtp) {
-    let length = suite.key_length() + 14;
+    let length = suite.key_length() + suite.salt_length();
     let (a, b) = (vec![7; length], (0..length as u8).collect::<Vec<_>>());
     let keys = |send: &[u8], receive: &[u8]| SrtpKeys::new(suite, send, receive).unwrap();
     (Srtp::new(keys(&a, &b)), Srtp::new(keys(&b, &a)))
@@ -48,6 +54,24 @@ fn packets_are_as_other_implementations_make_them() {
 }
 
 #[test]
+fn packets_of_galois_counter_mode_are_as_other_implementations_make_them() {
+    // The reference packets of libsrtp.
+    let key = hex::decode("000102030405060708090a0b0c0d0e0fa0a1a2a3a4a5a6a7a8a9aaab").unwrap();
+    let mut srtp = Srtp::new(SrtpKeys::new(SrtpSuite::Aes128Gcm, &key, &key).unwrap());
+    let plain = hex::decode("800f1234decafbadcafebabeabababababababababababababababab").unwrap();
+    let expected = "800f1234decafbadcafebabec5002ede04cfdd2eb91159e0880aa06ed2976826f796b201df3131a127e8a392";
+    assert_eq!(hex::encode(sealed(&mut srtp, &plain)), expected);
+    assert_eq!(opened(&mut srtp, &hex::decode(expected).unwrap()), Some(plain));
+    let mut report = hex::decode("81c8000bcafebabeabababababababababababababababab").unwrap();
+    let plain = report.clone();
+    srtp.seal_rtcp(&mut report);
+    let expected = "81c8000bcafebabec98b8b5df0392a55852b6c21ac8e7025c52c6fbea2b3b446ea31123ba88ce61e80000001";
+    assert_eq!(hex::encode(&report), expected);
+    let length = srtp.open_rtcp(&mut report).unwrap();
+    assert_eq!(report[..length], plain);
+}
+
+#[test]
 fn what_one_end_protects_the_other_opens_once() {
     for suite in SUITES {
         let (mut a, mut b) = ends(suite);
@@ -78,7 +102,7 @@ fn numbers_roll_over_and_late_packets_still_open() {
 fn other_keys_of_the_far_end_leave_our_own_counters_alone() {
     for suite in SUITES {
         let (mut a, mut b) = ends(suite);
-        let length = suite.key_length() + 14;
+        let length = suite.key_length() + suite.salt_length();
         // Past the first wrap of the sequence number: what comes is number 70,000, not 4,464.
         for n in 0..70_000u32 {
             let sealed = sealed(&mut a, &packet(9, n as u16, &[1; 20]));
@@ -108,7 +132,7 @@ fn a_wrong_tag_key_or_number_opens_nothing_and_changes_nothing() {
     for suite in SUITES {
         let (mut a, mut b) = ends(suite);
         let (mut stranger, _) = ends(suite);
-        stranger.send = Cipher::new(&vec![1; suite.key_length()], &[2; 14], Use::Rtp);
+        stranger.send = Way::new(suite, (&vec![1; suite.key_length()], &vec![2; suite.salt_length()]));
         let first = sealed(&mut a, &packet(9, 100, &[5; 160]));
         assert!(opened(&mut b, &first).is_some());
         for round in 0..2_000u32 {

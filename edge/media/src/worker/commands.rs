@@ -10,6 +10,7 @@ use super::{Call, PLAYED, Worker};
 use crate::command::{Action, Command, Side};
 use crate::leg::Leg;
 use crate::record::{Job, Limits, MessageTap, Tap};
+use crate::socket::Ways;
 use crate::{Detached, EventKind, Finished, Layout, LegNo, Record, RecordLeg};
 
 impl Worker {
@@ -19,10 +20,19 @@ impl Worker {
                 let (legs, hears, closed) = (HashMap::new(), HashMap::new(), Vec::new());
                 self.sessions.insert(session, Call { events, legs, hears, closed, recording: None, paused: false });
             }
-            Action::OpenLeg(no, pair) => self.insert(session, no, Leg::new(session, no, pair, now), now),
+            Action::OpenLeg(no, ways) => self.insert(session, no, Leg::new(session, no, ways, now), now),
+            Action::Rename(place, credentials) => {
+                if let Some(desk) = &mut self.desk {
+                    desk.rename(place, credentials);
+                }
+            }
             Action::CloseLeg(no) => self.close_leg(session, no, now),
             Action::SetRemote(no, remote) => {
-                self.with_leg(session, no, |leg| leg.set_remote(*remote, now));
+                let mut refused = false;
+                self.with_leg(session, no, |leg| refused = leg.set_remote(*remote, now));
+                if let Some(index) = self.index(session, no) {
+                    self.tell_of(index, refused);
+                }
                 self.route(session, now);
             }
             Action::Hears(no, others) => self.hears(session, no, others, now),
@@ -38,7 +48,10 @@ impl Worker {
                 self.route(session, now);
             }
             Action::Detach(no, reply) => {
-                let Some(leg) = self.take_out(session, no, now) else { return };
+                let Some(mut leg) = self.take_out(session, no, now) else { return };
+                if let Some(line) = leg.line() {
+                    line.depart(self.desk.as_mut());
+                }
                 // Whoever asked may have stopped waiting: the leg is closed then.
                 drop(reply.send(Detached { leg: Box::new(leg) }));
             }
@@ -117,7 +130,7 @@ impl Worker {
     }
 
     /// Gives a leg its place on this thread.
-    fn insert(&mut self, session: u64, no: LegNo, leg: Leg, now: u64) {
+    fn insert(&mut self, session: u64, no: LegNo, mut leg: Leg, now: u64) {
         let Some(call) = self.sessions.get_mut(&session) else { return };
         if self.legs.is_empty() {
             self.look_at = now + self.look_every;
@@ -125,18 +138,33 @@ impl Worker {
         let entry = self.legs.vacant_entry();
         let index = entry.key();
         let token = (index as u64) << 1;
-        let watched = self
-            .epoll
-            .add(&leg.pair.rtp, EpollEvent::new(EpollFlags::EPOLLIN, token))
-            .and_then(|()| self.epoll.add(&leg.pair.rtcp, EpollEvent::new(EpollFlags::EPOLLIN, token | 1)));
+        let readable = |token| EpollEvent::new(EpollFlags::EPOLLIN, token);
+        let watched = match &mut leg.ways {
+            Ways::Ports(pair) => self
+                .epoll
+                .add(&pair.rtp, readable(token))
+                .and_then(|()| self.epoll.add(&pair.rtcp, readable(token | 1))),
+            Ways::WebRtc(line) => match line.arrive(self.desk.as_mut(), index) {
+                Some(away) => self.epoll.add(away, readable(token)),
+                None => Ok(()),
+            },
+        };
         if let Err(error) = watched {
             tracing::error!(%error, "a media socket cannot be watched");
             return;
+        }
+        if leg.is_shaking() {
+            self.shaking.push(index);
         }
         entry.insert(leg);
         call.legs.insert(no, index);
         self.tap(session);
         self.route(session, now);
+        // What came while it was between two threads.
+        while self.fetch(index, now) {}
+        if let Some(line) = self.legs.get_mut(index).and_then(|leg| leg.line()) {
+            line.settled(self.desk.as_ref());
+        }
     }
 
     /// Takes a leg out of its session and off this thread.
@@ -146,19 +174,25 @@ impl Worker {
         let index = call.legs.remove(&no)?;
         call.hears.remove(&no);
         let mut leg = self.legs.remove(index);
-        for socket in [&leg.pair.rtp, &leg.pair.rtcp] {
-            if let Err(error) = self.epoll.delete(socket) {
-                tracing::error!(%error, "a media socket is watched for ever");
-            }
+        let forgotten = match &leg.ways {
+            Ways::Ports(pair) => self.epoll.delete(&pair.rtp).and_then(|()| self.epoll.delete(&pair.rtcp)),
+            Ways::WebRtc(line) => line.away().map_or(Ok(()), |away| self.epoll.delete(away)),
+        };
+        if let Err(error) = forgotten {
+            tracing::error!(%error, "a media socket is watched for ever");
         }
         self.busy.retain(|&busy| busy != index);
+        self.shaking.retain(|&shaking| shaking != index);
         leg.leave(now);
         self.route(session, now);
         Some(leg)
     }
 
     fn close_leg(&mut self, session: u64, no: LegNo, now: u64) {
-        let Some(leg) = self.take_out(session, no, now) else { return };
+        let Some(mut leg) = self.take_out(session, no, now) else { return };
+        if let Some(line) = leg.line() {
+            line.end(self.desk.as_mut());
+        }
         let stats = leg.stats();
         for (reason, count) in stats.dropped.reasons().into_iter().filter(|(_, count)| *count > 0) {
             metrics::counter!("media_packets_dropped_total", "reason" => reason).increment(count);

@@ -1,6 +1,7 @@
 mod commands;
 mod pace;
 mod routes;
+mod webrtc;
 #[cfg(test)]
 mod tests;
 
@@ -21,12 +22,17 @@ use self::pace::Pace;
 use crate::command::{Action, Inbox};
 use crate::leg::{Kind, LONGEST_FRAME, Leg, Taken};
 use crate::record::{Entry, Feed, Recorder};
+use crate::socket::Ways;
+use crate::webrtc::Desk;
 use crate::{EventKind, EventSink, LegNo, LegStats};
 
 /// Readiness events taken at once.
 const EVENTS: usize = 256;
 /// The epoll token of the bell.
 const BELL: u64 = u64::MAX;
+/// Those of the WebRTC port.
+const DESK_V4: u64 = u64::MAX - 1;
+const DESK_V6: u64 = u64::MAX - 2;
 /// Samples in a tick of 20 ms.
 const TICK: u64 = FRAME as u64;
 /// Ticks that are caught up with after a stall; beyond it they are left out.
@@ -37,9 +43,19 @@ const LOOK: std::ops::RangeInclusive<u64> = 80..=SAMPLE_RATE as u64;
 const PLAYED: u8 = 254;
 
 /// Starts one media thread. It ends when its mailbox is gone.
-pub(crate) fn start(number: usize, inbox: Inbox, recorder: Recorder, inactivity: Duration) -> io::Result<()> {
+pub(crate) fn start(
+    number: usize,
+    inbox: Inbox,
+    recorder: Recorder,
+    inactivity: Duration,
+    desk: Option<Desk>,
+) -> io::Result<()> {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(inbox.bell.eventfd(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
+    for socket in desk.iter().flat_map(|desk| desk.sockets().all()) {
+        let token = if socket.local_addr()?.is_ipv6() { DESK_V6 } else { DESK_V4 };
+        epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
+    }
     let inactivity = inactivity.as_secs() * u64::from(SAMPLE_RATE) + u64::from(inactivity.subsec_millis()) * 8;
     let worker = Worker {
         epoll,
@@ -50,6 +66,9 @@ pub(crate) fn start(number: usize, inbox: Inbox, recorder: Recorder, inactivity:
         feed: Feed::new(recorder),
         buffer: Box::new([0; BUFFER]),
         busy: Vec::new(),
+        desk,
+        shaking: Vec::new(),
+        remind_at: 0,
         tick_at: 0,
         ticks: 0,
         look_at: 0,
@@ -87,6 +106,11 @@ struct Worker {
     buffer: Box<[u8; BUFFER]>,
     /// Legs that have something of ours to send.
     busy: Vec<usize>,
+    /// The WebRTC port, if there is one.
+    desk: Option<Desk>,
+    /// Legs that agree on keys.
+    shaking: Vec<usize>,
+    remind_at: u64,
     tick_at: u64,
     /// Ticks so far: what a leg says in one of them is the same for all who hear it.
     ticks: u64,
@@ -139,15 +163,20 @@ impl Worker {
             }
             let mut datagrams = 0;
             for event in events[..ready].iter().filter(|event| event.data() != BELL) {
-                let token = event.data();
-                self.guard((token >> 1) as usize, |worker| worker.receive(token, now));
-                datagrams += 1;
+                datagrams += match event.data() {
+                    token @ (DESK_V4 | DESK_V6) => self.receive_webrtc(token == DESK_V6, now),
+                    token => {
+                        self.guard((token >> 1) as usize, |worker| worker.receive(token, now));
+                        1
+                    }
+                };
             }
             self.pace.note(datagrams, now);
             if ready == 0 && self.pace.rests() {
                 rest();
             }
             self.tick(now);
+            self.remind(now);
             if now >= self.look_at && !self.legs.is_empty() {
                 self.look_at = now + self.look_every;
                 self.look(now);
@@ -191,7 +220,8 @@ impl Worker {
         let tick = (!self.busy.is_empty()).then_some(self.tick_at);
         let look = (!self.legs.is_empty()).then_some(self.look_at);
         let obey = self.attentive.then_some(self.obeyed_at + TICK);
-        let Some(at) = [tick, look, obey, self.feed.deadline()].into_iter().flatten().min() else {
+        let remind = (!self.shaking.is_empty()).then_some(self.remind_at);
+        let Some(at) = [tick, look, obey, remind, self.feed.deadline()].into_iter().flatten().min() else {
             return EpollTimeout::NONE;
         };
         let milliseconds = at.saturating_sub(self.now()).div_ceil(8);
@@ -216,7 +246,11 @@ impl Worker {
         let index = (token >> 1) as usize;
         let Some(leg) = self.legs.get_mut(index) else { return };
         // One datagram for each readiness: no flood on one socket keeps the others waiting.
-        let socket = if token & 1 == 0 { &leg.pair.rtp } else { &leg.pair.rtcp };
+        let Ways::Ports(pair) = &leg.ways else {
+            self.fetch(index, now);
+            return;
+        };
+        let socket = if token & 1 == 0 { &pair.rtp } else { &pair.rtcp };
         let Ok((length, source)) = socket.recv_from(&mut self.buffer[..]) else { return };
         if token & 1 == 0 {
             self.packets += 1;
@@ -353,6 +387,9 @@ impl Worker {
     }
 
     fn look(&mut self, now: u64) {
+        if let Some(desk) = &mut self.desk {
+            metrics::counter!("media_webrtc_strangers_total").increment(desk.tidy());
+        }
         for (_, leg) in &mut self.legs {
             if leg.look(self.inactivity, now)
                 && let Some(call) = self.sessions.get(&leg.session)

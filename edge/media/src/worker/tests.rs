@@ -38,6 +38,7 @@ async fn a_call_that_fails_in_a_tick_takes_no_other_along() {
             signalled_from: HERE,
             direction: Direction::SendReceive,
             srtp: None,
+            webrtc: None,
         };
         session.set_remote(leg.id, remote);
         session.play(leg.id, Source::Tone(Tone::Busy));

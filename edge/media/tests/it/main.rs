@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod attack;
+#[expect(unreachable_pub, reason = "it is the testkit's")]
+#[path = "../../../../testkit/src/browser.rs"]
+mod browser;
 mod message;
 mod mix;
 mod moving;
@@ -11,3 +14,4 @@ mod play;
 mod record;
 mod relay;
 mod srtp;
+mod webrtc;

@@ -64,6 +64,7 @@ pub(crate) fn remote(address: SocketAddr, codec: Codec, dtmf: u8) -> Remote {
         signalled_from: address.ip(),
         direction: Direction::SendReceive,
         srtp: None,
+        webrtc: None,
     }
 }
 
