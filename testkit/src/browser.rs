@@ -366,7 +366,8 @@ impl Peer {
             }
         };
         self.sequence += 1;
-        let packet = RtpWrite::new(Pt::from(payload_type), self.sequence.into(), timestamp, now(), payload).marker(marker);
+        let packet =
+            RtpWrite::new(Pt::from(payload_type), self.sequence.into(), timestamp, now(), payload).marker(marker);
         let mut direct = self.rtc.direct_api();
         if let Some(stream) = self.mid.and_then(|mid| direct.stream_tx_by_mid(mid, None)) {
             stream.write_rtp(packet);

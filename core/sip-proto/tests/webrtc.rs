@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use sip_proto::sdp::{
-    Agreed, Candidate, Codec, Direction, Hidden, Local, Refused, Security, Session, WebRtc, accept_answer, accept_offer,
-    offer, webrtc_peer,
+    Agreed, Candidate, Codec, Direction, Hidden, Local, Refused, Security, Session, WebRtc, accept_answer,
+    accept_offer, offer, webrtc_peer,
 };
 
 /// Chromium 156, before a candidate was found.
@@ -95,7 +95,9 @@ fn a_browser_can_put_us_on_hold() {
 fn what_a_browser_answers_is_taken() {
     let ours = local(&[Codec::Opus, Codec::Pcma, Codec::Pcmu]);
     let text = offer(&ours);
-    for line in ["a=setup:passive", "a=mid:0", "a=group:BUNDLE 0", "a=ice-lite", "a=rtcp-mux", "UDP/TLS/RTP/SAVPF 111 8"] {
+    for line in
+        ["a=setup:passive", "a=mid:0", "a=group:BUNDLE 0", "a=ice-lite", "a=rtcp-mux", "UDP/TLS/RTP/SAVPF 111 8"]
+    {
         assert!(text.contains(line), "{line} in {text}");
     }
     let answer = CHROMIUM.replace("a=setup:actpass", "a=setup:active").replace(" 111 63 9 0 8 13 110 126", " 111 110");

@@ -52,7 +52,10 @@ pub struct Peer {
 
 impl fmt::Debug for WebRtc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebRtc").field("ufrag", &self.ufrag).field("candidates", &self.candidates).finish_non_exhaustive()
+        f.debug_struct("WebRtc")
+            .field("ufrag", &self.ufrag)
+            .field("candidates", &self.candidates)
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,8 +93,7 @@ impl WebRtc {
 
 impl Candidate {
     fn line(&self, at: u32) -> String {
-        let (transport, kind, preference) =
-            if self.tcp { ("tcp", " tcptype passive", TCP) } else { ("udp", "", UDP) };
+        let (transport, kind, preference) = if self.tcp { ("tcp", " tcptype passive", TCP) } else { ("udp", "", UDP) };
         let local = 0xffff_u32.saturating_sub(at);
         let priority = (preference << 24) | (local << 8) | 0xff;
         let (ip, port) = (self.address.ip(), self.address.port());
@@ -116,9 +118,10 @@ pub(super) fn mid(media: &Media) -> Option<&str> {
 
 /// Tells whether the stream of a description stands in a group of streams that share one port.
 pub(super) fn is_bundled(session: &Session, mid: &str) -> bool {
-    session.attributes.iter().any(|line| {
-        line.strip_prefix("group:BUNDLE").is_some_and(|group| group.split(' ').any(|member| member == mid))
-    })
+    session
+        .attributes
+        .iter()
+        .any(|line| line.strip_prefix("group:BUNDLE").is_some_and(|group| group.split(' ').any(|member| member == mid)))
 }
 
 /// Tells whether this is the protocol of a browser's stream.
@@ -138,7 +141,8 @@ pub fn webrtc_peer(offer: &[u8]) -> Option<Peer> {
 pub(super) fn peer(session: &Session, media: &Media, setups: &[Setup]) -> Option<Peer> {
     let either = |name| value(&media.attributes, name).or_else(|| value(&session.attributes, name));
     let of_ice = |text: &&str, lengths: &std::ops::RangeInclusive<usize>| {
-        lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+        lengths.contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
     };
     if !media.attributes.iter().any(|line| line == "rtcp-mux") {
         return None;

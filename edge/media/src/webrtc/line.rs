@@ -189,9 +189,8 @@ impl Line {
             return Happened::Nothing;
         }
         let Identity { certificate, config, .. } = &*self.identity;
-        let dtls = self
-            .dtls
-            .get_or_insert_with(|| Box::new(Dtls::new_auto(Arc::clone(config), certificate.clone(), now)));
+        let dtls =
+            self.dtls.get_or_insert_with(|| Box::new(Dtls::new_auto(Arc::clone(config), certificate.clone(), now)));
         self.shaken_from = Some(source);
         let taken = dtls.handle_timeout(now).and_then(|()| dtls.handle_packet(packet));
         self.turn(taken)

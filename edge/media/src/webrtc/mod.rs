@@ -54,7 +54,10 @@ pub struct WebRtc {
 
 impl std::fmt::Debug for WebRtc {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WebRtc").field("ufrag", &self.ufrag).field("candidates", &self.candidates).finish_non_exhaustive()
+        f.debug_struct("WebRtc")
+            .field("ufrag", &self.ufrag)
+            .field("candidates", &self.candidates)
+            .finish_non_exhaustive()
     }
 }
 

@@ -34,7 +34,10 @@ impl WebRtcPort {
                 continue;
             }
             let bound = socket::open(SocketAddr::new(bind, port), true).map_err(|error| {
-                io::Error::new(error.kind(), format!("the WebRTC port {} cannot be bound: {error}", SocketAddr::new(bind, port)))
+                io::Error::new(
+                    error.kind(),
+                    format!("the WebRTC port {} cannot be bound: {error}", SocketAddr::new(bind, port)),
+                )
             })?;
             if let Err(error) = socket2::SockRef::from(&bound).set_recv_buffer_size(BUFFER) {
                 tracing::debug!(%error, "the WebRTC port keeps its usual buffer");

@@ -1,9 +1,9 @@
 mod commands;
 mod pace;
 mod routes;
-mod webrtc;
 #[cfg(test)]
 mod tests;
+mod webrtc;
 
 use std::collections::HashMap;
 use std::io;

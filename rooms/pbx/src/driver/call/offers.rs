@@ -170,7 +170,8 @@ impl Driver {
         let Some(leg) = self.legs.get_mut(usize::from(no.0)) else { return };
         let (Some(sip), Some(local)) = (leg.sip.clone(), leg.local.as_mut()) else { return };
         local.version += 1;
-        if let (Some(former), Some(webrtc)) = (leg.agreed.as_ref().and_then(|agreed| agreed.webrtc.as_ref()), &leg.webrtc)
+        if let (Some(former), Some(webrtc)) =
+            (leg.agreed.as_ref().and_then(|agreed| agreed.webrtc.as_ref()), &leg.webrtc)
             && let Some(peer) = sdp::webrtc_peer(offer)
         {
             if peer.fingerprint != former.fingerprint {

@@ -99,8 +99,7 @@ pub(crate) fn security(pbx: &Pbx, tenant: TenantId, extension: Option<&str>, tra
 
 /// Tells whether a target is offered what browsers speak: those that registered by WebSocket.
 pub(crate) fn is_browser(pbx: &Pbx, target: &Target) -> bool {
-    let by_websocket =
-        |phone: &PhoneTarget| matches!(phone.binding.flow.transport, Transport::Ws | Transport::Wss);
+    let by_websocket = |phone: &PhoneTarget| matches!(phone.binding.flow.transport, Transport::Ws | Transport::Wss);
     pbx.media.has_webrtc() && matches!(target, Target::Phone(phone) if by_websocket(phone))
 }
 
