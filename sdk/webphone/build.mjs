@@ -1,5 +1,5 @@
 // Builds everything that is shipped into dist/: `node build.mjs`.
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 import { build, transform } from "esbuild";
@@ -9,12 +9,19 @@ const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 /** The oldest browsers that are promised. */
 const TARGET = ["chrome88", "edge88", "firefox78", "safari14"];
 
-/** Styles become text, small and in the words of old browsers. */
+/** All of them know these words; their faults are in uses that do not occur here. */
+const OLD = { destructuring: true, "optional-chain": true, "nullish-coalescing": true };
+
+/** Styles and the programs of workers become text, small and in the words of old browsers. */
 export const styles = {
   name: "styles",
   setup(build) {
     build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
       const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true, target: TARGET });
+      return { contents: `export default ${JSON.stringify(code.trim())}`, loader: "js" };
+    });
+    build.onLoad({ filter: /\.worker\.js$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, "utf8"), { loader: "js", minify: true, target: TARGET, supported: OLD });
       return { contents: `export default ${JSON.stringify(code.trim())}`, loader: "js" };
     });
   },
@@ -39,8 +46,7 @@ const common = {
   sourcemap: true,
   sourcesContent: true,
   target: TARGET,
-  // All of them know these words; their faults are in uses that do not occur here.
-  supported: { destructuring: true, "optional-chain": true, "nullish-coalescing": true },
+  supported: OLD,
   legalComments: "none",
   plugins: [styles],
   absWorkingDir: at("."),
@@ -53,6 +59,9 @@ export async function buildAll() {
   await rm(at("dist"), { recursive: true, force: true });
   await mkdir(at("dist"));
   const whole = { ...common, banner: { js: NOTICE }, plugins: [styles, lean], pure: ["logger.debug", "logger.warn", "logger.error", "debug"] };
+  const timers = await transform(await readFile(at("src/timers.worker.js"), "utf8"), { minify: true, target: TARGET, supported: OLD });
+  await writeFile(at("dist/timers.js"), timers.code);
+  await writeFile(at("dist/frame.css"), (await transform(await readFile(at("src/frame/frame.css"), "utf8"), { loader: "css", minify: true, target: TARGET })).code);
   await Promise.all([
     // For bundlers: JsSIP is a dependency of the package.
     build({ ...common, banner: { js: NOTICE }, entryPoints: ["src/index.ts"], outdir: "dist", chunkNames: "[name]", splitting: true, format: "esm", external: ["jssip"] }),
@@ -71,6 +80,9 @@ export async function buildAll() {
       footer: { js: "return it.global});" },
     }),
   ]);
+  // The example pages, beside the files that they load: the server serves all of dist.
+  await cp(at("examples"), at("dist/examples"), { recursive: true, filter: (path) => !path.endsWith(".ts") });
+  await build({ ...whole, sourcemap: false, entryPoints: ["examples/npm.ts"], outfile: "dist/examples/npm.js", format: "iife", alias: { "@zorio/webphone": at("src/index.ts") } });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildAll();

@@ -2,9 +2,11 @@ import { defineConfig, devices } from "@playwright/test";
 
 const PORT = Number(process.env.SDK_E2E_PORT ?? 18_931);
 
-// The browser is Debian's own, as for the console's tests.
+// The browsers are Debian's own, as for the console's tests. Playwright newer than 1.64 asks Firefox ESR for what it does not know.
 export default defineConfig({
   testDir: "e2e",
+  // Those need the server: see e2e/server.
+  testIgnore: "server/**",
   outputDir: "results",
   workers: 1,
   retries: 0,
@@ -32,6 +34,25 @@ export default defineConfig({
             "--allow-loopback-in-peer-connection",
             "--autoplay-policy=no-user-gesture-required",
           ],
+        },
+      },
+    },
+    {
+      name: "firefox",
+      testIgnore: "shots.spec.ts",
+      use: {
+        ...devices["Desktop Firefox"],
+        channel: "moz-firefox",
+        viewport: { width: 420, height: 680 },
+        launchOptions: {
+          executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
+          firefoxUserPrefs: {
+            "media.navigator.streams.fake": true,
+            "media.navigator.permission.disabled": true,
+            "media.peerconnection.ice.loopback": true,
+            "media.peerconnection.ice.obfuscate_host_addresses": false,
+            "media.autoplay.default": 0,
+          },
         },
       },
     },

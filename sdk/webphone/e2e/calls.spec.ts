@@ -14,9 +14,9 @@ declare global {
 }
 
 /** Opens a page with the UMD file and a phone of the extension. */
-async function open(context: BrowserContext, extension: string, options: object = {}): Promise<Page> {
+async function open(context: BrowserContext, extension: string, options: object = {}, path = "/real"): Promise<Page> {
   const page = await context.newPage();
-  await page.goto("/real");
+  await page.goto(path);
   await page.evaluate(
     async ([extension, options, events]) => {
       window.noted = [];
@@ -97,6 +97,8 @@ test("two pages register, talk, are muted and held, and hang up", async ({ conte
   expect(theirs.billsec).toBeGreaterThan(0);
 
   for (const page of [a, b]) {
+    // Its timers go on in a hidden tab.
+    expect(page.workers().length).toBe(1);
     expect(await page.evaluate(() => (window as never as { violations: string[] }).violations)).toEqual([]);
     await page.evaluate(() => window.real.disconnect());
     await expect(page.locator("zorio-webphone")).toHaveCount(0);
@@ -167,6 +169,57 @@ test("a token that is refused is told, and the page is left as it was", async ({
   });
   expect(error.code).toBe("token_expired");
   await expect(page.locator("zorio-webphone")).toHaveCount(0);
+});
+
+test("a page that forbids workers and all policies of Trusted Types has a phone; told so, nothing of it is even tried", async ({ context }) => {
+  for (const backgroundTimers of ["auto", "off"]) {
+    const page = await open(context, "1001", { backgroundTimers, multiTab: "off" }, "/strictest");
+    expect(await page.evaluate(() => window.real.status)).toBe("registered");
+    const violations = await page.evaluate(() => (window as never as { violations: string[] }).violations);
+    if (backgroundTimers === "off") expect(violations).toEqual([]);
+    await page.evaluate(() => window.real.disconnect());
+    await page.close();
+  }
+});
+
+test("a call that rings in a page which is not looked at is in its title, and no longer than it rings", async ({ context }) => {
+  const callee = await open(context, "1002");
+  const caller = await open(context, "1001");
+  await callee.evaluate(() => {
+    Object.defineProperty(document, "hidden", { get: () => true });
+  });
+  await caller.evaluate(async () => {
+    window.call = await window.real.call("1002");
+  });
+  await until(callee, "incoming_call");
+  expect(await callee.title()).toBe("☎ Contact 7 · 1001");
+  await caller.evaluate(() => window.call.hangup());
+  await until(callee, "call_hangup");
+  expect(await callee.title()).toBe("Real");
+});
+
+test("a frame that was reloaded has no token any more, and starts with the one that its parent brings", async ({ context, baseURL }) => {
+  const page = await context.newPage();
+  const port = new URL(baseURL ?? "").port;
+  await page.goto(`http://localhost:${port}/parent`);
+  await page.evaluate((origin) => {
+    window.noted = [];
+    addEventListener("message", (event) => {
+      if (event.origin !== origin || event.data.source !== "zorio-webphone") return;
+      window.noted.push({ name: event.data.type, ...event.data });
+      if (event.data.type !== "error") return;
+      const message = { source: "zorio-webphone", type: "refresh_token", payload: { token: "1001" }, id: 1 };
+      (event.source as Window).postMessage(message, origin);
+    });
+    const frame = document.createElement("iframe");
+    frame.src = `${origin}/webphone-embed?locale=en`;
+    document.body.append(frame);
+  }, `http://127.0.0.1:${port}`);
+  expect((await until(page, "error")) as object).toMatchObject({ payload: { code: "token_invalid" } });
+  expect((await until(page, "result")) as object).toMatchObject({ id: 1, payload: { ok: true } });
+  await until(page, "ready");
+  await expect(page.frameLocator("iframe").locator(".status")).toHaveText("Ready");
+  await expect(page.frameLocator("iframe").getByRole("alert").filter({ hasText: "session" })).toHaveCount(0);
 });
 
 test("a frame of another origin is driven by messages, and hides its token", async ({ context, baseURL }) => {

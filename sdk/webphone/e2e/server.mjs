@@ -8,17 +8,22 @@ import { build } from "esbuild";
 import { styles } from "../build.mjs";
 import { Exchange } from "./exchange.mjs";
 
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  `connect-src 'self' ws://127.0.0.1:${process.argv[2]}`,
-  "frame-src http://127.0.0.1:*",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
-].join("; ");
+/** What the README asks a strict page to allow, and what a page may forbid beside it. */
+const policy = (...rest) =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src data:",
+    `connect-src 'self' ws://127.0.0.1:${process.argv[2]}`,
+    "frame-src http://127.0.0.1:*",
+    "require-trusted-types-for 'script'",
+    ...rest,
+  ].join("; ");
+const POLICY = policy("worker-src 'self' blob:", "trusted-types zorio-webphone");
+const STRICTEST = policy("trusted-types 'none'");
 
-const PAGE = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Phone</title>
+const PAGE = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Phone</title><link rel="icon" href="data:,">
 <link rel="stylesheet" href="/page.css"></head>
 <body><main><h1>Customer record</h1><label>Note <input id="note"></label><div id="phone"></div></main>
 <script src="/fake-phone.js"></script></body></html>`;
@@ -40,7 +45,7 @@ const { outputFiles } = await build({
 const built = (name) => readFileSync(new URL(`../dist/${name}`, import.meta.url), "utf8");
 
 /** A page that loads the UMD file alone, as a customer's does. */
-const REAL = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Real</title><link rel="stylesheet" href="/page.css"></head>
+const REAL = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Real</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/page.css"></head>
 <body><main><h1>Customer record</h1><button id="unlock">Start</button><div id="phone"></div></main><script src="/umd.js"></script></body></html>`;
 
 /** The page that others show in a frame, as the server will serve it. */
@@ -55,6 +60,8 @@ const files = {
   "/page.css": ["text/css", STYLE],
   "/fake-phone.js": ["text/javascript", outputFiles[0].text],
   "/real": ["text/html; charset=utf-8", REAL],
+  "/strictest": ["text/html; charset=utf-8", REAL, STRICTEST],
+  "/timers.js": ["text/javascript", built("timers.js")],
   "/umd.js": ["text/javascript", built("zorio-webphone.umd.js")],
   "/frame.js": ["text/javascript", built("frame.js")],
   "/webphone-embed": ["text/html; charset=utf-8", FRAME],
@@ -96,9 +103,9 @@ function api(request, response, url) {
 
 const server = createServer((request, response) => {
   const url = new URL(request.url, "http://x");
-  const [type, body] = files[url.pathname] ?? [];
+  const [type, body, policy = POLICY] = files[url.pathname] ?? [];
   if (!type) return api(request, response, url);
-  response.writeHead(200, { "content-type": type, "content-security-policy": POLICY }).end(body);
+  response.writeHead(200, { "content-type": type, "content-security-policy": policy }).end(body);
 });
 server.on("upgrade", (request, socket) => exchange.upgrade(request, socket));
 server.listen(Number(process.argv[2]), "127.0.0.1");

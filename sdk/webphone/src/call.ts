@@ -45,6 +45,10 @@ export class ZorioCall {
   get name(): string | null {
     return this.data.name;
   }
+  /** The queue or the dialled number by which an incoming call came. */
+  get via(): string | null {
+    return this.data.via;
+  }
   get contact(): Contact | null {
     return this.data.contact;
   }

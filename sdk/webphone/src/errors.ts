@@ -1,3 +1,6 @@
+import type { Locale } from "./types.js";
+import { errorText } from "./words.js";
+
 /** Every code that an error of the webphone may carry. */
 export type ErrorCode =
   | "bootstrap_failed"
@@ -39,6 +42,11 @@ export class ZorioWebphoneError extends Error {
     this.name = "ZorioWebphoneError";
     this.code = code;
     if (details) this.details = details;
+  }
+
+  /** Returns one sentence for people in their language; `message` is for programmers and in English. */
+  text(locale: Locale): string {
+    return errorText(this.code, locale);
   }
 
   /** Returns what may cross to another window or tab. */

@@ -1,5 +1,7 @@
 export { ZorioCall } from "./call.js";
+export type { DiagnoseOptions } from "./diagnose.js";
 export { type ErrorCode, type PlainError, ZorioWebphoneError } from "./errors.js";
+export type { NotificationState } from "./notifier.js";
 export { ZorioWebphone } from "./phone.js";
 export type {
   AudioDevice,

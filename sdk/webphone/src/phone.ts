@@ -1,15 +1,17 @@
+import { type BackgroundClock, backgroundClock, startWorker } from "./background-clock.js";
 import { ZorioCall } from "./call.js";
-import { type Clock, systemClock, uuid } from "./clock.js";
+import { uuid } from "./clock.js";
 import { TokenKeeper } from "./core/token.js";
 import type { Desk, DeskCommand, DeskEvent, DeskSink, DeskSnapshot } from "./desk/desk.js";
 import { LocalDesk } from "./desk/local-desk.js";
 import { SharedDesk } from "./desk/shared-desk.js";
-import { diagnose } from "./diagnose.js";
+import { type DiagnoseOptions, diagnose } from "./diagnose.js";
 import { Emitter } from "./emitter.js";
 import { memory, openChannel, requireBase, requireBrowser, requireElement } from "./environment.js";
 import { ZorioWebphoneError } from "./errors.js";
 import { Http, type SipConfig } from "./http.js";
 import { BrowserAudio, listDevices } from "./media/audio.js";
+import { type NotificationState, Notifier } from "./notifier.js";
 import type { SipEngine } from "./sip/engine.js";
 import { JsSipEngine } from "./sip/jssip-engine.js";
 import { webSocket } from "./sip/socket.js";
@@ -19,6 +21,7 @@ import type {
   CallStats,
   ConnectOptions,
   DiagnoseResult,
+  Locale,
   PhoneEvents,
   PhoneStatus,
 } from "./types.js";
@@ -41,12 +44,13 @@ const CONNECT_TIMEOUT = 15_000;
 export class ZorioWebphone extends Emitter<PhoneEvents> {
   static readonly version = VERSION;
 
-  private readonly clock: Clock = systemClock;
+  private readonly clock: BackgroundClock;
   private readonly options: ConnectOptions;
   private readonly keeper: TokenKeeper;
   private readonly http: Http;
   private readonly byId = new Map<string, ZorioCall>();
   private readonly watchers = new Set<() => void>();
+  private readonly notifier: Notifier;
   private config: SipConfig | null = null;
   private desk: Desk | null = null;
   private local: LocalDesk | null = null;
@@ -54,6 +58,8 @@ export class ZorioWebphone extends Emitter<PhoneEvents> {
   private renewal: (() => void) | null = null;
   private wantsRegistration: boolean;
   private isClosed = false;
+  /** What people chose in the face's settings. */
+  private chosenLocale: Locale | null = null;
 
   /** Prepares, boots, connects and registers a phone. Settles when it is registered, or throws why it is not. */
   static async connect(options: ConnectOptions): Promise<ZorioWebphone> {
@@ -72,7 +78,7 @@ export class ZorioWebphone extends Emitter<PhoneEvents> {
   }
 
   /** Tries everything that a call needs: HTTPS, microphone, server, WebSocket, STUN and TURN. */
-  static diagnose(options: { apiBase: string; token: string }): Promise<DiagnoseResult> {
+  static diagnose(options: DiagnoseOptions): Promise<DiagnoseResult> {
     return diagnose({ ...options, apiBase: requireBase(options.apiBase) });
   }
 
@@ -85,6 +91,8 @@ export class ZorioWebphone extends Emitter<PhoneEvents> {
     if (options.mount && options.renderer !== "headless") requireElement(options.mount);
     this.options = { ...options, apiBase };
     this.wantsRegistration = options.autoRegister !== false;
+    this.notifier = new Notifier(() => this.locale);
+    this.clock = backgroundClock(() => startWorker(options.backgroundTimers ?? "auto"));
     this.keeper = new TokenKeeper(this.clock, options.token, options.tokenResolver, {
       changed: () => {
         if (this.config && Date.parse(this.config.expires_at) <= this.clock.now()) this.renew();
@@ -92,6 +100,11 @@ export class ZorioWebphone extends Emitter<PhoneEvents> {
       expired: () => this.fail(new ZorioWebphoneError("token_expired", "The token is over; bring another")),
     });
     this.http = new Http(apiBase, this.keeper, options.locale ?? "vi");
+  }
+
+  /** The language that the phone speaks. */
+  get locale(): Locale {
+    return this.chosenLocale ?? this.options.locale ?? "vi";
   }
 
   /** The extension that this phone is. */
@@ -144,6 +157,8 @@ export class ZorioWebphone extends Emitter<PhoneEvents> {
     this.unmount?.();
     this.unmount = null;
     this.watchers.clear();
+    this.notifier.update([]);
+    this.clock.stop();
   }
 
   /** Lets the browser play sounds; call it from a click. */
@@ -177,7 +192,16 @@ export class ZorioWebphone extends Emitter<PhoneEvents> {
   }
 
   diagnose(): Promise<DiagnoseResult> {
-    return diagnose({ apiBase: this.options.apiBase, token: this.keeper.current });
+    return diagnose({ apiBase: this.options.apiBase, token: this.keeper.current, locale: this.locale });
+  }
+
+  /** Whether incoming calls are announced by the system while the page is not looked at. */
+  get notifications(): NotificationState {
+    return this.wantsNotifications ? this.notifier.state : "unsupported";
+  }
+  /** Asks the person to allow notifications, from a click; settles with what they said. */
+  enableNotifications(): Promise<boolean> {
+    return this.notifier.ask();
   }
 
   /** Returns the figures of every call. */
@@ -201,6 +225,10 @@ export class ZorioWebphone extends Emitter<PhoneEvents> {
     return () => this.watchers.delete(watcher);
   }
   /** @internal */
+  speak(locale: Locale): void {
+    this.chosenLocale = locale;
+  }
+  /** @internal */
   levels(id: string): { microphone: number; remote: number } | null {
     return this.desk?.levels(id) ?? null;
   }
@@ -208,6 +236,11 @@ export class ZorioWebphone extends Emitter<PhoneEvents> {
   run(command: DeskCommand): Promise<unknown> {
     if (this.desk && !this.isClosed) return this.desk.run(command);
     return Promise.reject(new ZorioWebphoneError("invalid_state", "The phone is disconnected"));
+  }
+
+  private get wantsNotifications(): boolean {
+    const { notifications, mount, renderer } = this.options;
+    return notifications ?? (mount !== undefined && renderer !== "headless");
   }
 
   private async open(): Promise<void> {
@@ -298,6 +331,7 @@ export class ZorioWebphone extends Emitter<PhoneEvents> {
           ),
         renewCredential: (engine) => this.renewCredential(engine),
         audio: (sink) => new BrowserAudio(this.options, sink),
+        earlyMedia: this.options.earlyMedia ?? true,
         iceServers: () => this.config?.ice_servers ?? [],
         lookUp: (number) => this.http.contact(number),
         replaceToken: (token) => this.keeper.replace(token),
@@ -348,6 +382,7 @@ export class ZorioWebphone extends Emitter<PhoneEvents> {
       this.handle(data);
     }
     for (const id of [...this.byId.keys()]) if (!present.has(id)) this.byId.delete(id);
+    this.notifier.update(snapshot.calls);
     for (const watcher of [...this.watchers]) watcher();
   }
 
@@ -368,6 +403,8 @@ export class ZorioWebphone extends Emitter<PhoneEvents> {
       case "disconnected":
         return this.emit("disconnected", event.reason === undefined ? {} : { reason: event.reason });
       case "incoming_call":
+        // Of many tabs the one that rings also shows it.
+        if (this.wantsNotifications && !this.snapshot().isMirror) this.notifier.incoming(event.call);
         return this.emit("incoming_call", { call: this.handle(event.call), contact: event.contact });
       case "call_ringing":
       case "call_answered":

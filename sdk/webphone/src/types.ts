@@ -56,6 +56,19 @@ export interface ConnectOptions {
   multiTab?: "leader" | "off";
   /** Asks before the page is left during a call. */
   confirmLeave?: boolean;
+  /**
+   * Announces incoming calls by the system and in the page's title while the page is not looked at; by default where the
+   * phone has a face. The system shows them once `phone.enableNotifications()` was allowed.
+   */
+  notifications?: boolean;
+  /** Plays what the other side sends before it answers, such as announcements (default). */
+  earlyMedia?: boolean;
+  /**
+   * Where timers run, because browsers slow those of hidden pages down: `auto` (default) in a worker made from a blob,
+   * an address in a worker of that file of the page's own origin (a copy of `timers.js`), `off` in the page.
+   * Where the page's policy forbids the worker, the page's own timers do.
+   */
+  backgroundTimers?: "auto" | "off" | (string & {});
   /** Where keyboard shortcuts work: only inside the phone (default), on the whole page, or nowhere. */
   shortcuts?: "phone" | "page" | "off";
   /** For pages whose CSP allows styles by nonce and browsers without constructable stylesheets. */

@@ -42,12 +42,14 @@ export class LocalCall implements SessionSink {
   private healing: Cancel | null = null;
   private stats: CallStats;
   private hungUp = false;
+  private remote: MediaStream | null = null;
 
   constructor(
     start: CallStart,
     private readonly clock: Clock,
     private readonly audio: AudioPort,
     private readonly isClear: () => boolean,
+    private readonly earlyMedia: boolean,
     private readonly sink: LocalCallSink,
   ) {
     this.id = start.id;
@@ -144,6 +146,7 @@ export class LocalCall implements SessionSink {
   answered(): void {
     if (!this.input("answer")) return;
     this.change({ answeredAt: this.clock.now() });
+    if (!this.earlyMedia && this.remote) this.audio.play(this.id, this.remote);
     this.tick();
     this.sink.answered(this);
   }
@@ -157,7 +160,8 @@ export class LocalCall implements SessionSink {
   }
 
   remoteStream(stream: MediaStream): void {
-    this.audio.play(this.id, stream);
+    this.remote = stream;
+    if (this.earlyMedia || this.data.answeredAt !== null) this.audio.play(this.id, stream);
   }
 
   mediaState(state: RTCIceConnectionState): void {

@@ -12,6 +12,8 @@ export interface LocalDeskParts extends LineParts {
   audio(sink: AudioSink): AudioPort;
   iceServers(): RTCIceServer[];
   lookUp(number: string): Promise<Contact | null>;
+  /** Plays what comes before the answer. */
+  earlyMedia?: boolean;
   replaceToken(token: string): void;
 }
 
@@ -281,7 +283,7 @@ export class LocalDesk implements Desk {
   }
 
   private create(start: ConstructorParameters<typeof LocalCall>[0]): LocalCall {
-    const call = new LocalCall(start, this.clock, this.audio, () => this.line.isClear, {
+    const call = new LocalCall(start, this.clock, this.audio, () => this.line.isClear, this.parts.earlyMedia ?? true, {
       changed: () => {
         this.sound();
         this.changed();

@@ -1,4 +1,7 @@
 import { ZorioWebphone } from "../phone.js";
 import { run } from "./frame.js";
 
-void run((options) => ZorioWebphone.connect(options));
+// The page is the server's own, so its worker can be a file: the one beside this script.
+const { src } = document.currentScript as HTMLScriptElement;
+
+void run((options) => ZorioWebphone.connect(options), new URL("timers.js", src).href);

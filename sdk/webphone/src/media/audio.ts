@@ -8,8 +8,11 @@ import { renderKey, renderTone } from "./tones.js";
 type SinkElement = HTMLAudioElement & { setSinkId?(id: string): Promise<void> };
 type SinkContext = AudioContext & { setSinkId?(id: string): Promise<void> };
 
-/** How long a browser may take to say whether it plays. */
-const RESUME = 300;
+/** Names of what is another device already: the system's choices. */
+const PSEUDO = ["", "default", "communications"];
+
+/** How long a browser may take to say whether it plays: Firefox opens its sound at leisure. */
+const RESUME = 1_000;
 
 /** Microphone, loudspeaker and ringer of a browser. */
 export class BrowserAudio implements AudioPort {
@@ -292,7 +295,7 @@ export async function listDevices(): Promise<AudioDevices> {
   const all = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
   const list = (kind: MediaDeviceKind) =>
     all
-      .filter((device) => device.kind === kind && device.deviceId !== "" && device.deviceId !== "default")
+      .filter((device) => device.kind === kind && !PSEUDO.includes(device.deviceId))
       .map((device) => ({ id: device.deviceId, label: device.label }));
   const canChooseOutput = "setSinkId" in HTMLMediaElement.prototype;
   return { inputs: list("audioinput"), outputs: list("audiooutput"), canChooseOutput };

@@ -102,7 +102,7 @@ function run(host: HTMLElement, model: FaceModel, options: FaceOptions): () => v
     const press = event as KeyboardEvent;
     const target = press.composedPath()[0];
     if (press.defaultPrevented || !(target instanceof Element)) return;
-    const isText = target.matches("input, textarea, select, [contenteditable]");
+    const isText = (target.matches("input, textarea, select") || (target as HTMLElement).isContentEditable);
     const into = isText ? "text" : target.matches("button, a, [role=tab], summary") ? "control" : "other";
     // A page's own fields are the page's.
     if (isText && !root.contains(target)) return;

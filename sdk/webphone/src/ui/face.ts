@@ -1,5 +1,6 @@
 import type { DeskCommand, DeskSnapshot } from "../desk/desk.js";
 import { type ErrorCode, ZorioWebphoneError } from "../errors.js";
+import type { NotificationState } from "../notifier.js";
 import type { CallSnapshot, Locale, Theme } from "../types.js";
 import { keyAction, type KeyPress } from "./keys.js";
 import type { FaceModel } from "./model.js";
@@ -43,6 +44,7 @@ export class Face implements Stage {
     private readonly parts: FaceParts,
   ) {
     this.texts = new Texts(parts.locale);
+    model.speak(parts.locale);
     this.canMinimise = parts.canMinimise;
     this.state = {
       tab: "keypad",
@@ -165,6 +167,7 @@ export class Face implements Stage {
 
   setLocale(locale: Locale): void {
     this.texts = new Texts(locale);
+    this.model.speak(locale);
     this.parts.save({ theme: this.state.theme, locale });
     this.parts.changed();
   }
@@ -178,6 +181,14 @@ export class Face implements Stage {
         this.failed(ZorioWebphoneError.from(error));
       },
     );
+  }
+
+  get notifications(): NotificationState {
+    return this.model.notifications;
+  }
+
+  askNotifications(): void {
+    void this.model.enableNotifications().then(() => this.parts.changed());
   }
 
   copyCheck(): void {

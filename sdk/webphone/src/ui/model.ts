@@ -1,6 +1,7 @@
 import type { DeskCommand, DeskSnapshot } from "../desk/desk.js";
 import type { ZorioWebphoneError } from "../errors.js";
-import type { AudioDevices, DiagnoseResult } from "../types.js";
+import type { NotificationState } from "../notifier.js";
+import type { AudioDevices, DiagnoseResult, Locale } from "../types.js";
 
 /** The phone as its face sees it. */
 export interface FaceModel {
@@ -15,4 +16,8 @@ export interface FaceModel {
   unlockAudio(): Promise<void>;
   devices(): Promise<AudioDevices>;
   diagnose(): Promise<DiagnoseResult>;
+  readonly notifications: NotificationState;
+  enableNotifications(): Promise<boolean>;
+  /** The face was told to speak another language. */
+  speak(locale: Locale): void;
 }

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../errors.js";
 import type { Locale, PhoneStatus, QualityWarning } from "../types.js";
+import { errorText } from "../words.js";
 
 const vi = {
   phone: "Điện thoại",
@@ -79,6 +80,10 @@ const vi = {
   copied: "Đã sao chép",
   shortcuts: "Phím tắt",
   quality: "Chất lượng",
+  notifications: "Thông báo",
+  notify: "Báo cuộc gọi đến",
+  notifyOn: "Báo cuộc gọi đến khi bạn ở cửa sổ khác.",
+  notifyDenied: "Trình duyệt chặn thông báo của trang này.",
 };
 
 const en: typeof vi = {
@@ -159,6 +164,10 @@ const en: typeof vi = {
   copied: "Copied",
   shortcuts: "Shortcuts",
   quality: "Quality",
+  notifications: "Notifications",
+  notify: "Notify me of calls",
+  notifyOn: "Incoming calls are announced while you are in another window.",
+  notifyDenied: "The browser blocks notifications of this page.",
 };
 
 /** By the phone's locale: why a call is over. What is not here is an ordinary end. */
@@ -189,35 +198,6 @@ const reasons: Record<Locale, Record<string, string>> = {
   },
 };
 
-const errors: Record<Locale, Partial<Record<ErrorCode, string>>> = {
-  vi: {
-    mic_denied: "Micrô bị chặn. Hãy cho phép micrô cho trang này.",
-    mic_not_found: "Không tìm thấy micrô.",
-    mic_in_use: "Micrô đang được chương trình khác dùng.",
-    invalid_number: "Số không gọi được.",
-    transport_failed: "Chưa kết nối với máy chủ.",
-    transfer_failed: "Không chuyển được cuộc gọi.",
-    register_failed: "Máy chủ từ chối đăng ký.",
-    token_expired: "Phiên đã hết hạn. Hãy tải lại trang.",
-    token_invalid: "Phiên không hợp lệ. Hãy tải lại trang.",
-    device_unavailable: "Thiết bị âm thanh không dùng được.",
-    reconnect_failed: "Chưa kết nối lại được.",
-  },
-  en: {
-    mic_denied: "The microphone is blocked. Allow it for this page.",
-    mic_not_found: "There is no microphone.",
-    mic_in_use: "Another program uses the microphone.",
-    invalid_number: "This number cannot be dialled.",
-    transport_failed: "There is no connection to the server.",
-    transfer_failed: "The call was not transferred.",
-    register_failed: "The server refused to register the phone.",
-    token_expired: "The session is over. Reload the page.",
-    token_invalid: "The session is not valid. Reload the page.",
-    device_unavailable: "The audio device cannot be used.",
-    reconnect_failed: "Still not reconnected.",
-  },
-};
-
 const warnings: Record<Locale, Record<QualityWarning, string>> = {
   vi: {
     high_rtt: "Độ trễ cao",
@@ -237,8 +217,6 @@ const warnings: Record<Locale, Record<QualityWarning, string>> = {
   },
 };
 
-const oops: Record<Locale, string> = { vi: "Có lỗi. Hãy thử lại.", en: "Something went wrong. Try again." };
-
 export type TextKey = keyof typeof vi;
 
 /** What the face says, in one language. */
@@ -255,7 +233,7 @@ export class Texts {
     return reasons[this.locale][reason ?? ""] ?? this.get("ended");
   }
   error(code: ErrorCode): string {
-    return errors[this.locale][code] ?? oops[this.locale];
+    return errorText(code, this.locale);
   }
   warning(warning: QualityWarning): string {
     return warnings[this.locale][warning];

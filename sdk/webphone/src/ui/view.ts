@@ -1,4 +1,5 @@
 import type { AudioDevices, CallSnapshot, DiagnoseResult, Theme } from "../types.js";
+import type { NotificationState } from "../notifier.js";
 import type { DeskCommand, DeskSnapshot } from "../desk/desk.js";
 import type { Panel, Recent, Scene } from "./scene.js";
 import type { Texts } from "./text.js";
@@ -49,4 +50,6 @@ export interface Stage {
   setLocale(locale: "vi" | "en"): void;
   runCheck(): void;
   copyCheck(): void;
+  readonly notifications: NotificationState;
+  askNotifications(): void;
 }

@@ -37,6 +37,7 @@ export function settings(stage: Stage): VNode[] {
         h("h3", { id: "language" }, texts.get("language")),
         choice("language", ["vi", "en"], texts.locale, (locale) => NAMES[locale], (locale: "vi" | "en") => stage.setLocale(locale)),
       ),
+      notifications(stage),
       check(stage),
       h(
         "section",
@@ -86,6 +87,20 @@ function choice<T extends string>(id: string, all: T[], chosen: T, name: (value:
     all.map((value) =>
       button({ label: name(value), shows: true, class: "segment", key: value, pressed: value === chosen, onclick: () => set(value) }),
     ),
+  );
+}
+
+function notifications(stage: Stage): VNode | null {
+  const { texts } = stage;
+  const state = stage.notifications;
+  if (state === "unsupported") return null;
+  return h(
+    "section",
+    { key: "notifications" },
+    h("h3", {}, texts.get("notifications")),
+    state === "default"
+      ? button({ label: texts.get("notify"), shows: true, class: "small tall", key: "notify", onclick: () => stage.askNotifications() })
+      : h("p", { class: "note" }, texts.get(state === "granted" ? "notifyOn" : "notifyDenied")),
   );
 }
 
