@@ -8,6 +8,7 @@ mod dialling;
 mod exchange;
 mod extensions;
 mod incoming;
+mod origins;
 mod places;
 mod prompts;
 mod table;
@@ -48,6 +49,9 @@ enum Subject {
     /// Bearer tokens of people and applications.
     #[command(subcommand)]
     Token(accounts::TokenCommand),
+    /// Web sites whose pages may show the webphone.
+    #[command(subcommand)]
+    Origin(origins::OriginCommand),
     /// Where events are sent.
     #[command(subcommand)]
     Webhook(webhooks::WebhookCommand),
@@ -124,6 +128,7 @@ async fn answer(rooms: &Rooms, config: &Config, args: &Args) -> anyhow::Result<V
         Subject::Account(command) => accounts::account(rooms, command).await,
         Subject::User(command) => accounts::user(rooms, &who().await?, command).await,
         Subject::Token(command) => accounts::token(rooms, &who().await?, command).await,
+        Subject::Origin(command) => origins::origin(rooms, &who().await?, command).await,
         Subject::Webhook(command) => webhooks::webhook(rooms, &who().await?, command).await,
         Subject::Incoming(command) => incoming::incoming(rooms, &who().await?, command).await,
         Subject::Delivery(command) => webhooks::delivery(rooms, &who().await?, command).await,

@@ -72,6 +72,10 @@ async fn webhooks_trunks_caller_ids_and_routes_are_made_listed_and_deleted() {
     );
     assert_eq!(json_of(&server, &["delivery", "list"]).await, json!([]));
 
+    let origin = json_of(&server, &["origin", "add", "https://crm.example/"]).await;
+    assert_eq!(json_of(&server, &["origin", "list"]).await[0]["origin"], "https://crm.example");
+    json_of(&server, &["origin", "delete", &origin["id"].to_string()]).await;
+
     let trunk =
         json_of(&server, &["trunk", "create", "--name", "carrier", "--host", "127.0.0.1", "--port", "5070"]).await;
     let trunk_id = trunk["id"].to_string();
@@ -89,7 +93,7 @@ async fn webhooks_trunks_caller_ids_and_routes_are_made_listed_and_deleted() {
     json_of(&server, &["caller-id", "delete", &number["id"].to_string()]).await;
     json_of(&server, &["trunk", "delete", &trunk_id]).await;
     json_of(&server, &["webhook", "delete", &id]).await;
-    for what in ["route", "caller-id", "trunk", "webhook"] {
+    for what in ["route", "caller-id", "trunk", "webhook", "origin"] {
         assert_eq!(json_of(&server, &[what, "list"]).await, json!([]), "{what}");
     }
     server.stop().await;
@@ -120,6 +124,7 @@ async fn a_wrong_argument_is_named() {
         ),
         (&["admin", "token", "create", "--name", "x", "--scopes", "everything"], "pbx_api_access"),
         (&["admin", "token", "create", "--name", "x"], "scopes"),
+        (&["admin", "origin", "add", "ftp://crm.example"], "origin"),
         (&["admin", "user", "create", "--username", "admin"], "username"),
         (&["admin", "user", "create", "--username", "x", "--password", "short"], "password"),
         (&["admin", "--account", "nobody", "user", "list"], "nobody"),
