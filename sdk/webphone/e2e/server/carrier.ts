@@ -7,6 +7,9 @@ import { decode, encode, hears, RATE } from "./sound.js";
 /** What the carrier's people sound like. */
 export const CARRIER_TONE = 1_200;
 
+/** Where the carrier lives: an address of its own, since the server tells trunks by theirs. */
+export const CARRIER_HOST = "127.0.0.2";
+
 const FRAME = 160;
 const PT_EVENT = 101;
 const KEYS = "0123456789*#ABCD";
@@ -22,7 +25,7 @@ const token = () => randomBytes(6).toString("hex");
 function bound(port = 0): Promise<Socket> {
   return new Promise((resolve) => {
     const socket = createSocket("udp4");
-    socket.bind(port, "127.0.0.1", () => resolve(socket));
+    socket.bind(port, CARRIER_HOST, () => resolve(socket));
   });
 }
 
@@ -150,7 +153,7 @@ export class CarrierCall {
   static async make(carrier: Carrier, to: string, from: string): Promise<CarrierCall> {
     const call = new CarrierCall(carrier, token(), await bound());
     call.target = to;
-    call.local = `<sip:${from}@127.0.0.1>;tag=${token()}`;
+    call.local = `<sip:${from}@${CARRIER_HOST}>;tag=${token()}`;
     call.remote = `<${to}>`;
     return call;
   }
@@ -214,7 +217,7 @@ export class CarrierCall {
   asked(method: string, text: string): void {
     const tag = /;tag=([^;]+)/.exec(this.local)?.[1] ?? "";
     if (method === "INVITE") {
-      const contact = `Contact: <sip:carrier@127.0.0.1:${this.carrier.port}>`;
+      const contact = `Contact: <sip:carrier@${CARRIER_HOST}:${this.carrier.port}>`;
       if (this.far === null) this.carrier.send(reply(text, "180 Ringing", contact, tag));
       this.talk(text);
       this.status = 200;
@@ -231,14 +234,14 @@ export class CarrierCall {
     if (method !== "ACK" && method !== "CANCEL") this.cseq += 1;
     const text = [
       `${method} ${uri} SIP/2.0`,
-      `Via: SIP/2.0/UDP 127.0.0.1:${this.carrier.port};rport;branch=z9hG4bK${method === "CANCEL" ? this.branch : (this.branch = token())}`,
+      `Via: SIP/2.0/UDP ${CARRIER_HOST}:${this.carrier.port};rport;branch=z9hG4bK${method === "CANCEL" ? this.branch : (this.branch = token())}`,
       this.route,
       "Max-Forwards: 70",
       `From: ${this.local}`,
       `To: ${this.remote}`,
       `Call-ID: ${this.id}`,
       `CSeq: ${this.cseq} ${method}`,
-      `Contact: <sip:carrier@127.0.0.1:${this.carrier.port}>`,
+      `Contact: <sip:carrier@${CARRIER_HOST}:${this.carrier.port}>`,
       ...(body ? ["Content-Type: application/sdp"] : []),
       `Content-Length: ${Buffer.byteLength(body)}`,
     ];
@@ -251,9 +254,9 @@ export class CarrierCall {
     const { port } = this.rtp.address();
     return [
       "v=0",
-      `o=- ${Date.now()} 1 IN IP4 127.0.0.1`,
+      `o=- ${Date.now()} 1 IN IP4 ${CARRIER_HOST}`,
       "s=-",
-      "c=IN IP4 127.0.0.1",
+      `c=IN IP4 ${CARRIER_HOST}`,
       "t=0 0",
       `m=audio ${port} RTP/AVP 8 ${PT_EVENT}`,
       "a=rtpmap:8 PCMA/8000",

@@ -3,7 +3,7 @@ import { test as base, type BrowserContext, expect, type Page } from "@playwrigh
 
 import { EVENTS } from "../../src/frame/protocol.js";
 import type { ConnectOptions, ZorioCall, ZorioWebphone } from "../../src/index.js";
-import { Carrier, type CarrierCall } from "./carrier.js";
+import { CARRIER_HOST, Carrier, type CarrierCall } from "./carrier.js";
 import { Site, Wire } from "./sites.js";
 import { Zorio } from "./zorio.js";
 
@@ -53,7 +53,8 @@ async function build(): Promise<Stage> {
   const carrier = await new Carrier(zorio.sip).start();
   const [site, stranger, wire] = await Promise.all([Site.start(zorio.base), Site.start(zorio.base), Wire.start(zorio.port)]);
   await zorio.admin("origin", "add", site.origin);
-  const trunk = await zorio.admin("trunk", "create", "--name", "carrier", "--host", "127.0.0.1", "--port", String(carrier.port));
+  const address = ["--host", CARRIER_HOST, "--port", String(carrier.port), "--sources", CARRIER_HOST];
+  const trunk = await zorio.admin("trunk", "create", "--name", "carrier", ...address);
   await zorio.admin("route", "create", "--default", "--trunk-id", String(trunk.id));
   const passwords: Record<string, string> = {};
   for (const number of ["1001", "1002", "1003"]) passwords[number] = await zorio.extension(number);
