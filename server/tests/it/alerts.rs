@@ -79,7 +79,8 @@ async fn an_alert_reaches_people_and_programs_once_although_the_server_is_killed
     update(&server, "update webhook set status = 'active'").await;
     until("its end", PATIENCE, async || {
         let ended = incidents(&server, "webhook_suspended").await.iter().all(|(_, resolved)| resolved.is_string());
-        (ended && relay.letters().len() >= 3).then_some(())
+        // What a kill cut off goes out again when its lease is over.
+        (ended && relay.letters().len() >= 3 && receiver.deliveries().len() >= 3).then_some(())
     })
     .await
     .unwrap();
@@ -87,7 +88,8 @@ async fn an_alert_reaches_people_and_programs_once_although_the_server_is_killed
     assert!(subjects[1].contains("[Alert]") && subjects[1].contains("is suspended"), "{subjects:?}");
     assert!(subjects[2].contains("[Resolved]"), "{subjects:?}");
     let posts = receiver.deliveries();
-    let events: Vec<_> = posts.iter().map(|post| (post.event().to_owned(), post.verified())).collect();
+    let mut events: Vec<_> = posts.iter().map(|post| (post.event().to_owned(), post.verified())).collect();
+    events.sort();
     let raised = ("alert.raised".to_owned(), true);
     assert_eq!(events, [raised.clone(), raised, ("alert.resolved".to_owned(), true)]);
     server.stop(Duration::from_secs(20)).await.unwrap();
