@@ -166,6 +166,12 @@ impl Db {
         node != self.0.node && name(node).is_some_and(|earlier| name(&self.0.node) == Some(earlier))
     }
 
+    /// Returns whether a process of that name has surely ended: what it leased is free.
+    pub fn has_ended(&self, node: &str) -> bool {
+        // With an embedded database every other process is one that ended.
+        node != self.0.node && (self.engine() == Engine::Sqlite || self.is_earlier_run(node))
+    }
+
     /// Finishes what is being committed and closes every connection.
     pub async fn close(&self) {
         match &self.0.backend {

@@ -1,7 +1,7 @@
 //! Durable work: committed with the fact that asks for it, run at least once, by whichever node claims it.
 //!
-//! A claim is a lease. A worker that dies loses it after [`LEASE`], and another runs the job again, so every
-//! handler must be idempotent. A worker that lost its lease cannot finish the job: the attempt number is the fence.
+//! A claim is a lease. A worker that dies loses it after [`LEASE`], or when its node starts again, and the job runs
+//! again, so every handler must be idempotent. A worker that lost its lease cannot finish the job: the attempt number is the fence.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -83,6 +83,23 @@ pub async fn claim(tx: &mut Tx, node: &str, kind: &str, limit: i64) -> Result<Ve
     .await
 }
 
+/// Frees what an earlier run of this very node was doing when it was cut off: nobody works on it any more.
+async fn release(db: &Db) -> Result<(), Error> {
+    let mut tx = db.begin_any_tenant().await?;
+    let holders = sql("select distinct lease_node from job where state = 'ready' and lease_until > $1 \
+                       and lease_node is not null")
+    .bind(tx.now())
+    .all::<(String,)>(&mut tx)
+    .await?;
+    for (holder,) in holders.iter().filter(|(holder,)| db.has_ended(holder)) {
+        sql("update job set lease_until = 0, lease_node = null where lease_node = $1")
+            .bind(holder)
+            .run(&mut tx)
+            .await?;
+    }
+    tx.commit().await
+}
+
 /// Finishes a job inside a transaction of its handler, so that its effect and its end are one.
 /// Returns whether the job was still this worker's; if not, roll back.
 pub async fn complete(tx: &mut Tx, job: &Job) -> Result<bool, Error> {
@@ -159,6 +176,9 @@ impl Worker {
     /// Runs jobs until told to stop, then waits for those that are running.
     pub async fn run(&self, stop: CancellationToken) {
         let added = self.db.job_added();
+        if let Err(error) = release(&self.db).await {
+            tracing::warn!(%error, "the jobs of this node's earlier run wait for the end of their leases");
+        }
         while !stop.is_cancelled() {
             match self.run_due().await {
                 Ok(0) => {}

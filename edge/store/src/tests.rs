@@ -10,6 +10,7 @@ use std::{
 
 use domain::{Principal, TenantId, Timestamp};
 use futures_util::{FutureExt as _, future::join_all};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
@@ -278,7 +279,7 @@ fn counting_worker(
     })
 }
 
-async fn add_job(db: &TestDb, at: Timestamp) {
+async fn add_job(db: &Db, at: Timestamp) {
     let mut tx = db.begin(TENANT).await.unwrap();
     jobs::add(&mut tx, "test", &7_i64, at).await.unwrap();
     tx.commit().await.unwrap();
@@ -330,6 +331,28 @@ async fn a_job_whose_worker_died_runs_again_after_its_lease_and_the_dead_cannot_
     assert!(!jobs::complete(&mut tx, &dead).await.unwrap());
     let (state, error) = sql("select state, last_error from job").one::<(String, String)>(&mut tx).await.unwrap();
     assert_eq!((state.as_str(), error.as_str()), ("failed", "enough"));
+}
+
+#[tokio::test]
+async fn a_node_that_starts_again_does_at_once_what_it_was_cut_off_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite(folder.path().join("a.db"));
+    let open = async || Db::open(&url, Options { node: "one".to_owned(), ..Options::default() }).await.unwrap();
+    let first = open().await;
+    first.migrate().await.unwrap();
+    add_job(&first, first.now()).await;
+    let mut tx = first.begin_any_tenant().await.unwrap();
+    assert_eq!(jobs::claim(&mut tx, first.node(), "test", 10).await.unwrap().len(), 1);
+    tx.commit().await.unwrap();
+    first.close().await;
+
+    let (again, stop) = (open().await, CancellationToken::new());
+    let done = stop.clone();
+    let worker = Worker::new(again).on("test", move |_, _: i64| {
+        done.cancel();
+        std::future::ready(Outcome::Done)
+    });
+    tokio::time::timeout(jobs::LEASE / 3, worker.run(stop)).await.expect("the job ran before its lease was over");
 }
 
 #[tokio::test]

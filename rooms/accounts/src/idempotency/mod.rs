@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use ::store::{Engine, Tx};
+use ::store::Tx;
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -211,9 +211,7 @@ impl Accounts {
         if kept.status.is_some() {
             return Ok(Turn::Repeat(Box::new(kept)));
         }
-        // With an embedded database every other process is one that ended.
-        let gone = db.engine() == Engine::Sqlite || db.is_earlier_run(&kept.node);
-        let elsewhere = kept.node != db.node() && !gone && now < kept.lease_until;
+        let elsewhere = kept.node != db.node() && !db.has_ended(&kept.node) && now < kept.lease_until;
         if keys.is_running(kept.id) || elsewhere {
             return Err(running());
         }
