@@ -83,7 +83,15 @@ pub struct Listing<T> {
 }
 
 impl<T> Listing<T> {
+    /// Makes the answer of a page's rows and of how many rows there were when they were counted.
     pub fn new(page: Page, data: Vec<T>, total: i64) -> Self {
+        // Rows come and go between two reads; a page that is not full is the last one and knows better.
+        let shown = i64::try_from(data.len()).unwrap_or(i64::MAX);
+        let total = match shown {
+            0 if page.page > 1 => total,
+            _ if shown < page.per_page => page.offset() + shown,
+            _ => total.max(page.offset() + shown),
+        };
         let last_page = ((total + page.per_page - 1) / page.per_page).max(1);
         Self { current_page: page.page, data, last_page, per_page: page.per_page, total }
     }
@@ -110,10 +118,25 @@ impl<T: Serialize> IntoResponse for Listing<T> {
 mod tests {
     use super::*;
 
+    fn listing(page: i64, rows: usize, total: i64) -> (i64, i64) {
+        let page = Page { page, ..Page::default() };
+        let listing = Listing::new(page, vec![(); rows], total);
+        (listing.total, listing.last_page)
+    }
+
     #[test]
     fn the_last_page_is_at_least_one() {
-        for (total, last) in [(0, 1), (1, 1), (50, 1), (51, 2), (234, 5)] {
-            assert_eq!(Listing::<()>::new(Page::default(), Vec::new(), total).last_page, last);
+        for (page, rows, total, last) in [(1, 0, 0, 1), (1, 1, 1, 1), (1, 50, 50, 1), (1, 50, 51, 2), (3, 50, 234, 5)] {
+            assert_eq!(listing(page, rows, total), (total, last));
         }
+    }
+
+    #[test]
+    fn a_row_that_came_between_two_reads_is_in_the_page_and_in_the_total_or_in_neither() {
+        assert_eq!(listing(1, 0, 1), (0, 1), "it came after the page was read");
+        assert_eq!(listing(1, 1, 0), (1, 1), "it came after the count");
+        assert_eq!(listing(2, 1, 50), (51, 2));
+        assert_eq!(listing(1, 50, 49), (50, 1));
+        assert_eq!(listing(9, 0, 3), (3, 1), "a page behind the end says nothing");
     }
 }
