@@ -71,7 +71,8 @@ for (const holder of all()) {
 document.addEventListener("htmx:sseMessage", () => all().forEach(draw));
 
 const again = () => {
-  for (const [holder, chart] of charts) {
+  // A copy: what is drawn anew is put into the map again, and would be met again without end.
+  for (const [holder, chart] of [...charts]) {
     chart.destroy();
     charts.delete(holder);
     draw(holder);
