@@ -4,10 +4,11 @@ const toasts = document.getElementById("toasts");
 const SHOWN_FOR = 6000;
 
 function leave(toast) {
-  const keep = toast.classList.contains("bad");
-  if (!keep) {
-    setTimeout(() => !toast.matches(":hover, :focus-within") && toast.remove(), SHOWN_FOR);
+  if (toast.classList.contains("bad")) {
+    return;
   }
+  // Whoever reads it has it for as long again.
+  setTimeout(() => (toast.matches(":hover, :focus-within") ? leave(toast) : toast.remove()), SHOWN_FOR);
 }
 
 function show(text, tone = "good") {
