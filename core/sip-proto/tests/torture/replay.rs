@@ -34,6 +34,9 @@ fn seeds() -> Vec<Vec<u8>> {
         b":",
     ];
     let mut seeds: Vec<Vec<u8>> = texts.iter().map(|seed| seed.to_vec()).collect();
+    for browser in [include_str!("../browsers/chromium.sdp"), include_str!("../browsers/firefox.sdp")] {
+        seeds.push(browser.replace('\n', "\r\n").into_bytes());
+    }
     seeds.extend(messages::all().into_iter().map(|(_, message)| message));
     // WebSocket frames: of a client and of a server, in pieces with a ping between them, and a close.
     let options = b"OPTIONS sip:x SIP/2.0\r\nContent-Length: 0\r\n\r\n";

@@ -10,7 +10,10 @@ use sip_proto::{
     digest::{Algorithm, Challenge, Credentials, Login, check, ha1},
     limits,
     message::{Capabilities, Frame, Framer, Message, Method, Name, NameAddr, ResponseBuilder, Via, parse},
-    sdp::{Codec, Direction, Local, Refused, Security, Session, accept_answer, accept_offer},
+    sdp::{
+        Candidate, Codec, Direction, Hidden, Local, Refused, Security, Session, WebRtc, accept_answer, accept_offer,
+        webrtc_peer,
+    },
     uri::{Uri, percent_decode},
     websocket::{Event, Kind, Role, WebSocket, frame},
 };
@@ -128,6 +131,22 @@ pub(crate) fn sdp(data: &[u8]) {
         assert!(Session::parse(answer.as_bytes()).is_ok_and(|session| !session.media.is_empty()));
     }
     let _ = accept_answer(&local, data);
+    let webrtc = WebRtc {
+        ufrag: "abcd1234".to_owned(),
+        password: Hidden::new("secretsecretsecretsecret".to_owned()),
+        fingerprint: [7; 32],
+        ssrc: 7,
+        candidates: vec![Candidate { address: SOURCE, tcp: false }],
+    };
+    let browser = Local { security: Security::WebRtc(Box::new(webrtc)), ..local };
+    let accepted = accept_offer(data, &browser);
+    assert!(accepted.is_err() || webrtc_peer(data).is_some() || data.windows(2).filter(|two| two == b"m=").count() > 1);
+    if let Ok((answer, agreed)) = accepted {
+        assert!(agreed.webrtc.is_some_and(|peer| (4..=256).contains(&peer.ufrag.len())));
+        let answer = Session::parse(answer.as_bytes()).unwrap_or_else(|refused| panic!("our own answer: {refused}"));
+        assert!(answer.media.iter().any(|media| media.attributes.iter().any(|line| line == "setup:passive")));
+    }
+    let _ = accept_answer(&browser, data);
 }
 
 /// Parses a URI; printed and parsed again it is the same.
