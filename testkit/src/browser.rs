@@ -3,7 +3,8 @@
 //! It makes offers and answers as SDP, speaks samples of 8 kHz and keeps what it hears, and presses keys.
 
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use audio::{Codec, Decoder, Encoder, FRAME, Rate};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::{Codec as Format, FormatParams};
 use str0m::media::{Direction, Frequency, MediaKind, Mid, Pt};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 
@@ -58,8 +59,19 @@ impl Browser {
     /// # Panics
     /// Without a free port on the loopback interface.
     pub fn new(codecs: &[Codec]) -> Self {
+        Self::open(codecs, false)
+    }
+
+    /// The same where no UDP gets out: it connects by TCP.
+    ///
+    /// # Panics
+    /// Without a free port on the loopback interface.
+    pub fn by_tcp(codecs: &[Codec]) -> Self {
+        Self::open(codecs, true)
+    }
+
+    fn open(codecs: &[Codec], by_tcp: bool) -> Self {
         str0m::crypto::from_feature_flags().install_process_default();
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket on loopback");
         let now = now();
         let mut config = Rtc::builder().set_rtp_mode(true).clear_codecs();
         for codec in codecs {
@@ -75,13 +87,17 @@ impl Browser {
             config.codec_config().add_config(payload.into(), None, Format::Tele, clock, None, parameters);
         }
         let mut rtc = config.build(now);
-        let address = socket.local_addr().expect("a bound socket has an address");
-        rtc.add_local_candidate(Candidate::host(address, "udp").expect("a host candidate"));
+        let link = Link::open(by_tcp).expect("a socket on loopback");
+        let candidate = match &link {
+            Link::Udp { address, .. } => Candidate::host(*address, "udp"),
+            Link::Tcp { address, .. } => Candidate::builder().tcp().host(*address).tcptype(TcpType::Active).build(),
+        };
+        rtc.add_local_candidate(candidate.expect("a host candidate"));
         let (orders, inbox) = channel();
         let state = Arc::new((Mutex::default(), Condvar::new()));
         let peer = Peer {
             rtc,
-            socket,
+            link,
             inbox,
             state: Arc::clone(&state),
             mid: None,
@@ -156,9 +172,72 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// How packets leave and come.
+enum Link {
+    Udp { socket: UdpSocket, address: SocketAddr },
+    /// Bound, and connected with the first packet; packets are framed by their length (RFC 4571).
+    Tcp { socket: socket2::Socket, address: SocketAddr, far: Option<SocketAddr>, begun: Vec<u8> },
+}
+
+impl Link {
+    fn open(by_tcp: bool) -> io::Result<Self> {
+        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        if !by_tcp {
+            let socket = UdpSocket::bind(here)?;
+            return Ok(Self::Udp { address: socket.local_addr()?, socket });
+        }
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+        socket.bind(&here.into())?;
+        let address = socket.local_addr()?.as_socket().expect("it is bound to one");
+        Ok(Self::Tcp { socket, address, far: None, begun: Vec::new() })
+    }
+
+    fn send(&mut self, packet: &[u8], to: SocketAddr) {
+        match self {
+            Self::Udp { socket, .. } => drop(socket.send_to(packet, to)),
+            Self::Tcp { socket, far, .. } => {
+                if far.is_none() && socket.connect(&to.into()).is_ok() {
+                    *far = Some(to);
+                }
+                let frame = [&(packet.len() as u16).to_be_bytes()[..], packet].concat();
+                let _ = (&*socket).write_all(&frame);
+            }
+        }
+    }
+
+    /// Waits for so long at most, and returns what came.
+    fn receive(&mut self, wait: Duration) -> Vec<(Vec<u8>, SocketAddr)> {
+        let mut buffer = [0; 2_000];
+        match self {
+            Self::Udp { socket, .. } => {
+                let received = socket.set_read_timeout(Some(wait)).and_then(|()| socket.recv_from(&mut buffer));
+                received.map(|(length, source)| (buffer[..length].to_vec(), source)).into_iter().collect()
+            }
+            Self::Tcp { socket, far: Some(far), begun, .. } => {
+                let received = socket.set_read_timeout(Some(wait)).and_then(|()| (&*socket).read(&mut buffer));
+                begun.extend(&buffer[..received.unwrap_or(0)]);
+                let mut packets = Vec::new();
+                while let Some(&[high, low]) = begun.first_chunk::<2>() {
+                    let end = 2 + usize::from(u16::from_be_bytes([high, low]));
+                    if begun.len() < end {
+                        break;
+                    }
+                    packets.push((begun[2..end].to_vec(), *far));
+                    begun.drain(..end);
+                }
+                packets
+            }
+            Self::Tcp { .. } => {
+                std::thread::park_timeout(wait);
+                Vec::new()
+            }
+        }
+    }
+}
+
 struct Peer {
     rtc: Rtc,
-    socket: UdpSocket,
+    link: Link,
     inbox: Receiver<Order>,
     state: Arc<(Mutex<State>, Condvar)>,
     mid: Option<Mid>,
@@ -215,7 +294,7 @@ impl Peer {
         let due = loop {
             match self.rtc.poll_output().map_err(|error| error.to_string())? {
                 Output::Timeout(at) => break at,
-                Output::Transmit(packet) => drop(self.socket.send_to(&packet.contents, packet.destination)),
+                Output::Transmit(packet) => self.link.send(&packet.contents, packet.destination),
                 Output::Event(event) => self.hear(event),
             }
         };
@@ -224,21 +303,16 @@ impl Peer {
             self.tick();
         }
         let wait = due.min(self.tick_at).saturating_duration_since(now()).max(Duration::from_micros(500));
-        self.socket.set_read_timeout(Some(wait)).map_err(|error| error.to_string())?;
-        let mut buffer = [0; 2_000];
-        let input = match self.socket.recv_from(&mut buffer) {
-            Ok((length, source)) => {
-                let destination = self.socket.local_addr().map_err(|error| error.to_string())?;
-                match buffer[..length].try_into() {
-                    Ok(contents) => {
-                        Input::Receive(now(), Receive { proto: Protocol::Udp, source, destination, contents })
-                    }
-                    Err(_) => Input::Timeout(now()),
-                }
-            }
-            Err(_) => Input::Timeout(now()),
-        };
-        self.rtc.handle_input(input).map_err(|error| error.to_string())
+        for (packet, source) in self.link.receive(wait) {
+            let Ok(contents) = packet.as_slice().try_into() else { continue };
+            let (proto, destination) = match &self.link {
+                Link::Udp { address, .. } => (Protocol::Udp, *address),
+                Link::Tcp { address, .. } => (Protocol::Tcp, *address),
+            };
+            let received = Receive { proto, source, destination, contents };
+            self.rtc.handle_input(Input::Receive(now(), received)).map_err(|error| error.to_string())?;
+        }
+        self.rtc.handle_input(Input::Timeout(now())).map_err(|error| error.to_string())
     }
 
     fn obey(&mut self, order: Order) -> Result<(), String> {

@@ -96,8 +96,8 @@ impl Media {
             let (mailbox, inbox) = Mailbox::open()?;
             let mut desk = None;
             if let (Some(first), Some(identity)) = (config.webrtc_port, &identity) {
-                let port = WebRtcPort::bind(&bound, nth_port(first, number)?, identity)?;
-                desk = Some(Desk::new(&port));
+                let (port, inlet) = WebRtcPort::bind(&bound, nth_port(first, number)?, identity)?;
+                desk = Some(Desk::new(&port, inlet));
                 webrtc.push(port);
             }
             worker::start(number, inbox, recorder.clone(), config.inactivity, desk)?;

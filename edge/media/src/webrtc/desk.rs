@@ -4,6 +4,7 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::{Arc, Weak};
 
 use super::stun::Check;
+use super::tcp::{Inlet, connection_of, name_of};
 use super::{Credentials, NAME, Sockets, WebRtcPort};
 
 /// Addresses that one leg is reached from; the oldest goes for a new one. A browser has one for each of its networks.
@@ -21,6 +22,8 @@ pub(crate) struct Desk {
     places: HashMap<u64, Place>,
     names: HashMap<[u8; NAME], u64>,
     addresses: HashMap<SocketAddr, u64>,
+    /// Far ends that came by TCP.
+    pub(crate) inlet: Inlet,
     /// Packets for nobody since this was last asked.
     strangers: u64,
 }
@@ -61,12 +64,13 @@ pub(crate) enum Found {
 }
 
 impl Desk {
-    pub(crate) fn new(port: &WebRtcPort) -> Self {
+    pub(crate) fn new(port: &WebRtcPort, inlet: Inlet) -> Self {
         Self {
             sockets: Arc::clone(&port.sockets),
             places: HashMap::new(),
             names: HashMap::new(),
             addresses: HashMap::new(),
+            inlet,
             strangers: 0,
         }
     }
@@ -101,7 +105,25 @@ impl Desk {
         }
         for address in gone.addresses {
             self.addresses.remove(&address);
+            if let Some(connection) = connection_of(address) {
+                self.inlet.close(connection);
+            }
         }
+    }
+
+    /// A connection is over.
+    pub(crate) fn hang_up(&mut self, connection: u64) {
+        self.inlet.close(connection);
+        let name = name_of(connection);
+        if let Some(place) = self.addresses.remove(&name).and_then(|place| self.places.get_mut(&place)) {
+            place.addresses.retain(|known| *known != name);
+        }
+    }
+
+    /// Finds whom a packet is for that a connection brought.
+    pub(crate) fn find_by_tcp(&mut self, packet: &[u8], connection: u64, second: u64) -> (Found, SocketAddr) {
+        let name = name_of(connection);
+        (self.find(packet, name, second), name)
     }
 
     /// A leg leaves the thread: returns where it finds its packets from now on.
@@ -133,7 +155,8 @@ impl Desk {
     }
 
     /// Forgets legs that ended elsewhere; returns how many packets were for nobody.
-    pub(crate) fn tidy(&mut self) -> u64 {
+    pub(crate) fn tidy(&mut self, second: u64) -> u64 {
+        self.inlet.expire(second);
         let over = |place: &Place| matches!(&place.owner, Owner::Away(_, alive) if alive.strong_count() == 0);
         let gone: Vec<u64> = self.places.iter().filter(|(_, place)| over(place)).map(|(&key, _)| key).collect();
         for place in gone {
@@ -142,8 +165,18 @@ impl Desk {
         std::mem::take(&mut self.strangers)
     }
 
-    /// Finds whom a packet is for (RFC 7983 tells the protocols apart). `second` counts seconds.
-    pub(crate) fn find(&mut self, packet: &[u8], source: SocketAddr, second: u64) -> Found {
+    /// Finds whom a packet is for that came by UDP. `second` counts seconds.
+    pub(crate) fn find_by_udp(&mut self, packet: &[u8], source: SocketAddr, second: u64) -> Found {
+        if connection_of(source).is_some() {
+            // Nobody is at such an address: it is forged.
+            self.strangers += 1;
+            return Found::Done;
+        }
+        self.find(packet, source, second)
+    }
+
+    /// RFC 7983 tells the protocols apart.
+    fn find(&mut self, packet: &[u8], source: SocketAddr, second: u64) -> Found {
         let found = match packet.first() {
             Some(0..=3) => self.check(packet, source, second),
             Some(20..=63 | 128..=191) => self.addresses.get(&source).map(|&place| (place, Ready::Packet)),
@@ -178,7 +211,12 @@ impl Desk {
         if !check.proves(&known.password) {
             return None;
         }
-        self.sockets.send(&check.answer(source, &known.password), source);
+        let connection = connection_of(source);
+        let seen_from = connection.and_then(|connection| self.inlet.peer(connection)).unwrap_or(source);
+        self.sockets.send(&check.answer(seen_from, &known.password), source);
+        if let Some(connection) = connection {
+            self.inlet.prove(connection);
+        }
         if !check.is_agreed() {
             return None;
         }

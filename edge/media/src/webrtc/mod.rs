@@ -16,6 +16,7 @@ mod desk;
 mod line;
 mod sockets;
 mod stun;
+mod tcp;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use dimpl::DtlsCertificate;
 pub(crate) use self::desk::{Desk, Found, Ready};
 pub(crate) use self::line::{Happened, Line};
 pub(crate) use self::sockets::{Sockets, WebRtcPort};
+pub(crate) use self::tcp::Brought;
 
 /// Characters of our user names in ICE.
 const NAME: usize = 8;

@@ -33,6 +33,10 @@ const BELL: u64 = u64::MAX;
 /// Those of the WebRTC port.
 const DESK_V4: u64 = u64::MAX - 1;
 const DESK_V6: u64 = u64::MAX - 2;
+/// Those of its listeners, of which there are two at most.
+const LISTENERS: [u64; 2] = [u64::MAX - 3, u64::MAX - 4];
+/// Marks that of a TCP connection.
+const CONNECTION: u64 = 1 << 62;
 /// Samples in a tick of 20 ms.
 const TICK: u64 = FRAME as u64;
 /// Ticks that are caught up with after a stall; beyond it they are left out.
@@ -55,6 +59,9 @@ pub(crate) fn start(
     for socket in desk.iter().flat_map(|desk| desk.sockets().all()) {
         let token = if socket.local_addr()?.is_ipv6() { DESK_V6 } else { DESK_V4 };
         epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
+    }
+    for (listener, token) in desk.iter().flat_map(|desk| desk.inlet.listeners()).zip(LISTENERS) {
+        epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
     }
     let inactivity = inactivity.as_secs() * u64::from(SAMPLE_RATE) + u64::from(inactivity.subsec_millis()) * 8;
     let worker = Worker {
@@ -165,6 +172,8 @@ impl Worker {
             for event in events[..ready].iter().filter(|event| event.data() != BELL) {
                 datagrams += match event.data() {
                     token @ (DESK_V4 | DESK_V6) => self.receive_webrtc(token == DESK_V6, now),
+                    token if LISTENERS.contains(&token) => self.accept_webrtc(token, now),
+                    token if token & CONNECTION != 0 => self.read_webrtc(token & !CONNECTION, now),
                     token => {
                         self.guard((token >> 1) as usize, |worker| worker.receive(token, now));
                         1
@@ -388,7 +397,7 @@ impl Worker {
 
     fn look(&mut self, now: u64) {
         if let Some(desk) = &mut self.desk {
-            metrics::counter!("media_webrtc_strangers_total").increment(desk.tidy());
+            metrics::counter!("media_webrtc_strangers_total").increment(desk.tidy(now / u64::from(SAMPLE_RATE)));
         }
         for (_, leg) in &mut self.legs {
             if leg.look(self.inactivity, now)

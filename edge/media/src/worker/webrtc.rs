@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use audio::SAMPLE_RATE;
+use nix::sys::epoll::{EpollEvent, EpollFlags};
 
-use super::Worker;
+use super::{CONNECTION, LISTENERS, Worker};
 use crate::EventKind;
-use crate::webrtc::{Found, Ready};
+use crate::webrtc::{Brought, Found, Ready};
 
 /// Datagrams taken from the port at once: no flood there keeps the others waiting.
 const AT_ONCE: u32 = 64;
@@ -26,12 +27,46 @@ impl Worker {
             self.packets += 1;
             let second = now / u64::from(SAMPLE_RATE);
             // A packet that breaks our reading of it is nobody's.
-            let found = catch_unwind(AssertUnwindSafe(|| desk.find(&self.buffer[..length], source, second)));
+            let found = catch_unwind(AssertUnwindSafe(|| desk.find_by_udp(&self.buffer[..length], source, second)));
             if let Ok(Found::Leg(leg, ready)) = found {
                 self.guard(leg, |worker| worker.take_webrtc(leg, ready, length, source, now));
             }
         }
         taken
+    }
+
+    /// Watches the connections that wait at a listener.
+    pub(super) fn accept_webrtc(&mut self, token: u64, now: u64) -> u32 {
+        let Some(desk) = &mut self.desk else { return 0 };
+        let listener = LISTENERS.iter().position(|known| *known == token).unwrap_or_default();
+        for (id, connection) in desk.inlet.accept(listener, now / u64::from(SAMPLE_RATE)) {
+            let event = EpollEvent::new(EpollFlags::EPOLLIN, CONNECTION | id);
+            if let Err(error) = self.epoll.add(&*connection, event) {
+                tracing::error!(%error, "a connection cannot be watched");
+                desk.inlet.close(id);
+            }
+        }
+        1
+    }
+
+    /// Takes what a connection brings; a closed one leaves the epoll set by itself.
+    pub(super) fn read_webrtc(&mut self, id: u64, now: u64) -> u32 {
+        let Some(desk) = &mut self.desk else { return 0 };
+        let Brought::Packets(packets) = desk.inlet.read(id, &mut self.buffer[..]) else {
+            desk.hang_up(id);
+            return 1;
+        };
+        let second = now / u64::from(SAMPLE_RATE);
+        for packet in &packets {
+            let Some(desk) = &mut self.desk else { break };
+            self.packets += 1;
+            let found = catch_unwind(AssertUnwindSafe(|| desk.find_by_tcp(packet, id, second)));
+            if let Ok((Found::Leg(leg, ready), source)) = found {
+                self.buffer[..packet.len()].copy_from_slice(packet);
+                self.guard(leg, |worker| worker.take_webrtc(leg, ready, packet.len(), source, now));
+            }
+        }
+        packets.len() as u32
     }
 
     /// Takes one packet of a leg whose port is on another thread; false if none waits.

@@ -1,10 +1,11 @@
 //! WebRTC legs, with an independent WebRTC stack at the far end.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use audio::measure;
-use media::{Candidate, Codec, Config, Direction, EventKind, LegNo, Media, Peer, Remote, WebRtc};
+use media::{Candidate, CandidateTransport, Codec, Config, Direction, EventKind, LegNo, Media, Peer, Remote, WebRtc};
 use sip_proto::sdp;
 
 use crate::browser::Browser;
@@ -18,7 +19,10 @@ fn open() -> Media {
 }
 
 fn local(ours: &WebRtc, codecs: &'static [sdp::Codec]) -> sdp::Local<'static> {
-    let candidate = |candidate: &Candidate| sdp::Candidate { address: candidate.address, tcp: false };
+    let candidate = |candidate: &Candidate| sdp::Candidate {
+        address: candidate.address,
+        tcp: candidate.transport == CandidateTransport::Tcp,
+    };
     sdp::Local {
         address: HERE,
         port: ours.candidates[0].address.port(),
@@ -290,6 +294,43 @@ async fn a_leg_that_is_moved_to_another_thread_keeps_its_browser() {
             browser.answered(&answer);
         }
     }
+}
+
+#[tokio::test]
+async fn a_browser_that_has_no_udp_comes_by_tcp() {
+    let server = Media::open(Config { threads: 2, webrtc_port: Some(0), ..config() }).unwrap();
+    let (first, second) = (Call::new(&server), Call::new(&server));
+    let browser = Browser::by_tcp(&[Codec::Pcmu]);
+    let (leg, ours) = calls(&first, &browser, G711, untouched);
+    first.session.hears(leg, &[leg]);
+    assert!(browser.until(PATIENCE, |state| state.connected).is_some(), "{:?}", browser.state().failed);
+    let said = audio::tone::speech_like(8, 12_000);
+    let before = mark(&browser);
+    browser.speak(&said);
+    heard(&browser, before, &said, LATE, "by TCP");
+    // On another thread it is heard as well.
+    let detached = soon(first.session.detach(leg)).await.unwrap();
+    let leg = second.session.adopt(detached);
+    second.session.hears(leg, &[leg]);
+    let said = audio::tone::speech_like(9, 12_000);
+    let before = mark(&browser);
+    browser.speak(&said);
+    heard(&browser, before, &said, LATE, "by TCP and elsewhere");
+    // A stranger who connects proves nothing and is told nothing; rubbish closes the connection.
+    let at = ours.candidates.iter().find(|candidate| candidate.transport == CandidateTransport::Tcp).unwrap().address;
+    let mut stranger = std::net::TcpStream::connect(at).unwrap();
+    stranger.write_all(&[0, 4, 0, 1, 2, 3]).unwrap();
+    stranger.write_all(&[0xff; 40]).unwrap();
+    assert_eq!(stranger.read(&mut [0; 10]).unwrap_or(0), 0);
+    let crowd: Vec<_> = (0..200).map(|_| std::net::TcpStream::connect(at).unwrap()).collect();
+    let said = audio::tone::speech_like(10, 12_000);
+    let before = mark(&browser);
+    browser.speak(&said);
+    heard(&browser, before, &said, LATE, "beside a crowd");
+    drop(crowd);
+    // Whoever hangs up frees the connection.
+    second.session.close_leg(leg);
+    settled(&server).await;
 }
 
 #[test]
