@@ -174,9 +174,17 @@ fn now() -> Instant {
 
 /// How packets leave and come.
 enum Link {
-    Udp { socket: UdpSocket, address: SocketAddr },
+    Udp {
+        socket: UdpSocket,
+        address: SocketAddr,
+    },
     /// Bound, and connected with the first packet; packets are framed by their length (RFC 4571).
-    Tcp { socket: socket2::Socket, address: SocketAddr, far: Option<SocketAddr>, begun: Vec<u8> },
+    Tcp {
+        socket: socket2::Socket,
+        address: SocketAddr,
+        far: Option<SocketAddr>,
+        begun: Vec<u8>,
+    },
 }
 
 impl Link {
