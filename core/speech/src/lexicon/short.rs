@@ -1,0 +1,218 @@
+//! Abbreviations and words in capitals.
+
+use crate::reading::Reading;
+
+/// Rulers whose numerals are ranks: *Elizabeth II* is *Elizabeth the second*.
+pub(crate) const REGNAL: [&str; 13] = [
+    "charles",
+    "edward",
+    "elizabeth",
+    "george",
+    "henry",
+    "james",
+    "louis",
+    "nicholas",
+    "paul",
+    "philip",
+    "pius",
+    "william",
+    "benedict",
+];
+
+/// Whether a table entry is an abbreviation in the middle of a sentence only with its dot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// The dot belongs to it: `TP.`, `Mr.`.
+    Dotted,
+    Plain,
+}
+
+/// Vietnamese: as written, and as said.
+static VI: [(&str, &str); 81] = [
+    ("TP.HCM", "thành phố Hồ Chí Minh"),
+    ("Tp.HCM", "thành phố Hồ Chí Minh"),
+    ("TPHCM", "thành phố Hồ Chí Minh"),
+    ("TP.HN", "thành phố Hà Nội"),
+    ("HCM", "Hồ Chí Minh"),
+    ("TP.", "thành phố"),
+    ("Tp.", "thành phố"),
+    ("tp.", "thành phố"),
+    ("TP", "thành phố"),
+    ("Tp", "thành phố"),
+    ("T.P", "thành phố"),
+    ("T.P.", "thành phố"),
+    ("Tx.", "thị xã"),
+    ("TX.", "thị xã"),
+    ("Q.", "quận"),
+    ("P.", "phường"),
+    ("Đ.", "đường"),
+    ("ThS.", "thạc sĩ"),
+    ("TS.", "tiến sĩ"),
+    ("PGS.", "phó giáo sư"),
+    ("GS.", "giáo sư"),
+    ("BS.", "bác sĩ"),
+    ("Bs.", "bác sĩ"),
+    ("KS.", "kỹ sư"),
+    ("LS.", "luật sư"),
+    ("Mr.", "ông"),
+    ("Mrs.", "bà"),
+    ("Ms.", "cô"),
+    ("v.v.", "vân vân"),
+    ("v.v", "vân vân"),
+    ("VN", "Việt Nam"),
+    ("HN", "Hà Nội"),
+    ("SG", "Sài Gòn"),
+    ("ĐN", "Đà Nẵng"),
+    ("SĐT", "số điện thoại"),
+    ("sđt", "số điện thoại"),
+    ("ĐT", "điện thoại"),
+    ("đt", "điện thoại"),
+    ("ĐTDĐ", "điện thoại di động"),
+    ("đ/c", "địa chỉ"),
+    ("Đ/c", "địa chỉ"),
+    ("CCCD", "căn cước công dân"),
+    ("CMND", "chứng minh nhân dân"),
+    ("GPLX", "giấy phép lái xe"),
+    ("UBND", "ủy ban nhân dân"),
+    ("HĐND", "hội đồng nhân dân"),
+    ("CSGT", "cảnh sát giao thông"),
+    ("CSKH", "chăm sóc khách hàng"),
+    ("HĐ", "hợp đồng"),
+    ("KH", "khách hàng"),
+    ("NV", "nhân viên"),
+    ("TNHH", "trách nhiệm hữu hạn"),
+    ("TMCP", "thương mại cổ phần"),
+    ("MTV", "một thành viên"),
+    ("BHYT", "bảo hiểm y tế"),
+    ("BHXH", "bảo hiểm xã hội"),
+    ("BHNT", "bảo hiểm nhân thọ"),
+    ("GTGT", "giá trị gia tăng"),
+    ("THPT", "trung học phổ thông"),
+    ("THCS", "trung học cơ sở"),
+    ("ĐH", "đại học"),
+    ("CN", "chủ nhật"),
+    ("STT", "số thứ tự"),
+    ("STK", "số tài khoản"),
+    ("VAT", "vê a tê"),
+    ("GDP", "giê đê pê"),
+    ("SMS", "ét em ét"),
+    ("ATM", "a tê em"),
+    ("CEO", "xi i ô"),
+    ("AI", "ây ai"),
+    ("API", "ây pi ai"),
+    ("IT", "ai ti"),
+    ("ID", "ai đi"),
+    ("QR", "quy rờ"),
+    ("TV", "ti vi"),
+    ("DVD", "đê vê đê"),
+    ("FPT", "ép pê tê"),
+    ("VNPT", "vê en pê tê"),
+    ("BIDV", "bê i đê vê"),
+    ("KCN", "khu công nghiệp"),
+    ("OK", "ô kê"),
+];
+
+/// English: as written, and as said.
+static EN: [(&str, &str); 74] = [
+    ("Mr.", "mister"),
+    ("Mr", "mister"),
+    ("Mrs.", "missus"),
+    ("Mrs", "missus"),
+    ("Ms.", "miz"),
+    ("Ms", "miz"),
+    ("Dr.", "doctor"),
+    ("Dr", "doctor"),
+    ("Prof.", "professor"),
+    ("Jr.", "junior"),
+    ("Sr.", "senior"),
+    ("St.", "street"),
+    ("Ave.", "avenue"),
+    ("Blvd.", "boulevard"),
+    ("Rd.", "road"),
+    ("Apt.", "apartment"),
+    ("No.", "number"),
+    ("no.", "number"),
+    ("Nos.", "numbers"),
+    ("vs.", "versus"),
+    ("vs", "versus"),
+    ("etc.", "et cetera"),
+    ("etc", "et cetera"),
+    ("e.g.", "for example"),
+    ("i.e.", "that is"),
+    ("a.m.", "A M"),
+    ("p.m.", "P M"),
+    ("approx.", "approximately"),
+    ("dept.", "department"),
+    ("Dept.", "department"),
+    ("ext.", "extension"),
+    ("Ext.", "extension"),
+    ("tel.", "telephone"),
+    ("Tel.", "telephone"),
+    ("Inc.", "incorporated"),
+    ("Ltd.", "limited"),
+    ("Ltd", "limited"),
+    ("Co.", "company"),
+    ("Corp.", "corporation"),
+    ("Jan", "January"),
+    ("Feb", "February"),
+    ("Mar", "March"),
+    ("Apr", "April"),
+    ("Jun", "June"),
+    ("Jul", "July"),
+    ("Aug", "August"),
+    ("Sep", "September"),
+    ("Sept", "September"),
+    ("Oct", "October"),
+    ("Nov", "November"),
+    ("Dec", "December"),
+    ("Jan.", "January"),
+    ("Feb.", "February"),
+    ("Aug.", "August"),
+    ("Sept.", "September"),
+    ("Oct.", "October"),
+    ("Nov.", "November"),
+    ("Dec.", "December"),
+    ("Mon.", "Monday"),
+    ("Tue.", "Tuesday"),
+    ("Wed.", "Wednesday"),
+    ("Thu.", "Thursday"),
+    ("Fri.", "Friday"),
+    ("Sun.", "Sunday"),
+    ("U.S.", "U S"),
+    ("U.S.A.", "U S A"),
+    ("U.K.", "U K"),
+    ("Ph.D.", "P H D"),
+    ("PhD", "P H D"),
+    ("N/A", "not available"),
+    ("w/o", "without"),
+    ("w/", "with"),
+    ("c/o", "care of"),
+    ("TP.HCM", "Ho Chi Minh City"),
+];
+
+/// Returns what an abbreviation stands for; with [`Shape::Dotted`] if its last dot is a part of it.
+pub(crate) fn abbreviation(word: &str, reading: Reading) -> Option<(&'static str, Shape)> {
+    let table: &[(&str, &str)] = if reading.is_vietnamese() { &VI } else { &EN };
+    let shape = if word.ends_with('.') { Shape::Dotted } else { Shape::Plain };
+    table.iter().find(|(written, _)| *written == word).map(|(_, said)| (*said, shape))
+}
+
+/// Tells whether capitals are said as one word in English.
+pub(crate) fn said_as_word(word: &str) -> bool {
+    const WORDS: [&str; 18] = [
+        "ASEAN", "COVID", "LASER", "NASA", "NATO", "OPEC", "PIN", "RADAR", "RAM", "ROM", "SIM", "UNESCO", "UNICEF",
+        "VISA", "ZORIO", "JPEG", "WIFI", "GIF",
+    ];
+    WORDS.contains(&word)
+}
+
+/// Tells whether capitals are an everyday English word that is merely shouted.
+pub(crate) fn is_common_english(word: &str) -> bool {
+    const WORDS: [&str; 64] = [
+        "A", "I", "ALL", "AN", "AND", "ANY", "ARE", "AS", "AT", "BE", "BIG", "BUT", "BUY", "BY", "CALL", "CAN", "DAY",
+        "DO", "END", "FOR", "FREE", "FROM", "GET", "GO", "HAS", "HE", "HOT", "IF", "IN", "IS", "MAY", "ME", "MUST",
+        "MY", "NEW", "NO", "NOT", "NOW", "OF", "OFF", "OK", "ON", "ONE", "ONLY", "OR", "OUR", "OUT", "PAY", "PLUS",
+        "PRESS", "SALE", "SEE", "SIR", "SO", "STOP", "THE", "TO", "TOP", "TWO", "UP", "WE", "WIN", "YES", "YOU",
+    ];
+    WORDS.contains(&word)
+}
