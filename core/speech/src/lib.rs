@@ -11,6 +11,7 @@ mod reading;
 pub mod segment;
 pub mod slot;
 pub mod template;
+pub mod tree;
 
 pub use guess::normalise;
 pub use numeral::{cardinal, spell_digits};
