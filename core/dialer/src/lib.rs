@@ -1,0 +1,5 @@
+#![doc = include_str!("../README.md")]
+
+pub mod attempts;
+pub mod gate;
+pub mod zone;
