@@ -172,7 +172,9 @@ impl Scan<'_> {
             let date = date.filter(|date| date.year.is_some_and(|year| YEARS.contains(&year)))?;
             return Some(self.found_date(last, date));
         }
-        if goes_on(after) {
+        // "10-12/5" spans days, and "số 15/2" is a house.
+        let is_span = sign == '-' && self.peek(after) == Some('/');
+        if goes_on(after) || is_span || self.after(&["số", "nhà", "ngõ", "hẻm", "kiệt"]) {
             return None;
         }
         let digits = [end - at, after - end - 1];
@@ -213,8 +215,13 @@ impl Scan<'_> {
 
     fn found_date(&self, end: usize, date: Date) -> Found {
         let words = date.parts(self.reading).join(" ");
-        let said = self.after(&["ngày", "hôm"]);
-        let words = words.strip_prefix("ngày ").filter(|_| said).map(str::to_owned).unwrap_or(words);
+        let day = words.strip_prefix("ngày ");
+        let words = match day {
+            // Streets that are called after a day: *đường ba tháng hai*.
+            Some(day) if self.after(&["đường", "phố"]) => day.strip_prefix("mùng ").unwrap_or(day).to_owned(),
+            Some(day) if self.after(&["ngày", "hôm"]) => day.to_owned(),
+            _ => words,
+        };
         Found { end, words, sort: Sort::Date, value: None }
     }
 

@@ -73,7 +73,9 @@ impl Scan<'_> {
     pub(super) fn code_end(&self, at: usize) -> Option<usize> {
         let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, 'Đ' | 'đ');
         let mut end = self.run(at, is_part);
-        while matches!(self.peek(end), Some('-' | '/' | '_'))
+        let between_digits =
+            |at: usize| [at - 1, at + 1].into_iter().all(|at| self.peek(at).is_some_and(|c| c.is_ascii_digit()));
+        while (matches!(self.peek(end), Some('-' | '/' | '_')) || self.peek(end) == Some('.') && between_digits(end))
             && self.peek(end + 1).is_some_and(|c| c.is_ascii_digit() || c.is_ascii_uppercase() || c == 'Đ')
             && end - at < super::LOOK
         {

@@ -58,10 +58,12 @@ fn cut(digits: &str, parts: &[usize], reading: Reading) -> Vec<String> {
 impl Scan<'_> {
     /// `0912 345 678`, `+84 912 345 678`, `1900 1234`, `(202) 555-0143`, `1-800-555-0199`.
     pub(super) fn phone(&self, at: usize) -> Option<Found> {
-        let has_plus = self.peek(at) == Some('+');
-        let mut place = at + usize::from(has_plus);
-        let opens = self.peek(place) == Some('(');
-        place += usize::from(opens);
+        let opens = self.peek(at) == Some('(');
+        let mut place = at + usize::from(opens);
+        let has_plus = self.peek(place) == Some('+');
+        place += usize::from(has_plus);
+        let opens = opens || self.peek(place) == Some('(');
+        place += usize::from(self.peek(place) == Some('('));
         let mut parts: Vec<String> = Vec::new();
         let mut ends = Vec::new();
         while parts.len() < MOST_PARTS {
