@@ -197,7 +197,8 @@ fn free(text: &str, reading: Reading) -> Result<Vec<(String, Joint)>, Unreadable
     let said = guess::normalise(text, reading);
     // The template's own marks end what it says.
     let said = said.trim_end_matches(['.', ',']).to_owned();
-    if said.is_empty() { Err(Unreadable::Empty) } else { Ok(vec![(said, Joint::Phrase)]) }
+    // Marks without a letter to stand on are nothing that can be said.
+    if said.chars().any(char::is_alphabetic) { Ok(vec![(said, Joint::Phrase)]) } else { Err(Unreadable::Empty) }
 }
 
 /// Reads a number with a sign, and nothing else.

@@ -108,8 +108,9 @@ impl Scan<'_> {
             || digits.len() >= 7 && self.after(&["số", "number"]);
         let is_long = digits.len() >= 10 && !digits.ends_with("000");
         let is_padded = digits.len() >= 3 && digits.starts_with('0') || digits == "00";
-        let is_emergency =
-            digits.len() == 3 && digits.starts_with("11") && self.after(&["gọi", "số", "máy", "call", "dial"]);
+        let is_emergency = digits.len() == 3
+            && (digits.starts_with("11") || digits == "911")
+            && self.after(&["gọi", "số", "máy", "call", "dial"]);
         let is_spelt = (is_named || is_long || is_emergency) && !is_unit || is_padded;
         if !is_spelt {
             return self.dashed(at);

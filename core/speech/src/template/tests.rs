@@ -203,6 +203,7 @@ fn values_that_are_not_what_they_should_be_are_refused() {
         (Name, &long, Unreadable::TooLong(100)),
         (Name, "An\u{1b}[2J", Unreadable::Control),
         (Text, "\0", Unreadable::Control),
+        (Text, "\u{1cd0}", Unreadable::Empty),
         (Text, &long, Unreadable::TooLong(500)),
         (Text, " ~ ", Unreadable::Empty),
         (Money, "nhiều", Unreadable::NotMoney),
