@@ -214,6 +214,8 @@ class JsSipSession implements SipSession {
       const subscriber = this.session.refer(to, options);
       if (!subscriber) return fail();
       subscriber.on("accepted", () => resolve());
+      // Without a talk before it, it is done when the target rings: nobody waits for the answer.
+      if (!other) subscriber.on("progress", () => resolve());
       subscriber.on("failed", (event) => fail(event?.status_line?.status_code));
       subscriber.on("requestFailed", (event) => fail(event?.response?.status_code));
       // The server takes the leg away as soon as the transfer is done.

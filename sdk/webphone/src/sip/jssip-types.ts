@@ -21,7 +21,7 @@ interface SessionEvents {
 }
 
 interface ReferSubscriber {
-  on(event: "accepted", handler: () => void): void;
+  on(event: "accepted" | "progress", handler: () => void): void;
   on(event: "failed", handler: (event?: { status_line?: { status_code?: number } }) => void): void;
   on(event: "requestFailed", handler: (event?: { response?: { status_code?: number } }) => void): void;
 }
