@@ -20,7 +20,8 @@ import {
 /** Origins that may drive the frame: `<meta name="zorio-allowed-origins" content="https://a.example https://b.example">`. */
 function allowedOrigins(): string[] {
   const meta = document.querySelector<HTMLMetaElement>('meta[name="zorio-allowed-origins"]');
-  return (meta?.content ?? "").split(/\s+/).filter(Boolean);
+  // A page of the server's own could do all that the frame can.
+  return [...(meta?.content ?? "").split(/\s+/).filter(Boolean), location.origin];
 }
 
 /** Runs the page that others show in a frame. */
