@@ -15,7 +15,8 @@ const tests = readdirSync(join(root, "src"), { recursive: true })
   .filter((path) => path.endsWith(".test.ts") && path.includes(wanted))
   .map((path) => join("src", path));
 
-const outdir = join(root, "dist", "tests");
+// Not into dist: the server is compiled anew whenever that changes.
+const outdir = join(root, "results", "tests");
 rmSync(outdir, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
