@@ -4,8 +4,7 @@ import { join } from "node:path";
 
 import { defineConfig, devices } from "@playwright/test";
 
-import { BROWSER_TONE } from "./e2e/server/phones.js";
-import { wav } from "./e2e/server/sound.js";
+import { BROWSER_TONE, wav } from "./e2e/server/sound.js";
 
 // The phone against the server itself: `ZORIO=path/to/zorio npm run e2e:server`.
 const folder = join(tmpdir(), "zorio-sdk-tones");

@@ -1,6 +1,6 @@
 import { CARRIER_TONE } from "./carrier.js";
-import { BROWSER_TONE, CALLER, call, expect, happened, hearsTone, NUMBER, open, start, talk, test, until } from "./phones.js";
-import { readWav, share } from "./sound.js";
+import { CALLER, call, expect, happened, hearsTone, NUMBER, open, start, talk, test, until } from "./phones.js";
+import { BROWSER_TONE, readWav, share } from "./sound.js";
 
 test("a call out: both hear each other, mute and hold are silence, keys arrive both ways, and the recording has both", async ({ context, stage }) => {
   const page = await open(context, stage, "1001");

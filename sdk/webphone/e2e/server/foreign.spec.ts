@@ -1,4 +1,5 @@
-import { BROWSER_TONE, expect, hearsTone, test, watch } from "./phones.js";
+import { expect, hearsTone, test, watch } from "./phones.js";
+import { BROWSER_TONE } from "./sound.js";
 
 // Programs that are not ours: what the server speaks is SIP over WebSocket, not a dialect of the SDK.
 for (const name of ["jssip", "sipjs"]) {

@@ -1,5 +1,6 @@
 import { METHODS } from "../../src/frame/protocol.js";
-import { BROWSER_TONE, CALLER, expect, NUMBER, open, test, until } from "./phones.js";
+import { CALLER, expect, NUMBER, open, test, until } from "./phones.js";
+import { BROWSER_TONE } from "./sound.js";
 import type { BrowserContext, Page } from "@playwright/test";
 
 type Message = { name: string; id?: number; payload?: Record<string, unknown> & { ok?: boolean; call?: Record<string, unknown> } };

@@ -1,5 +1,6 @@
 import { type Carrier, CARRIER_TONE } from "./carrier.js";
-import { BROWSER_TONE, byWire, CALLER, expect, happened, hearsTone, NUMBER, open, start, talk, test, until, watch } from "./phones.js";
+import { byWire, CALLER, expect, happened, hearsTone, NUMBER, open, start, talk, test, until, watch } from "./phones.js";
+import { BROWSER_TONE } from "./sound.js";
 
 /** Whether a call to the extension finds a phone. */
 const isReachable = async (stage: { carrier: Carrier }): Promise<boolean> => {
@@ -92,6 +93,8 @@ test("what is pressed during a short outage is done when it is over", async ({ c
   await byWire(context, stage);
   const page = await open(context, stage, "1001");
   const far = await talk(page, stage);
+  await hearsTone(page, CARRIER_TONE);
+  await page.waitForFunction(() => Date.now() - (window.call.answeredAt?.getTime() ?? Date.now()) > 1_100);
   await happened(page);
   stage.wire.cut();
   await until(page, "unregistered");

@@ -7,8 +7,6 @@ import { CARRIER_HOST, Carrier, type CarrierCall } from "./carrier.js";
 import { Site, Wire } from "./sites.js";
 import { Zorio } from "./zorio.js";
 
-/** What the browsers' fake microphones say. */
-export const BROWSER_TONE = 620;
 /** The account's own number, which rings at 1001. */
 export const NUMBER = "842871000000";
 /** Whose number is known. */
@@ -63,7 +61,19 @@ async function build(): Promise<Stage> {
   return { zorio, carrier, site, stranger, wire, passwords };
 }
 
-export const test = base.extend<object, { stage: Stage }>({
+export const test = base.extend<{ tidy: undefined }, { stage: Stage }>({
+  // Ends every phone and mends the way, so that the next test begins with nothing.
+  tidy: [
+    async ({ context, stage }, use) => {
+      await use(undefined);
+      stage.wire.mend();
+      for (const page of context.pages()) {
+        await page.evaluate(() => window.phone?.disconnect()).catch(() => {});
+        await page.close();
+      }
+    },
+    { auto: true },
+  ],
   stage: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright wants a pattern here
     async ({}, use) => {
@@ -209,11 +219,3 @@ export async function hearsTone(page: Page, hertz: number): Promise<void> {
     }, { timeout: 15_000 })
     .toBe("the tone");
 }
-
-/** Ends every call and every phone, so that the next test begins with nothing. */
-test.afterEach(async ({ context }) => {
-  for (const page of context.pages()) {
-    await page.evaluate(() => window.phone?.disconnect()).catch(() => {});
-    await page.close();
-  }
-});

@@ -2,6 +2,9 @@
 
 export const RATE = 8_000;
 
+/** What the browsers' fake microphones say, in hertz. */
+export const BROWSER_TONE = 620;
+
 /** Returns the A-law byte of a sample from -1 to 1 (ITU-T G.711). */
 export function encode(sample: number): number {
   let value = Math.max(-32_635, Math.min(32_635, Math.round(sample * 32_767)));
