@@ -37,6 +37,8 @@ pub enum Rule {
     Between(i64, i64),
     /// A text with fewer or more characters than min..=max.
     Length(usize, usize),
+    /// A list with fewer or more entries than min..=max.
+    Entries(usize, usize),
     Taken,
     /// Something else, said as it is.
     Text(Text),
@@ -112,15 +114,16 @@ impl Fields {
         self.list.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Returns each field with its first message in `language`, for pages.
+    /// Returns each field with the first rule that it breaks, in the order found.
+    pub fn broken(&self) -> impl Iterator<Item = (&str, &Rule)> {
+        let is_first =
+            |(at, (field, _)): &(usize, &(String, Rule))| self.names().position(|name| name == field) == Some(*at);
+        self.list.iter().enumerate().filter(is_first).map(|(_, (field, rule))| (field.as_str(), rule))
+    }
+
+    /// Returns each field with its first message in `language`, which names the field as the API does.
     pub fn messages(&self, language: Language) -> Vec<(&str, String)> {
-        let mut messages: Vec<(&str, String)> = Vec::new();
-        for (field, rule) in &self.list {
-            if messages.iter().all(|(other, _)| other != field) {
-                messages.push((field, crate::language::rule(language, field, rule)));
-            }
-        }
-        messages
+        self.broken().map(|(field, rule)| (field, crate::language::rule(language, field, rule))).collect()
     }
 
     pub(crate) fn to_json(&self, language: Language) -> Map<String, Value> {

@@ -92,6 +92,7 @@ fn english(name: &str, rule: &Rule) -> String {
         Rule::Type(kind) => format!("The {name} must be a {kind}."),
         Rule::Between(min, max) => format!("The {name} must be between {min} and {max}."),
         Rule::Length(min, max) => format!("The {name} must be between {min} and {max} characters."),
+        Rule::Entries(min, max) => format!("The {name} must have between {min} and {max} items."),
         Rule::Taken => format!("The {name} has already been taken."),
         Rule::Text(text) => text.said(Language::En).to_owned(),
     }
@@ -116,6 +117,7 @@ fn vietnamese(name: &str, rule: &Rule) -> String {
         }
         Rule::Between(min, max) => format!("Trường {name} phải từ {min} đến {max}."),
         Rule::Length(min, max) => format!("Trường {name} phải có từ {min} đến {max} ký tự."),
+        Rule::Entries(min, max) => format!("Trường {name} phải có từ {min} đến {max} mục."),
         Rule::Taken => format!("Giá trị của {name} đã được sử dụng."),
         Rule::Text(text) => text.said(Language::Vi).to_owned(),
     }
@@ -183,6 +185,7 @@ mod tests {
             Rule::Type("object"),
             Rule::Between(1, 9),
             Rule::Length(1, 9),
+            Rule::Entries(1, 9),
             Rule::Taken,
             Rule::Text(Text::new("So.", "Vậy.")),
         ];

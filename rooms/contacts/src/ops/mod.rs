@@ -178,7 +178,7 @@ async fn checked(tx: &mut Tx, tenant: TenantId, new: &NewContact, mut fields: Fi
 fn check(new: &NewContact, region: Region, fields: &mut Fields) -> Option<Checked> {
     let full_name = fields.require_text("full_name", Some(&new.full_name), 1, LONGEST_NAME);
     fields.check("phones", !new.phones.is_empty(), Rule::Required);
-    fields.check("phones", new.phones.len() <= MOST_PHONES, Rule::Length(1, MOST_PHONES));
+    fields.check("phones", new.phones.len() <= MOST_PHONES, Rule::Entries(1, MOST_PHONES));
     let mut phones = Vec::with_capacity(new.phones.len().min(MOST_PHONES));
     for phone in new.phones.iter().take(MOST_PHONES) {
         match region.e164(phone).filter(|_| phone.len() <= LONGEST_PHONE) {

@@ -11,7 +11,7 @@ use serde_json::json;
 use store::Tx;
 use web::{Fields, Listing, Page, Rule};
 
-use super::{Desk, Done, may_read, refuse, taken, time_conditions};
+use super::{Desk, Done, may_read, places, refuse, taken, time_conditions};
 use crate::{
     MemberState, Pbx,
     changes::Changed,
@@ -226,7 +226,7 @@ async fn checked(tx: &mut Tx, tenant: TenantId, new: &NewGroup) -> Result<Caller
     fields.number("health_calls", Some(i64::from(new.health.calls)), 1, 10_000);
     fields.number("health_answered", Some(i64::from(new.health.answered)), 0, 100);
     fields.number("health_blocked", Some(i64::from(new.health.blocked)), 0, 100);
-    fields.check("members", new.members.len() <= MOST_MEMBERS, Rule::Length(0, MOST_MEMBERS));
+    fields.check("members", new.members.len() <= MOST_MEMBERS, Rule::Entries(0, MOST_MEMBERS));
     let known = rows::caller_ids::all(tx, tenant).await?;
     for (at, (caller_id, weight, cap)) in new.members.iter().enumerate() {
         let twice = new.members[..at].iter().any(|(other, ..)| other == caller_id);
@@ -235,10 +235,10 @@ async fn checked(tx: &mut Tx, tenant: TenantId, new: &NewGroup) -> Result<Caller
         fields.check("members", (0..=1_000).contains(weight), Rule::Between(0, 1_000));
         fields.check("members", cap.is_none_or(|cap| (1..=1_000_000).contains(&cap)), Rule::Between(1, 1_000_000));
     }
-    fields.check("extensions", new.extensions.len() <= MOST_EXTENSIONS, Rule::Length(0, MOST_EXTENSIONS));
+    fields.check("extensions", new.extensions.len() <= MOST_EXTENSIONS, Rule::Entries(0, MOST_EXTENSIONS));
     for extension in new.extensions.iter().take(MOST_EXTENSIONS) {
         let known = rows::extensions::find(tx, tenant, extension).await?.is_some();
-        fields.check("extensions", known, Rule::Selected);
+        fields.check("extensions", known, places::no_extension(extension));
     }
     refuse(fields)?;
     let epoch = domain::Timestamp::from_millis(0);

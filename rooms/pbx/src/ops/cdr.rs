@@ -128,7 +128,7 @@ pub async fn tag(pbx: &Pbx, who: &Principal, uuid: CallId, tags: &[String]) -> R
     let tenant = who.tenant;
     find(&pbx.db, who, uuid).await?;
     let mut fields = Fields::new();
-    fields.check("tags", tags.len() <= MOST_TAGS, Rule::Length(0, MOST_TAGS));
+    fields.check("tags", tags.len() <= MOST_TAGS, Rule::Entries(0, MOST_TAGS));
     let plain = |tag: &String| {
         (1..=LONGEST_TAG).contains(&tag.chars().count()) && !tag.contains(|c: char| c.is_control() || ",;".contains(c))
     };

@@ -6,7 +6,7 @@ use store::Tx;
 use web::{Fields, Rule};
 
 use super::{
-    Desk, Done, may_manage, may_read,
+    Desk, Done, full, may_manage, may_read,
     places::{self, LONGEST_NAME, Named},
     refuse, taken,
 };
@@ -67,7 +67,7 @@ pub async fn create(desk: &Desk, who: &Principal, fill: Fill, mut fields: Fields
         created_at: now,
         updated_at: now,
     };
-    fields.check("name", rows::menus::all(&mut tx, tenant).await?.len() < MOST, Rule::Between(0, MOST as i64));
+    fields.check("name", rows::menus::all(&mut tx, tenant).await?.len() < MOST, full(MOST));
     put(&mut tx, &mut menu, fill, &mut fields).await?;
     refuse(fields)?;
     menu.id = rows::menus::insert(&mut tx, tenant, &menu).await.map_err(taken("name"))?;

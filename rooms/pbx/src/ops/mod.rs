@@ -33,7 +33,7 @@ use domain::{
 };
 use serde_json::Value;
 use store::{Db, Secrets, Tx};
-use web::Fields;
+use web::{Fields, Text};
 
 use crate::{
     Pbx,
@@ -116,6 +116,14 @@ fn may_manage(who: &Principal) -> Result<TenantId> {
 /// Refuses with every bad field that was found.
 fn refuse(fields: Fields) -> Result<()> {
     if fields.is_empty() { Ok(()) } else { Err(Error::Invalid(fields)) }
+}
+
+/// Says that an account has as many of something as it may.
+fn full(most: impl std::fmt::Display) -> Text {
+    Text::of(
+        format!("There are {most} already, and no more are kept. Delete one first."),
+        format!("Đã có {most}, là mức tối đa. Hãy xóa bớt trước."),
+    )
 }
 
 /// Turns the violation of a unique key into the refusal of `field`.

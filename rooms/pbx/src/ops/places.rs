@@ -2,7 +2,7 @@
 
 use domain::{TenantId, number, routing::Destination};
 use store::Tx;
-use web::{Fields, Rule};
+use web::{Fields, Rule, Text};
 
 use crate::{
     error::{Error, Result},
@@ -35,6 +35,16 @@ pub(super) async fn destination(
     let exists = exists(tx, tenant, &destination).await?;
     fields.check(field, exists, Rule::Selected);
     Ok(exists.then_some(destination))
+}
+
+/// Says which extension is not there.
+pub(super) fn no_extension(number: &str) -> Text {
+    Text::of(format!("There is no extension {number}."), format!("Không có máy nhánh {number}."))
+}
+
+/// Says which extension is named twice.
+pub(super) fn twice(number: &str) -> Text {
+    Text::of(format!("{number} is there twice."), format!("{number} bị lặp lại."))
 }
 
 /// Returns whether a destination is there.

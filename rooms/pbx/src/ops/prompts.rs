@@ -17,7 +17,7 @@ use uuid::Uuid;
 use web::{Fields, Rule, Text};
 
 use super::{
-    Desk, Done, may_manage, may_read,
+    Desk, Done, full, may_manage, may_read,
     places::{self, LONGEST_NAME},
     recordings::{Sound, open_file},
     refuse, taken,
@@ -67,7 +67,7 @@ pub async fn add(desk: &Desk, folder: &Path, who: &Principal, name: Option<&str>
     let name = fields.require_text("name", name, 1, LONGEST_NAME).unwrap_or_default();
     let samples = read(file, &mut fields);
     let mut tx = desk.write(who).await?;
-    fields.check("name", rows::prompts::count(&mut tx, tenant).await? < MOST, Rule::Between(0, MOST));
+    fields.check("name", rows::prompts::count(&mut tx, tenant).await? < MOST, full(MOST));
     refuse(fields)?;
     let path = write(folder, tenant, &samples).await?;
     let now = tx.now();

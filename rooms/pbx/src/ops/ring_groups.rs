@@ -6,7 +6,7 @@ use store::Tx;
 use web::{Fields, Rule};
 
 use super::{
-    Desk, Done, may_manage, may_read,
+    Desk, Done, full, may_manage, may_read,
     places::{self, LONGEST_NAME, Named},
     refuse, taken,
 };
@@ -63,7 +63,7 @@ pub async fn create(desk: &Desk, who: &Principal, fill: Fill, mut fields: Fields
         created_at: now,
         updated_at: now,
     };
-    fields.check("name", rows::ring_groups::all(&mut tx, tenant).await?.len() < MOST, Rule::Between(0, MOST as i64));
+    fields.check("name", rows::ring_groups::all(&mut tx, tenant).await?.len() < MOST, full(MOST));
     put(&mut tx, &mut group, fill, &mut fields).await?;
     refuse(fields)?;
     group.id = rows::ring_groups::insert(&mut tx, tenant, &group).await.map_err(taken("name"))?;
@@ -128,11 +128,13 @@ async fn put(tx: &mut Tx, group: &mut RingGroup, given: Fill, fields: &mut Field
     };
     let itself = group.id > 0 && group.fallback == Some(Destination::RingGroup(group.id));
     fields.check("fallback", !itself, Rule::Selected);
-    fields.check("members", (1..=MOST_MEMBERS).contains(&given.members.len()), Rule::Length(1, MOST_MEMBERS));
+    fields.check("members", !given.members.is_empty(), Rule::Required);
+    fields.check("members", given.members.len() <= MOST_MEMBERS, Rule::Entries(1, MOST_MEMBERS));
     group.members.clear();
     for extension in given.members.into_iter().take(MOST_MEMBERS) {
         let known = rows::extensions::find(tx, tenant, &extension).await?.is_some();
-        fields.check("members", known && !group.members.contains(&extension), Rule::Selected);
+        fields.check("members", known, places::no_extension(&extension));
+        fields.check("members", !group.members.contains(&extension), places::twice(&extension));
         group.members.push(extension);
     }
     Ok(())

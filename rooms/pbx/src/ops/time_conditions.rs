@@ -9,7 +9,7 @@ use serde_json::json;
 use store::Tx;
 use web::{Fields, Rule};
 
-use super::{Desk, Done, may_manage, may_read, refuse, taken};
+use super::{Desk, Done, full, may_manage, may_read, refuse, taken};
 use crate::{
     changes::Changed,
     error::{Error, Result},
@@ -92,7 +92,7 @@ pub async fn create(desk: &Desk, who: &Principal, new: NewTimeCondition) -> Resu
     let mut tx = desk.write(who).await?;
     let name = checked(&new)?;
     if rows::time_conditions::all(&mut tx, tenant).await?.len() >= MOST {
-        return Err(Fields::from_iter([("name", Rule::Length(0, MOST))]).into());
+        return Err(Fields::from_iter([("name", full(MOST))]).into());
     }
     let now = tx.now();
     let (calendar, by_hand) = (new.calendar, new.by_hand);

@@ -49,7 +49,7 @@ pub async fn set_policy(desk: &Desk, who: &Principal, policy: Policy) -> Result<
     for (field, prefixes) in
         [("countries", &policy.countries), ("opened", &policy.opened), ("blocked", &policy.blocked)]
     {
-        fields.check(field, prefixes.len() <= MOST_PREFIXES, Rule::Length(0, MOST_PREFIXES));
+        fields.check(field, prefixes.len() <= MOST_PREFIXES, Rule::Entries(0, MOST_PREFIXES));
         let good = |prefix: &String| {
             let digits = (1..=15).contains(&prefix.len()) && prefix.bytes().all(|digit| digit.is_ascii_digit());
             digits || (field == "countries" && prefix == "*")
