@@ -2,8 +2,14 @@
 
 use axum::extract::FromRequestParts;
 use http::{StatusCode, request::Parts};
+use web::{Language, Rule};
 
-use crate::{Failure, asked::MOST_VALUES, view::View};
+use crate::{
+    Failure,
+    asked::MOST_VALUES,
+    view::View,
+    words::{self, fill},
+};
 
 /// Values by field, with errors by field. As an argument of a handler it is the posted form, whose token was checked.
 #[derive(Clone, Debug, Default)]
@@ -106,14 +112,34 @@ impl Form {
         if ![StatusCode::UNPROCESSABLE_ENTITY, StatusCode::CONFLICT].contains(&error.status()) {
             return Err(error.into());
         }
-        for (field, text) in error.fields().messages(view.language()) {
-            self.wrong(field, text);
+        for (field, rule) in error.fields().broken() {
+            self.wrong(field, said(view.language(), rule));
         }
         self.message = Some(match self.errors.is_empty() {
             true => error.text(view.language()).to_owned(),
             false => view.t("common.form_wrong").to_owned(),
         });
         Ok(self)
+    }
+}
+
+/// Returns the sentence for a broken rule. It stands beside the field's label, so unlike the API's it names no field.
+pub(crate) fn said(language: Language, rule: &Rule) -> String {
+    let text = |key| words::text(language, key);
+    match rule {
+        Rule::Required => text("common.rule.required").to_owned(),
+        Rule::Format => text("common.rule.format").to_owned(),
+        Rule::Selected => text("common.rule.selected").to_owned(),
+        Rule::Type("integer") => text("common.not_a_number").to_owned(),
+        Rule::Type(_) => text("common.rule.kind").to_owned(),
+        Rule::Between(least, i64::MAX) => fill(text("common.rule.at_least"), &[least]),
+        Rule::Between(least, most) => fill(text("common.rule.between"), &[least, most]),
+        Rule::Length(0 | 1, most) => fill(text("common.rule.at_most"), &[most]),
+        Rule::Length(least, most) => fill(text("common.rule.length"), &[least, most]),
+        Rule::Entries(0 | 1, most) => fill(text("common.rule.entries_at_most"), &[most]),
+        Rule::Entries(least, most) => fill(text("common.rule.entries"), &[least, most]),
+        Rule::Taken => text("common.rule.taken").to_owned(),
+        Rule::Text(text) => text.said(language).to_owned(),
     }
 }
 
@@ -128,6 +154,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Form {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_broken_rule_is_said_without_the_name_that_the_api_has_for_the_field() {
+        for (rule, en, vi) in [
+            (Rule::Required, "This is required.", "Mục này là bắt buộc."),
+            (Rule::Between(5, 300), "Enter a number from 5 to 300.", "Hãy nhập số từ 5 đến 300."),
+            (Rule::Length(1, 64), "Enter at most 64 characters.", "Hãy nhập nhiều nhất 64 ký tự."),
+            (Rule::Length(12, 64), "Enter 12 to 64 characters.", "Hãy nhập từ 12 đến 64 ký tự."),
+            (Rule::Type("integer"), "Enter a whole number.", "Hãy nhập một số nguyên."),
+            (Rule::Text(web::Text::new("So.", "Vậy.")), "So.", "Vậy."),
+        ] {
+            assert_eq!((said(Language::En, &rule), said(Language::Vi, &rule)), (en.to_owned(), vi.to_owned()));
+        }
+    }
 
     #[test]
     fn a_form_keeps_what_was_put_in() {

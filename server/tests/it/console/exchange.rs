@@ -71,7 +71,7 @@ async fn an_extension_shows_its_password_once_and_sets_a_phone_up_once() {
     }
     let again = admin.post("/extensions", &extension("1001", "Minh")).await;
     assert_eq!(again.status, 422, "taken");
-    assert!(again.text.contains("already been taken"), "{}", again.text);
+    assert!(again.text.contains("in use already"), "{}", again.text);
 
     let rotated = admin.post("/extensions/1001/password", &[]).await;
     assert_eq!(rotated.status, 200);
@@ -151,7 +151,7 @@ async fn a_trunk_keeps_its_password_to_itself_and_cannot_go_while_routed() {
     for (field, value, said) in [
         ("port", "70000", "1 to 65535"),
         ("sources", "nonsense", "nonsense is not an IP address"),
-        ("name", "", "required"),
+        ("name", "", "This is required."),
     ] {
         let mut fields = change.to_vec();
         fields.retain(|(name, _)| *name != field);
@@ -235,7 +235,7 @@ async fn caller_ids_and_contacts_are_kept_found_changed_and_deleted() {
     admin.get("/contacts/new").await;
     let wrong = admin.post("/contacts", &[("full_name", "Lan"), ("phones", "front desk")]).await;
     assert_eq!(wrong.status, 422);
-    assert!(wrong.text.contains("front desk") && wrong.text.contains("format is invalid"), "{}", wrong.text);
+    assert!(wrong.text.contains("front desk") && wrong.text.contains("not written as it has to be"), "{}", wrong.text);
     let lan = [("full_name", "Trần Lan"), ("phones", "0987 654 321\n+84 24 3825 0000"), ("customer_id", "7")];
     led_to(&admin.post("/contacts", &lan).await, "/contacts");
     assert!(admin.get("/contacts?search=0987654321").await.text.contains("Trần Lan"));
@@ -453,6 +453,9 @@ async fn the_exchange_speaks_vietnamese() {
         let page = admin.get(path).await.text;
         assert!(page.contains(said), "{path}: {page}");
     }
+    admin.get("/contacts/new").await;
+    let nameless = admin.post("/contacts", &[("full_name", ""), ("phones", "0912345678")]).await.text;
+    assert!(nameless.contains("Mục này là bắt buộc."), "no field has an English name: {nameless}");
     let wrong = admin.get("/calls/history?from=2026-02-02&to=2026-02-01").await.text;
     assert!(wrong.contains("Ngày kết thúc phải bằng hoặc sau ngày bắt đầu."), "{wrong}");
     server.stop().await;

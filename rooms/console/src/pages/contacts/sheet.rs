@@ -6,7 +6,12 @@ use contacts::{Contact, Duplicates};
 use futures_util::stream;
 use web::{Page as Slice, csv};
 
-use crate::{Answer, Console, Failure, asked::Asked, form::Form, view::View};
+use crate::{
+    Answer, Console, Failure,
+    asked::Asked,
+    form::{Form, said},
+    view::View,
+};
 
 /// Contacts that are read at a time.
 const BATCH: i64 = 200;
@@ -64,13 +69,14 @@ pub(super) async fn import(State(console): State<Console>, view: View, mut form:
         Err(error) => error,
     };
     let error = web::Error::from(error);
-    let wrong: Vec<Wrong> = error.fields().messages(view.language()).into_iter().map(wrong_cell).collect();
+    let wrong: Vec<Wrong> =
+        error.fields().broken().map(|(field, rule)| wrong_cell(field, said(view.language(), rule))).collect();
     let form = form.refused(&view, error)?.with_message(view.t("contacts.import.refused"));
     view.again(&Page { v: &view, form: &form, wrong })
 }
 
 /// Reads `rows.LINE.COLUMN`; what is wrong with the whole file stands in its first line.
-fn wrong_cell((field, why): (&str, String)) -> Wrong {
+fn wrong_cell(field: &str, why: String) -> Wrong {
     let cell = field.strip_prefix("rows.").and_then(|rest| rest.split_once('.'));
     let (line, column) = cell.unwrap_or(("1", field));
     Wrong { line: line.to_owned(), column: column.to_owned(), why }

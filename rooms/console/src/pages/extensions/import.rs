@@ -7,7 +7,11 @@ use pbx::ops::extensions::{self, Fill, NewExtension};
 use web::{Fields, csv};
 
 use super::list::may_manage;
-use crate::{Answer, Console, Failure, form::Form, view::View};
+use crate::{
+    Answer, Console, Failure,
+    form::{self, Form},
+    view::View,
+};
 
 /// Extensions that are written at the same time: they share commits.
 const AT_ONCE: usize = 64;
@@ -107,11 +111,7 @@ pub(super) async fn import(State(console): State<Console>, view: View, mut form:
                 if error.status().is_server_error() || error.status() == http::StatusCode::FORBIDDEN {
                     return Err(error.into());
                 }
-                let messages = error.fields().messages(view.language());
-                let why = match messages.is_empty() {
-                    true => error.text(view.language()).to_owned(),
-                    false => messages.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" "),
-                };
+                let why = why(&view, &error);
                 let (password, name) = (line.password.unwrap_or_default(), line.name.unwrap_or_default());
                 csv::plain_line(&mut rest, [line.number.as_str(), &password, &name]);
                 refused.push(Refused { line: line.line, number: line.number, why });
@@ -120,6 +120,19 @@ pub(super) async fn import(State(console): State<Console>, view: View, mut form:
     }
     let form = Form::default().with("rows", rest);
     view.page(&Imported { v: &view, made, refused, form })
+}
+
+/// Says what is wrong with a line, column by column.
+fn why(view: &View, error: &web::Error) -> String {
+    let column = |field: &str| match field {
+        "extension_number" => view.t("extensions.number"),
+        "sip_password" => view.t("extensions.password"),
+        _ => view.t("extensions.name"),
+    };
+    let broken = error.fields().broken();
+    let all: Vec<_> =
+        broken.map(|(field, rule)| format!("{}: {}", column(field), form::said(view.language(), rule))).collect();
+    if all.is_empty() { error.text(view.language()).to_owned() } else { all.join(" ") }
 }
 
 /// Reads three columns, with a line of names on top if there is one.
