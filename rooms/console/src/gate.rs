@@ -17,8 +17,7 @@ use crate::{
     form::Form,
     pages,
     upload::Upload,
-    view::{self, TOAST, Theme, View},
-    words,
+    view::{self, TOAST, Theme, Toast, View},
 };
 
 /// Most bytes of a form.
@@ -215,7 +214,7 @@ struct Caller {
     cookie: Option<String>,
     secret: Option<String>,
     new_secret: String,
-    toast: Option<&'static str>,
+    toast: Option<Toast>,
     /// The page to come back to after sign-in.
     page: String,
     path: String,
@@ -253,7 +252,7 @@ impl Caller {
             cookie: cookie(headers, session_cookie(is_secure)).map(str::to_owned),
             secret: cookie(headers, secret_cookie(is_secure)).map(str::to_owned),
             new_secret: Alphanumeric.sample_string(&mut rand::rng(), SECRET_LENGTH),
-            toast: cookie(headers, TOAST).and_then(words::known),
+            toast: cookie(headers, TOAST).and_then(Toast::read),
             authority,
             page,
             path,

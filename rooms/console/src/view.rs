@@ -39,11 +39,27 @@ pub(crate) struct Inner {
     pub(crate) now: Timestamp,
     /// With the query.
     pub(crate) path: String,
-    pub(crate) toast: Option<&'static str>,
+    pub(crate) toast: Option<Toast>,
     /// Whether the browser reached us by TLS.
     pub(crate) is_secure: bool,
     /// Whether a cookie may be set: by TLS, or on this very machine.
     pub(crate) may_sign_in: bool,
+}
+
+/// A note from the page before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Toast {
+    key: &'static str,
+    /// It says what did not happen: it stays until it is closed.
+    is_bad: bool,
+}
+
+impl Toast {
+    /// Reads the cookie: a key of the catalogue, with `!` behind it for what did not happen.
+    pub(crate) fn read(cookie: &str) -> Option<Self> {
+        let (key, is_bad) = cookie.strip_suffix('!').map_or((cookie, false), |key| (key, true));
+        words::known(key).map(|key| Self { key, is_bad })
+    }
 }
 
 /// Light or dark.
@@ -142,6 +158,13 @@ impl View {
         Ok(response)
     }
 
+    /// Like [`Self::go_with`], of what did not happen.
+    pub(crate) fn go_sorry(&self, path: &str, note: &'static str) -> Answer {
+        let mut response = self.go(path)?;
+        self.set_cookie(&mut response, TOAST, &format!("{note}!"), "; Max-Age=60");
+        Ok(response)
+    }
+
     /// Sets a cookie that scripts cannot read.
     pub(crate) fn set_cookie(&self, response: &mut Response, name: &str, value: &str, more: &str) {
         let secure = if self.0.is_secure { "; Secure" } else { "" };
@@ -237,7 +260,15 @@ impl View {
     }
 
     pub(crate) fn toast(&self) -> Option<&'static str> {
-        self.0.toast.map(|key| self.t(key))
+        self.0.toast.map(|toast| self.t(toast.key))
+    }
+
+    /// Returns the toast's tone and its icon.
+    pub(crate) fn toast_marks(&self) -> (&'static str, &'static str) {
+        match self.0.toast {
+            Some(Toast { is_bad: true, .. }) => ("bad", "circle-alert"),
+            _ => ("good", "circle-check"),
+        }
     }
 
     /// Returns the public path of an asset.

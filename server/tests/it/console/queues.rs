@@ -43,6 +43,11 @@ async fn a_queue_is_made_served_watched_and_deleted() {
     assert!(settings.contains("Nobody serves this queue") && settings.contains("<option value=\"1001\">"));
     let add = [("extension", "1001"), ("tier_level", "1"), ("tier_position", "1")];
     assert_eq!(admin.post(&format!("{PATH}/agents"), &add).await.status, 303);
+    admin.get(&format!("{PATH}/settings")).await;
+    assert_eq!(admin.post(&format!("{PATH}/agents"), &add).await.status, 303);
+    let twice = admin.get(&format!("{PATH}/settings")).await.text;
+    let (before, _) = twice.split_once("This extension serves the queue already.").expect("it says so");
+    assert!(before.rfind("toast bad") > before.rfind("toast good"), "and not as if it had been done: {before}");
     let moved = admin.post(&format!("{PATH}/agents/1001"), &[("tier_level", "2"), ("tier_position", "3")]).await;
     assert_eq!(moved.status, 303);
     assert!(admin.get(&format!("{PATH}/settings")).await.text.contains("Level 2, position 3"));

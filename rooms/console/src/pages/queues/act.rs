@@ -22,8 +22,8 @@ pub(super) async fn add_agent(
     let back = format!("{}/settings", path_of(&name));
     match queues::add_tier(&console.pbx.desk(), view.who()?, &name, fill, Fields::new()).await {
         Ok(_) => view.go_with(&back, "queues.agent_added"),
-        Err(pbx::Error::InQueue) => view.go_with(&back, "queues.agent_there"),
-        Err(pbx::Error::Invalid(_)) => view.go_with(&back, "queues.agent_wrong"),
+        Err(pbx::Error::InQueue) => view.go_sorry(&back, "queues.agent_there"),
+        Err(pbx::Error::Invalid(_)) => view.go_sorry(&back, "queues.agent_wrong"),
         Err(error) => Err(error.into()),
     }
 }
@@ -38,7 +38,7 @@ pub(super) async fn move_agent(
     let back = format!("{}/settings", path_of(&name));
     match queues::update_tier(&console.pbx.desk(), view.who()?, &name, &extension, fill, Fields::new()).await {
         Ok(_) => view.go_with(&back, "queues.agent_moved"),
-        Err(pbx::Error::Invalid(_)) => view.go_with(&back, "queues.agent_wrong"),
+        Err(pbx::Error::Invalid(_)) => view.go_sorry(&back, "queues.agent_wrong"),
         Err(error) => Err(error.into()),
     }
 }
@@ -72,13 +72,13 @@ pub(super) async fn call_back(
 ) -> Answer {
     let session = view.session()?;
     let back = path_of(&name);
-    let Some(own) = session.extension.clone() else { return view.go_with(&back, "queues.no_extension") };
+    let Some(own) = session.extension.clone() else { return view.go_sorry(&back, "queues.no_extension") };
     let wish = Originate { from_extension: Some(own), to_phone: form.optional("number"), ..Originate::default() };
     match calls::originate(&console.pbx, &session.principal, wish).await {
         Ok(_) => view.go_with(&back, "queues.calling"),
-        Err(pbx::Error::ExtensionOffline(_)) => view.go_with(&back, "queues.offline"),
+        Err(pbx::Error::ExtensionOffline(_)) => view.go_sorry(&back, "queues.offline"),
         Err(pbx::Error::Invalid(_) | pbx::Error::ExtensionFull(_) | pbx::Error::NoChannel) => {
-            view.go_with(&back, "queues.not_called")
+            view.go_sorry(&back, "queues.not_called")
         }
         Err(error) => Err(Failure::from(error)),
     }
@@ -93,15 +93,15 @@ pub(super) async fn supervise(
 ) -> Answer {
     let session = view.session()?;
     let back = path_of(&name);
-    let Some(own) = session.extension.clone() else { return view.go_with(&back, "queues.no_extension") };
+    let Some(own) = session.extension.clone() else { return view.go_sorry(&back, "queues.no_extension") };
     // One button is one call and one way: `<uuid> listen`.
     let Some((call, mode)) = form.text("supervise").split_once(' ') else { return Err(Failure::not_found()) };
     let call = call.parse().map_err(|_| Failure::not_found())?;
     match queue_status::supervise(&console.pbx, &session.principal, call, &own, mode).await {
         Ok(()) => view.go_with(&back, "queues.supervising"),
-        Err(pbx::Error::NotFound(_)) => view.go_with(&back, "calls.over_already"),
+        Err(pbx::Error::NotFound(_)) => view.go_sorry(&back, "calls.over_already"),
         Err(error) => match web::Error::from(error) {
-            refused if refused.status() == http::StatusCode::CONFLICT => view.go_with(&back, "queues.offline"),
+            refused if refused.status() == http::StatusCode::CONFLICT => view.go_sorry(&back, "queues.offline"),
             error => Err(error.into()),
         },
     }
