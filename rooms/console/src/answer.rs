@@ -28,6 +28,11 @@ impl Failure {
         Self::Refused(web::Error::forbidden())
     }
 
+    /// 409: others use it. The text is in the viewer's language already.
+    pub(crate) fn in_use(text: String) -> Self {
+        Self::Refused(web::Error::conflict("pbx.in_use", web::Text::of(text.clone(), text)))
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Refused(error) => error.status(),

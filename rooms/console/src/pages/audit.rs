@@ -73,7 +73,36 @@ struct Detail {
     after: String,
 }
 
+/// The pages of what the log names, by kind: `contact:7` is at `/contacts/7`.
+const PAGES: [(&str, &str); 14] = [
+    ("call", "/calls"),
+    ("caller_id", "/caller-ids"),
+    ("caller_id_group", "/caller-ids/groups"),
+    ("contact", "/contacts"),
+    ("extension", "/extensions"),
+    ("menu", "/menus"),
+    ("prompt", "/prompts"),
+    ("ring_group", "/ring-groups"),
+    ("route", "/routing"),
+    ("team", "/teams"),
+    ("time_condition", "/time-conditions"),
+    ("trunk", "/trunks"),
+    ("user", "/users"),
+    ("webhook", "/settings/webhooks"),
+];
+
 impl List<'_> {
+    /// Returns the page of what a line is about, unless the line is of its end.
+    fn page_of(&self, line: &AuditLine) -> Option<String> {
+        if line.action.ends_with(".delete") {
+            return None;
+        }
+        let (kind, id) = line.target.split_once(':')?;
+        let (_, path) = PAGES.iter().find(|(name, _)| *name == kind)?;
+        let is_plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        is_plain.then(|| format!("{path}/{id}"))
+    }
+
     fn details(&self, line: &AuditLine) -> Vec<Detail> {
         let object = |name: &str| line.detail.get(name).and_then(|value| value.as_object());
         let (after, before) = match (object("after"), object("before")) {

@@ -17,6 +17,8 @@ struct Page<'a> {
     text: &'a str,
     request_id: &'a str,
     is_confirm: bool,
+    /// Where what was refused is looked at.
+    back: Option<&'a str>,
     /// The page to come back to, for an address.
     next: String,
 }
@@ -46,6 +48,7 @@ pub(crate) fn draw(view: &View, failure: &Failure) -> Response {
         text: own.or_else(|| said("text")).unwrap_or_default(),
         request_id: &view.visit().request_id,
         is_confirm: matches!(failure, Failure::Confirm),
+        back: above(view.bare_path()).filter(|_| kind == "refused"),
         next: form_urlencoded::byte_serialize(view.path().as_bytes()).collect(),
     };
     let mut response =
@@ -55,6 +58,11 @@ pub(crate) fn draw(view: &View, failure: &Failure) -> Response {
         response.headers_mut().insert(HeaderName::from_static("x-confirm-password"), HeaderValue::from_static("1"));
     }
     response
+}
+
+/// Returns the page above an act of a page: `/menus/1` of `/menus/1/delete`.
+fn above(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(above, _)| above).filter(|above| !above.is_empty())
 }
 
 pub(crate) async fn not_found() -> Failure {

@@ -133,8 +133,11 @@ async fn change(State(console): State<Console>, view: View, Path(id): Path<i64>,
 }
 
 async fn delete(State(console): State<Console>, view: View, Path(id): Path<i64>) -> Answer {
-    menus::delete(&console.pbx.desk(), view.needs(SEES)?, id).await?;
-    view.go_with("/menus", "menus.deleted")
+    match menus::delete(&console.pbx.desk(), view.needs(SEES)?, id).await {
+        Ok(()) => view.go_with("/menus", "menus.deleted"),
+        Err(pbx::Error::InUse { count, .. }) => Err(Failure::in_use(view.count("menus.in_use", count))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn read(view: &View, form: &mut Form) -> Fill {

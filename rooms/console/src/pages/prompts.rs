@@ -91,10 +91,7 @@ async fn change(
 async fn delete(State(console): State<Console>, view: View, Path(id): Path<i64>) -> Answer {
     match prompts::delete(&console.pbx, view.needs(SEES)?, id).await {
         Ok(()) => view.go_with("/prompts", "prompts.deleted"),
-        Err(pbx::Error::InUse { count, .. }) => {
-            let text = view.count("prompts.in_use", count);
-            Err(web::Error::conflict("pbx.in_use", web::Text::of(text.clone(), text)).into())
-        }
+        Err(pbx::Error::InUse { count, .. }) => Err(Failure::in_use(view.count("prompts.in_use", count))),
         Err(error) => Err(error.into()),
     }
 }

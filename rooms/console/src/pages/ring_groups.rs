@@ -106,8 +106,11 @@ async fn change(State(console): State<Console>, view: View, Path(id): Path<i64>,
 }
 
 async fn delete(State(console): State<Console>, view: View, Path(id): Path<i64>) -> Answer {
-    ring_groups::delete(&console.pbx.desk(), view.needs(SEES)?, id).await?;
-    view.go_with("/ring-groups", "ring_groups.deleted")
+    match ring_groups::delete(&console.pbx.desk(), view.needs(SEES)?, id).await {
+        Ok(()) => view.go_with("/ring-groups", "ring_groups.deleted"),
+        Err(pbx::Error::InUse { count, .. }) => Err(Failure::in_use(view.count("ring_groups.in_use", count))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn read(view: &View, form: &mut Form) -> Fill {

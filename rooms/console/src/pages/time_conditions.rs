@@ -117,10 +117,7 @@ async fn decide(State(console): State<Console>, view: View, Path(id): Path<i64>,
 async fn delete(State(console): State<Console>, view: View, Path(id): Path<i64>) -> Answer {
     match time_conditions::delete(&console.pbx.desk(), view.needs(SEES)?, id).await {
         Ok(()) => view.go_with("/time-conditions", "time_conditions.deleted"),
-        Err(pbx::Error::InUse { count, .. }) => {
-            let text = view.count("time_conditions.in_use", count);
-            Err(web::Error::conflict("pbx.in_use", web::Text::of(text.clone(), text)).into())
-        }
+        Err(pbx::Error::InUse { count, .. }) => Err(Failure::in_use(view.count("time_conditions.in_use", count))),
         Err(error) => Err(error.into()),
     }
 }

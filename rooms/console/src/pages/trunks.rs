@@ -243,10 +243,7 @@ async fn delete(State(console): State<Console>, view: View, Path(id): Path<i64>)
     let (who, desk) = (view.needs(SEES)?, console.pbx.desk());
     match trunks::delete(&desk, who, TrunkId(id)).await {
         Ok(()) => view.go_with("/trunks", "trunks.deleted"),
-        Err(pbx::Error::InUse { count, .. }) => {
-            let error = refusal(view.count("trunks.in_use", count));
-            Err(error.into())
-        }
+        Err(pbx::Error::InUse { count, .. }) => Err(Failure::in_use(view.count("trunks.in_use", count))),
         Err(error) => Err(error.into()),
     }
 }
@@ -307,9 +304,4 @@ fn read_options(view: &View, form: &mut Form) -> TrunkOptions {
         asserts_identity: form.flag("asserts_identity"),
         trusts_identity: form.flag("trusts_identity"),
     }
-}
-
-/// A refusal in words that are the viewer's already.
-fn refusal(text: String) -> web::Error {
-    web::Error::conflict("pbx.in_use", web::Text::of(text.clone(), text))
 }

@@ -64,8 +64,11 @@ async fn a_menu_and_a_group_are_made_changed_and_kept_while_something_leads_ther
     let group = [("name", "sales"), ("number", "600"), ("strategy", "all"), ("ring_seconds", "20")];
     let unknown = admin.post("/ring-groups", &[&group[..], &[("members", "1001\n1999")]].concat()).await;
     assert_eq!(unknown.status, 422);
-    assert!(unknown.text.contains("1999"), "what was put in stays");
+    assert!(unknown.text.contains("1001\n1999"), "what was put in stays");
+    assert!(unknown.text.contains("There is no extension 1999."), "{}", unknown.text);
     led_to(&admin.post("/ring-groups", &[&group[..], &[("members", "1001")]].concat()).await, "/ring-groups");
+
+    assert!(admin.get("/audit").await.text.contains("href=\"/ring-groups/1\""), "the log leads to what it names");
 
     assert!(admin.get("/menus").await.text.contains("No menus yet"));
     let form = admin.get("/menus/new").await.text;
@@ -87,7 +90,10 @@ async fn a_menu_and_a_group_are_made_changed_and_kept_while_something_leads_ther
         shown.contains("value=\"ring_group|1\" selected") && shown.contains("value=\"again|\" selected"),
         "{shown}"
     );
-    assert_eq!(admin.post("/ring-groups/1/delete", &[]).await.status, 409);
+    let kept = admin.post("/ring-groups/1/delete", &[]).await;
+    assert_eq!(kept.status, 409);
+    assert!(kept.text.contains("1 route or menu leads to this group."), "{}", kept.text);
+    assert!(kept.text.contains("href=\"/ring-groups/1\""), "there is a way back: {}", kept.text);
     led_to(&admin.post("/menus/1/delete", &[]).await, "/menus");
     led_to(&admin.post("/ring-groups/1/delete", &[]).await, "/ring-groups");
 }

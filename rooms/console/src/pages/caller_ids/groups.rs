@@ -18,7 +18,7 @@ use pbx::{
 };
 use web::Page as Slice;
 
-use super::{may_manage, refusal};
+use super::may_manage;
 use crate::{Answer, Console, Failure, form::Form, pages::trunks::SEES, view::View};
 
 /// Numbers that are offered to choose from.
@@ -185,7 +185,7 @@ pub(super) async fn change(State(console): State<Console>, view: View, Path(id):
 pub(super) async fn delete(State(console): State<Console>, view: View, Path(id): Path<i64>) -> Answer {
     match caller_id_groups::delete(&console.pbx.desk(), view.needs(SEES)?, id).await {
         Ok(()) => view.go_with("/caller-ids/groups", "caller_id_groups.deleted"),
-        Err(pbx::Error::InUse { count, .. }) => Err(refusal(view.count("caller_id_groups.in_use", count)).into()),
+        Err(pbx::Error::InUse { count, .. }) => Err(Failure::in_use(view.count("caller_id_groups.in_use", count))),
         Err(error) => Err(error.into()),
     }
 }

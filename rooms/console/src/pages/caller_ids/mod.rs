@@ -137,7 +137,7 @@ async fn change(State(console): State<Console>, view: View, Path(id): Path<i64>,
 async fn delete(State(console): State<Console>, view: View, Path(id): Path<i64>) -> Answer {
     match caller_ids::delete(&console.pbx.desk(), view.needs(SEES)?, id).await {
         Ok(()) => view.go_with("/caller-ids", "caller_ids.deleted"),
-        Err(pbx::Error::InUse { count, .. }) => Err(refusal(view.count("caller_ids.in_use", count)).into()),
+        Err(pbx::Error::InUse { count, .. }) => Err(Failure::in_use(view.count("caller_ids.in_use", count))),
         Err(error) => Err(error.into()),
     }
 }
@@ -159,9 +159,4 @@ fn read(view: &View, form: &mut Form) -> Fill {
         status: form.optional("status"),
         trunk_id: Some(form.number(view, "trunk_id")),
     }
-}
-
-/// A refusal in words that are the viewer's already.
-fn refusal(text: String) -> web::Error {
-    web::Error::conflict("pbx.in_use", web::Text::of(text.clone(), text))
 }
