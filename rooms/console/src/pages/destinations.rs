@@ -90,7 +90,11 @@ impl Destinations {
         let wanted = value(to);
         for group in &self.groups {
             if let Some((_, label)) = group.options.iter().find(|(value, _)| *value == wanted) {
-                return format!("{}: {label}", group.label);
+                return match to {
+                    Destination::VoicemailMain | Destination::Echo | Destination::Reject(_) => label.clone(),
+                    Destination::Voicemail(_) => format!("{} {label}", group.label),
+                    _ => format!("{}: {label}", group.label),
+                };
             }
         }
         match to {

@@ -30,7 +30,8 @@ struct Page<'a> {
     /// None for a new one.
     queue: Option<&'a Queue>,
     path: String,
-    tiers: Vec<QueueTier>,
+    /// With the names of their extensions.
+    tiers: Vec<(QueueTier, String)>,
     /// Extensions that do not serve it yet: number and name.
     others: Vec<(String, String)>,
     strategies: &'static [Strategy],
@@ -92,7 +93,7 @@ pub(super) async fn change(
 pub(super) async fn delete(State(console): State<Console>, view: View, Path(name): Path<String>) -> Answer {
     match queues::delete(&console.pbx.desk(), view.who()?, &name).await {
         Ok(()) => view.go_with("/queues", "queues.deleted"),
-        Err(pbx::Error::InUse { .. }) => view.go_with(&format!("{}/settings", path_of(&name)), "queues.in_use"),
+        Err(pbx::Error::InUse { .. }) => view.go_sorry(&format!("{}/settings", path_of(&name)), "queues.in_use"),
         Err(error) => Err(error.into()),
     }
 }
@@ -101,12 +102,21 @@ async fn draw(console: &Console, view: &View, form: &Form, queue: Option<&Queue>
     let (who, desk) = (view.who()?, console.pbx.desk());
     let (mut tiers, mut others) = (Vec::new(), Vec::new());
     if let Some(queue) = queue {
-        tiers = queues::tiers(&desk, who, &queue.name).await?;
-        let search = Search { text: None, status: Some(ExtensionStatus::Active) };
+        let serving = queues::tiers(&desk, who, &queue.name).await?;
         let slice = Slice { page: 1, per_page: MOST_EXTENSIONS };
-        let all = extensions::list(&desk, who, search, slice).await?.data.into_iter();
-        let free = all.filter(|extension| tiers.iter().all(|tier| tier.extension != extension.number));
-        others = free.map(|extension| (extension.number, extension.display_name.unwrap_or_default())).collect();
+        let all = extensions::list(&desk, who, Search::default(), slice).await?.data;
+        let name_of = |number: &str| {
+            let found = all.iter().find(|extension| extension.number == number);
+            found.and_then(|extension| extension.display_name.clone()).unwrap_or_default()
+        };
+        let free = all.iter().filter(|extension| matches!(extension.status, ExtensionStatus::Active));
+        let free = free.filter(|extension| serving.iter().all(|tier| tier.extension != extension.number));
+        others = free.map(|extension| (extension.number.clone(), name_of(&extension.number))).collect();
+        let named = |tier: QueueTier| {
+            let name = name_of(&tier.extension);
+            (tier, name)
+        };
+        tiers = serving.into_iter().map(named).collect();
     }
     // Whoever only looks is shown what is chosen.
     let (to, prompts) = match may_manage(view) {
