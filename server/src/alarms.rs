@@ -172,8 +172,9 @@ fn late(endpoints: &[EndpointHealth]) -> Vec<Reading> {
 fn disks_low(disks: &[(&str, PathBuf)]) -> Vec<Reading> {
     let reading = |(setting, folder): &(&str, PathBuf)| {
         let figures = statvfs(folder).ok()?;
-        // What root alone may use is not free for us.
-        let (free, all) = (figures.blocks_available(), figures.blocks().max(1));
+        // What root alone may use is as good as used, as on the page of the server's health.
+        let free = figures.blocks_available();
+        let all = (figures.blocks() - figures.blocks_free() + free).max(1);
         let value = i64::try_from(free.saturating_mul(100) / all).ok()?;
         let name = folder.display().to_string();
         Some(Reading { tenant: None, subject: (*setting).to_owned(), name, value })
