@@ -41,6 +41,7 @@ const fn secret_cookie(is_secure: bool) -> &'static str {
 /// The layer of all pages.
 pub(crate) async fn gate(State(console): State<Console>, request: Request, next: Next) -> Response {
     let caller = Caller::of(&request);
+    let is_get = request.method() == Method::GET;
     let session = match caller.session(&console).await {
         Ok(session) => session,
         Err(error) => {
@@ -66,6 +67,10 @@ pub(crate) async fn gate(State(console): State<Console>, request: Request, next:
             failure => pages::errors::draw(&view, &failure),
         };
     }
+    // What a page cannot read of an address, such as `/menus/abc`, names nothing that is there.
+    if is_get && response.status() == StatusCode::BAD_REQUEST && is_text(&response) {
+        response = pages::errors::draw(&view, &Failure::not_found());
+    }
     let is_page =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     if is_page {
@@ -77,6 +82,11 @@ pub(crate) async fn gate(State(console): State<Console>, request: Request, next:
         }
     }
     response
+}
+
+/// Tells whether an answer is plain text: what the router says of a request that it could not take apart.
+fn is_text(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"))
 }
 
 /// Why a request goes no further.

@@ -44,9 +44,11 @@ async fn the_audit_log_is_narrowed_paged_and_exported() {
 async fn what_is_not_there_is_a_page_for_people_and_json_for_programs() {
     let server = TestServer::start().await;
     let admin = Browser::admin(&server).await;
-    let page = admin.get("/nowhere").await;
-    assert_eq!(page.status, 404);
-    assert!(page.text.contains("There is nothing here") && page.text.contains("class=\"side\""));
+    for path in ["/nowhere", "/menus/abc", "/contacts/99999999999999999999"] {
+        let page = admin.get(path).await;
+        assert_eq!(page.status, 404, "{path}");
+        assert!(page.text.contains("There is nothing here") && page.text.contains("class=\"side\""), "{}", page.text);
+    }
     for path in ["/api/nowhere", "/oauth/nowhere", "/api"] {
         let reply = admin.get(path).await;
         assert_eq!((reply.status.as_u16(), reply.header("content-type")), (404, "application/json"), "{path}");
