@@ -71,7 +71,7 @@ async fn an_extension_shows_its_password_once_and_sets_a_phone_up_once() {
     }
     let again = admin.post("/extensions", &extension("1001", "Minh")).await;
     assert_eq!(again.status, 422, "taken");
-    assert!(again.text.contains("in use already"), "{}", again.text);
+    assert!(again.text.contains("already been taken"), "{}", again.text);
 
     let rotated = admin.post("/extensions/1001/password", &[]).await;
     assert_eq!(rotated.status, 200);
