@@ -2,4 +2,5 @@
 
 pub mod attempts;
 pub mod gate;
+pub mod pacing;
 pub mod zone;
