@@ -71,6 +71,11 @@ enum Command {
         /// Lower-case name; folder, package, log target and OpenAPI tag at once.
         name: String,
     },
+    /// Shows on virtual time what the dialer is worth (see `cargo xtask simulate -- --help`).
+    Simulate {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Measures a release build against its references (see `cargo xtask bench -- --help`).
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -111,6 +116,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Codegen => product::codegen(&root),
         Command::NewRoom { name } => new_room::new_room(&root, &name),
+        Command::Simulate { arguments } => product::simulate(&root, &arguments),
         Command::Bench { arguments } => product::bench(&root, &arguments),
     }
 }

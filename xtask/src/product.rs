@@ -43,6 +43,13 @@ pub(crate) fn bench(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
     Ok(run::exit_code(status))
 }
 
+/// Runs the dialer's simulator with the given arguments; it fails if the acceptance table is missed.
+pub(crate) fn simulate(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
+    let program = ["run", "--quiet", "--package", "dialer", "--example", "simulate", "--"];
+    let status = run::status(run::cargo(root, &program).args(arguments))?;
+    Ok(run::exit_code(status))
+}
+
 /// The generated document, relative to the workspace.
 pub(crate) const OPENAPI: &str = "openapi.json";
 

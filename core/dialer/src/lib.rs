@@ -3,4 +3,5 @@
 pub mod attempts;
 pub mod gate;
 pub mod pacing;
+pub mod simulate;
 pub mod zone;
