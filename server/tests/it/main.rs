@@ -18,3 +18,4 @@ mod operations;
 mod relay;
 mod signatures;
 mod support;
+mod webrtc;
