@@ -41,7 +41,7 @@ pub(crate) struct Srtp {
 
 /// The session keys of one direction.
 enum Way {
-    Cm { rtp: Cipher, rtcp: Cipher },
+    Cm { rtp: Box<Cipher>, rtcp: Box<Cipher> },
     Gcm { rtp: Gcm, rtcp: Gcm },
 }
 
@@ -51,7 +51,7 @@ impl Way {
             let gcm = |what| Gcm::new(suite, key, salt, what);
             Self::Gcm { rtp: gcm(Use::Rtp), rtcp: gcm(Use::Rtcp) }
         } else {
-            let cipher = |what| Cipher::new(key, salt, what);
+            let cipher = |what| Box::new(Cipher::new(key, salt, what));
             Self::Cm { rtp: cipher(Use::Rtp), rtcp: cipher(Use::Rtcp) }
         }
     }

@@ -145,8 +145,7 @@ impl Inlet {
         };
         open.begun.extend(&buffer[..length]);
         let mut packets = Vec::new();
-        loop {
-            let Some(&[high, low]) = open.begun.first_chunk::<FRAME>() else { break };
+        while let Some(&[high, low]) = open.begun.first_chunk::<FRAME>() {
             let length = usize::from(u16::from_be_bytes([high, low]));
             if length > MAX_PACKET {
                 // Not what is spoken here.
