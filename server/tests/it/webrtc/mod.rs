@@ -164,7 +164,8 @@ async fn what_a_browser_says_is_in_the_recording() {
     world.event("pbx.cdr.created", &call).await.unwrap();
     let file = world.crm().recording(&call).await.unwrap().expect("there is a recording");
     let wav = Wav::parse(&file).unwrap();
-    let sides = [wav.channel(0), wav.channel(1)].map(|side| Voice::heard_in(&side[side.len().saturating_sub(20_000)..]));
+    let sides =
+        [wav.channel(0), wav.channel(1)].map(|side| Voice::heard_in(&side[side.len().saturating_sub(20_000)..]));
     assert_eq!(sides, [Some(Voice::of_agent(NUMBER)), Some(Voice::of_customer(CUSTOMER))]);
 }
 
@@ -173,9 +174,11 @@ async fn hopeless_offers_are_refused() {
     let world = world().await;
     let mut phone = WebPhone::register(&world, NUMBER).await;
     let offer = Browser::new(&[audio::Codec::Opus]).offer();
-    for (line, instead) in
-        [("a=rtcp-mux", "a=x"), ("a=setup:actpass", "a=setup:passive"), ("a=fingerprint:sha-256", "a=fingerprint:sha-1")]
-    {
+    for (line, instead) in [
+        ("a=rtcp-mux", "a=x"),
+        ("a=setup:actpass", "a=setup:passive"),
+        ("a=fingerprint:sha-256", "a=fingerprint:sha-1"),
+    ] {
         assert!(offer.contains(line), "{line} in {offer}");
         let (answer, _) = phone.invite(CUSTOMER, &offer.replace(line, instead)).await;
         assert_eq!(answer.status(), Some(488), "{instead}");

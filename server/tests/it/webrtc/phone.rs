@@ -63,8 +63,7 @@ impl WebPhone {
         request.headers_mut().insert("sec-websocket-protocol", "sip".parse().unwrap());
         let (socket, _) = connect_async(request).await.unwrap();
         let domain = world.server.sip().to_string();
-        let mut phone =
-            Self { socket, domain, number: number.to_owned(), password, news: VecDeque::new(), count: 0 };
+        let mut phone = Self { socket, domain, number: number.to_owned(), password, news: VecDeque::new(), count: 0 };
         let own = format!("<sip:{number}@{}>", phone.domain);
         let headers = format!(
             "To: {own}\r\nFrom: {own};tag=reg\r\nCall-ID: reg-{number}\r\n{}Expires: 300\r\n\
@@ -206,8 +205,7 @@ impl WebPhone {
                     dialog.target = uri(&text(&answer, Name::Contact));
                 }
                 let Dialog { call_id, ours, target, .. } = &*dialog;
-                let acknowledged =
-                    format!("From: {ours}\r\nTo: {}\r\nCall-ID: {call_id}\r\n", text(&answer, Name::To));
+                let acknowledged = format!("From: {ours}\r\nTo: {}\r\nCall-ID: {call_id}\r\n", text(&answer, Name::To));
                 let target = target.clone();
                 self.request("ACK", &target, &acknowledged, cseq, "", "").await;
             }
