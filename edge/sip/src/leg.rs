@@ -54,6 +54,11 @@ impl Leg {
         self.key
     }
 
+    /// Puts a header field on every further response to the peer's INVITE but 100.
+    pub fn say(&self, header: &'static str, value: impl Into<String>) {
+        self.send(LegCommand::Say { header, value: value.into() });
+    }
+
     /// Sends a provisional response, 101 to 199, with SDP for early media.
     pub fn ring(&self, status: u16, sdp: Option<Bytes>) {
         self.send(LegCommand::Ring { status, sdp });

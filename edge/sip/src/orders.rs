@@ -53,6 +53,10 @@ pub(crate) enum Order {
     },
     Domains(HashSet<String>),
     Trust(Vec<TrustedSource>),
+    MoveFlow {
+        from: Flow,
+        to: Flow,
+    },
     /// Opens a NAT's way again.
     KeepAlive(Destination),
     /// Asks to be told once all that was ordered before has been sent.

@@ -188,6 +188,12 @@ impl Sip {
         self.shared.commands.give(Order::Trust(sources.into_iter().map(Into::into).collect()));
     }
 
+    /// Says that the phone at the end of `from` is at the end of `to` now, having registered there as the same instance:
+    /// its dialogs go on over that (RFC 5626 §5.3).
+    pub fn move_flow(&self, from: Flow, to: Flow) {
+        self.shared.commands.give(Order::MoveFlow { from, to });
+    }
+
     /// Replaces the domains that are realms of their own: a challenge to a request for one of them names it.
     /// All other hosts get the realm of the configuration.
     pub fn serve_domains(&self, domains: impl IntoIterator<Item = String>) {

@@ -70,6 +70,11 @@ pub enum Command {
     Domains(HashSet<String>),
     /// Replaces the set of sources that are not challenged.
     Trust(Vec<TrustedSource>),
+    /// The peer at the end of `from` is at the end of `to` now: it registered there as the same instance.
+    MoveFlow {
+        from: Flow,
+        to: Flow,
+    },
     /// While on, new INVITE and REGISTER are answered 503 with Retry-After.
     Overload(bool),
 }

@@ -11,6 +11,7 @@ pub(crate) mod core;
 pub mod flow;
 pub(crate) mod ids;
 pub mod io;
+mod moved;
 mod receive;
 mod register;
 mod subscribe;
@@ -87,11 +88,13 @@ impl Endpoint {
             Input::Received { flow, bytes } => self.received(flow, bytes, now),
             Input::FlowClosed(flow) => {
                 if self.core.take_used_flow(flow) {
-                    self.fail(now, |to| to.flow == Some(flow) || (to.flow.is_none() && to.addr == flow.peer));
+                    // A page that lost its connection comes back by another within seconds: its dialogs wait for that.
+                    let waits = flow.transport.is_websocket();
+                    self.fail(waits, now, |to| to.flow == Some(flow) || (to.flow.is_none() && to.addr == flow.peer));
                 }
             }
             Input::Unreachable(gone) => {
-                self.fail(now, |to| to.addr == gone.addr && to.transport == gone.transport);
+                self.fail(false, now, |to| to.addr == gone.addr && to.transport == gone.transport);
             }
             Input::Command(command) => self.command(command, now),
         }
@@ -184,6 +187,7 @@ impl Endpoint {
                     })
                     .collect();
             }
+            Command::MoveFlow { from, to } => self.move_flow(from, to, now),
             Command::Overload(on) => self.overloaded = on,
         }
     }
@@ -224,8 +228,8 @@ impl Endpoint {
         }
     }
 
-    fn fail(&mut self, now: Instant, gone: impl Fn(&Destination) -> bool) {
-        for ended in self.core.fail_clients(gone, now) {
+    fn fail(&mut self, dialogs_wait: bool, now: Instant, gone: impl Fn(&Destination) -> bool) {
+        for ended in self.core.fail_clients(dialogs_wait, gone, now) {
             self.ended(ended, EndedBy::Transport, now);
         }
     }

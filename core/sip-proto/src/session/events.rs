@@ -240,6 +240,11 @@ pub struct IncomingInvite {
 /// What the owner of a leg asks for.
 #[derive(Clone, Debug)]
 pub enum LegCommand {
+    /// Puts a header field on every further response to the peer's INVITE but 100.
+    Say {
+        header: &'static str,
+        value: String,
+    },
     /// Sends a provisional response, 101 to 199.
     Ring {
         status: u16,

@@ -115,6 +115,8 @@ pub(crate) struct Leg {
     pub(crate) waiting: Option<Waiting>,
     /// The peer's INVITE came with an offer.
     pub(crate) has_offered: bool,
+    /// A header field of every response to the peer's INVITE but 100.
+    pub(crate) said: Option<Box<(&'static str, String)>>,
     /// Reliable provisional responses of ours.
     pub(crate) reliable: Option<Box<Reliable>>,
     /// The peer takes UPDATE.
@@ -153,6 +155,7 @@ impl Leg {
             offer: Offer::None,
             waiting: None,
             has_offered: false,
+            said: None,
             reliable: None,
             peer_updates: false,
             session: None,
@@ -181,6 +184,7 @@ impl Leg {
     /// Does what the owner asks for, as far as the state allows it.
     pub(crate) fn command(&mut self, core: &mut Core, command: LegCommand, now: Instant) {
         match command {
+            LegCommand::Say { header, value } => self.said = Some(Box::new((header, value))),
             LegCommand::Ring { status, sdp } => self.ring(core, status, sdp, now),
             LegCommand::Answer { sdp } => self.answer(core, sdp, now),
             LegCommand::Acknowledge => self.acknowledge(core),

@@ -62,6 +62,13 @@ struct Pending {
 }
 
 impl Reliable {
+    /// Lets the places that something is still sent to be changed.
+    pub(crate) fn each_destination(&mut self, change: impl Fn(&mut Destination)) {
+        if let Some(pending) = &mut self.pending {
+            change(&mut pending.to);
+        }
+    }
+
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         self.pending.as_ref().map(|pending| pending.again.min(pending.end))
     }

@@ -69,7 +69,14 @@ impl Leg {
         if status >= 200 {
             self.server = None;
         }
-        core.respond(server, status, &self.dialog.local_tag, fill, now)
+        let said = self.said.as_deref().filter(|_| status > 100);
+        let tag = &self.dialog.local_tag;
+        match said {
+            Some((header, value)) => {
+                core.respond(server, status, tag, |response| fill(response).custom(header, value), now)
+            }
+            None => core.respond(server, status, tag, fill, now),
+        }
     }
 
     /// Sends a provisional response.

@@ -7,6 +7,7 @@ mod forged;
 mod forks;
 mod hostile;
 mod lossy;
+mod moved;
 mod net;
 mod offers;
 mod refer;

@@ -67,6 +67,7 @@ impl Task {
                 Command::Request { id: self.next_reply, request }
             }
             Order::ByeOrphan { record, reason } => Command::ByeOrphan { record, reason },
+            Order::MoveFlow { from, to } => Command::MoveFlow { from, to },
             Order::Domains(domains) => Command::Domains(domains),
             Order::Trust(sources) => {
                 self.guard.trust(sources.iter().map(|source| source.ip));

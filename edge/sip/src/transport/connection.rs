@@ -31,6 +31,8 @@ const READ: usize = 8 * 1024;
 const WRITE: Duration = Duration::from_secs(10);
 /// A keep-alive is answered at most this often.
 const PONG_EVERY: Duration = Duration::from_secs(2);
+/// Keep-alives within [`PONG_EVERY`] that a friend gets answers to.
+const FRIENDLY_PINGS: u32 = 16;
 /// Keep-alives within [`PONG_EVERY`] that are still nobody's flood.
 const MAX_PINGS: u32 = 256;
 
@@ -227,12 +229,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Keep-alives are answered (RFC 5626 §4.4.1), not more often than every two seconds; a flood ends the connection.
+    /// Keep-alives are answered (RFC 5626 §4.4.1), those of strangers not more often than every two seconds; a flood ends
+    /// the connection. A page that wakes up asks again at once, and takes silence for a dead connection.
     fn may_answer_ping(&mut self) -> Result<bool, Finished> {
         let now = Instant::now();
         if self.ponged.is_some_and(|at| now - at < PONG_EVERY) {
             self.pings += 1;
-            return if self.pings > MAX_PINGS { Err(Finished) } else { Ok(false) };
+            let answers = self.pings < FRIENDLY_PINGS && !self.is_stranger();
+            return if self.pings > MAX_PINGS { Err(Finished) } else { Ok(answers) };
         }
         self.ponged = Some(now);
         self.pings = 0;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Core, User};
+use super::{Core, LegRequest, User};
 use crate::{
     endpoint::{
         config::MAX_FORWARDS,
@@ -38,6 +38,22 @@ pub(crate) struct ClientSlot {
     pub(crate) ack_held: bool,
     /// Where the request goes if it comes to nothing here (RFC 3263 §4.3).
     pub(super) also: Vec<Destination>,
+}
+
+impl ClientSlot {
+    /// Returns whether no final response came yet.
+    fn is_open(&self) -> bool {
+        matches!(self.machine.state(), client::State::Trying | client::State::Proceeding)
+    }
+
+    /// Returns whether it is a request within a dialog. BYE has no user any more.
+    fn is_in_dialog(&self) -> bool {
+        match self.user {
+            User::Leg(_, LegRequest::Invite) | User::OutOfDialog(_) | User::Subscription(_) => false,
+            User::Leg(..) => true,
+            User::Nobody => self.method == Method::Bye,
+        }
+    }
 }
 
 /// A new request and what belongs to its transaction.
@@ -343,10 +359,16 @@ impl Core {
         Ended::Nothing
     }
 
-    /// Forgets the requests that went where nothing can be sent any more and returns what became of them.
-    pub(crate) fn fail_clients(&mut self, gone: impl Fn(&Destination) -> bool, now: Instant) -> Vec<Ended> {
+    /// Forgets the requests that went where nothing can be sent any more and returns what became of them. Those of dialogs
+    /// may wait for another way to the peer, until their own time is over.
+    pub(crate) fn fail_clients(
+        &mut self,
+        dialogs_wait: bool,
+        gone: impl Fn(&Destination) -> bool,
+        now: Instant,
+    ) -> Vec<Ended> {
         let waits = |slot: &ClientSlot| {
-            gone(&slot.to) && matches!(slot.machine.state(), client::State::Trying | client::State::Proceeding)
+            gone(&slot.to) && slot.is_open() && !(dialogs_wait && slot.is_in_dialog())
         };
         let failing: Vec<usize> = self.clients.iter().filter(|(_, slot)| waits(slot)).map(|(index, _)| index).collect();
         let mut ended = Vec::with_capacity(failing.len());
@@ -359,6 +381,28 @@ impl Core {
             ended.push(moved.map_or(Ended::Lost(user), Ended::Moved));
         }
         ended
+    }
+
+    /// Sends over `to` what went over `from`, and once more what the peer did not answer at all.
+    pub(crate) fn move_clients(&mut self, from: Flow, to: Flow, now: Instant) {
+        let there = Destination::from(to);
+        let mut again = Vec::new();
+        for (index, slot) in &mut self.clients {
+            if slot.to.flow == Some(from) {
+                slot.to = there;
+                let unanswered = slot.machine.state() == client::State::Trying && slot.is_in_dialog();
+                again.extend(slot.kept.clone().filter(|_| unanswered).map(|kept| (index, kept)));
+            }
+        }
+        let end = now + self.config.timings.t1x64();
+        for (index, message) in again {
+            self.send(there, message);
+            self.used_flows.insert(to.id);
+            if let Some(slot) = self.clients.get_mut(index) {
+                slot.machine.end_by(end);
+            }
+            self.arm_client(u32::try_from(index).unwrap_or(u32::MAX));
+        }
     }
 
     /// Returns whether a flow carried requests of ours, and forgets it.

@@ -116,6 +116,15 @@ impl Core {
         Slot { index, generation }
     }
 
+    /// Sends over `to` the answers to requests that came over `from`.
+    pub(crate) fn move_servers(&mut self, from: Flow, to: Flow) {
+        for (_, slot) in &mut self.servers {
+            if slot.flow == from {
+                (slot.flow, slot.reply_port) = (to, to.peer.port());
+            }
+        }
+    }
+
     /// Answers a request that came again.
     pub(crate) fn answer_again(&mut self, index: u32) {
         if let Some(slot) = self.server(index)
