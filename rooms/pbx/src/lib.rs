@@ -10,18 +10,22 @@ pub mod model;
 pub mod ops;
 mod store;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 pub use api::{play_recording, send_sound};
 pub use config::Config;
-pub use driver::border::{numbers::MemberState, toll::TollAlarm};
+pub use driver::{
+    border::{numbers::MemberState, toll::TollAlarm},
+    session_login::SessionLogin,
+};
 pub use error::{Error, Result};
 
 use changes::Changes;
-use domain::{cause::Cause, grid::Grid, limiter::Limiter};
+use domain::{grid::Grid, limiter::Limiter};
 use driver::{
     apps::Apps, auth::Guesses, border::Border, call::COMPANY, directory::Directory, live::Live, queue::Queues, recover,
-    registrar::Registrar, subscriptions::Subscriptions, trunk_registrations::TrunkRegistrations,
+    registrar::Registrar, session_login::Barred, subscriptions::Subscriptions,
+    trunk_registrations::TrunkRegistrations,
 };
 use model::Boot;
 
@@ -58,6 +62,8 @@ pub struct Pbx {
     /// What calls over trunks are counted and limited by.
     pub(crate) border: Border,
     pub(crate) guesses: Arc<Guesses>,
+    /// Users whose webphones are not let in.
+    pub(crate) barred: Arc<Barred>,
     pub(crate) boot: Arc<Boot>,
     /// The moments at which calls write what is not urgent.
     pub(crate) together: Grid,
@@ -68,8 +74,6 @@ pub struct Pbx {
 
 /// Logins whose wrong passwords are remembered; the one unseen longest is forgotten first.
 const REMEMBERED_LOGINS: usize = 100_000;
-/// How long a drained node waits for BYEs and records once every call was told to end.
-const LAST_WORDS: Duration = Duration::from_secs(10);
 
 impl Pbx {
     /// Reads the directory, closes the books of calls that an earlier run left, and starts to take calls. Fails when the
@@ -93,6 +97,7 @@ impl Pbx {
             queues: Queues::default(),
             border: Border::new(now),
             guesses: Arc::new(Guesses::new(Limiter::new(REMEMBERED_LOGINS))),
+            barred: Arc::default(),
             boot: Arc::new(Boot { id: uuid::Uuid::now_v7().to_string(), node: deps.config.node.clone() }),
             config: Arc::new(deps.config),
             together: Grid::new(tokio::time::Instant::now().into_std(), COMPANY),
@@ -102,6 +107,7 @@ impl Pbx {
         recover::say_alive(&pbx).await?;
         pbx.read_at_start = driver::written(&pbx).await?;
         pbx.directory.reload(&pbx.db, &pbx.secrets).await?;
+        pbx.barred.look(&pbx).await?;
         pbx.registrar.load(&pbx).await?;
         pbx.border.load(&pbx).await?;
         driver::announce(&pbx);
@@ -129,17 +135,6 @@ impl Pbx {
     pub fn jobs(&self, worker: ::store::jobs::Worker) -> ::store::jobs::Worker {
         let worker = driver::recordings::job(self, worker);
         driver::voicemail_files::job(self, driver::voicemail_notice::job(self, worker))
-    }
-
-    /// Refuses new calls, lets those that are up go on for `patience`, then ends them and waits for their records.
-    pub async fn drain(&self, patience: Duration) {
-        self.live.close();
-        self.trunk_registrations.leave().await;
-        self.live.until_empty(patience).await;
-        self.live.hang_up_all(Cause::NormalTemporaryFailure);
-        self.live.until_empty(LAST_WORDS).await;
-        self.queues.settle(LAST_WORDS).await;
-        self.sip.drain(LAST_WORDS).await;
     }
 
     /// Returns the room's routes.

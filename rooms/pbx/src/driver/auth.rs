@@ -5,11 +5,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use domain::{TenantId, limiter::Limiter};
+use domain::{TenantId, Timestamp, limiter::Limiter};
 use sip::Credentials;
 use sip_proto::digest::{Algorithm, Ha1};
 
-use super::directory::Line;
+use super::{
+    directory::Line,
+    session_login::{self, Session},
+};
 use crate::Pbx;
 
 /// Wrong passwords of one login from one source in a minute before its further attempts are refused unread.
@@ -20,6 +23,8 @@ pub(crate) enum Login {
     Proven {
         tenant: TenantId,
         line: Arc<Line>,
+        /// When the login of a webphone's session is over.
+        until: Option<Timestamp>,
     },
     /// Unknown user, disabled user or wrong password: all answered alike.
     Wrong,
@@ -48,7 +53,7 @@ pub(crate) fn login(pbx: &Pbx, credentials: Option<&Credentials>, method: &str, 
     }
     let proven = prove(pbx, credentials, method, host);
     match proven {
-        Some((tenant, line)) => Login::Proven { tenant, line },
+        Some((tenant, line, until)) => Login::Proven { tenant, line, until },
         None => {
             guesses.hit(key, FAILURES, now);
             Login::Wrong
@@ -56,19 +61,31 @@ pub(crate) fn login(pbx: &Pbx, credentials: Option<&Credentials>, method: &str, 
     }
 }
 
-fn prove(pbx: &Pbx, credentials: &Credentials, method: &str, host: &str) -> Option<(TenantId, Arc<Line>)> {
+fn prove(
+    pbx: &Pbx,
+    credentials: &Credentials,
+    method: &str,
+    host: &str,
+) -> Option<(TenantId, Arc<Line>, Option<Timestamp>)> {
     // REGISTER names its account by the Request-URI's host, everything else by the login's realm.
     let domain = if method == "REGISTER" { host } else { credentials.realm() };
     let tenant = pbx.directory.by_host(domain)?;
     let account = pbx.directory.account(tenant)?;
-    let line = account.active(credentials.username())?;
+    let name = credentials.username();
+    let session = Session::parse(name);
+    let line = account.active(session.map_or(name, |session| session.extension))?;
     if credentials.realm() != line.realm {
         return None;
     }
+    let secret = match session {
+        Some(session) => &session_login::secret(pbx, tenant, line, name, session)?,
+        None => &line.secret,
+    };
     let ha1 = match credentials.algorithm() {
-        Algorithm::Md5 => Ha1::from_hex(Algorithm::Md5, &line.secret.md5_hex()),
-        Algorithm::Sha256 => Ha1::from_hex(Algorithm::Sha256, &line.secret.sha256_hex()),
+        Algorithm::Md5 => Ha1::from_hex(Algorithm::Md5, &secret.md5_hex()),
+        Algorithm::Sha256 => Ha1::from_hex(Algorithm::Sha256, &secret.sha256_hex()),
         Algorithm::Sha512Trunc256 => None,
     }?;
-    credentials.verify(method, &ha1).then(|| (tenant, Arc::clone(line)))
+    let until = session.map(|session| session.ends);
+    credentials.verify(method, &ha1).then(|| (tenant, Arc::clone(line), until))
 }

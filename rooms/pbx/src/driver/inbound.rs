@@ -39,7 +39,7 @@ pub(crate) fn receive(pbx: &Pbx, incoming: sip::Incoming) {
     } else {
         let host = incoming.request.uri_host.as_str();
         match auth::login(pbx, incoming.credentials.as_ref(), "INVITE", host, source) {
-            Login::Proven { tenant, line } => (tenant, Caller::Extension(line)),
+            Login::Proven { tenant, line, .. } => (tenant, Caller::Extension(line)),
             Login::Wrong => return incoming.challenge(),
             Login::Limited => return incoming.reject(403, None),
         }

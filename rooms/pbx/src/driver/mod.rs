@@ -26,6 +26,7 @@ pub(crate) mod registrar;
 pub(crate) mod resolve;
 pub(crate) mod retention;
 pub(crate) mod rooms;
+pub(crate) mod session_login;
 pub(crate) mod subscriptions;
 pub(crate) mod trunk_registrations;
 pub(crate) mod voicemail;
@@ -175,6 +176,7 @@ async fn look_around(pbx: &Pbx, seen: &mut Option<i64>, swept: &mut Option<Times
     } else if pbx.queues.was_behind() {
         queue::reload(pbx).await?;
     }
+    pbx.barred.look(pbx).await?;
     recover::say_alive(pbx).await?;
     if pbx.apps.begun.swap(false, Ordering::Relaxed) && !voicemail::complete_begun(pbx).await.unwrap_or(false) {
         pbx.apps.begun.store(true, Ordering::Relaxed);

@@ -150,6 +150,11 @@ impl Target {
         }
     }
 
+    /// Tells whether it speaks SIP over WebSocket.
+    pub(crate) fn is_browser(&self) -> bool {
+        matches!(self, Self::Phone(phone) if phone.binding.flow.transport.is_websocket())
+    }
+
     /// Tells whether nobody on the way to it can read along.
     pub(crate) fn is_encrypted(&self) -> bool {
         match self {
@@ -177,7 +182,7 @@ impl PhoneTarget {
         invite.from_display = offer.from_display.map(str::to_owned);
         invite.to_uri = Some(format!("sip:{}@{}", self.extension, offer.realm));
         invite.sdp = Some(offer.sdp.clone());
-        invite.headers.push(("X-Call-UUID".to_owned(), offer.call.to_string()));
+        invite.headers.push((CALL_UUID.to_owned(), offer.call.to_string()));
         // Within the account nobody hides.
         invite.headers.extend(offer.headers.iter().filter(|(name, _)| name != PRIVACY).cloned());
         let transport = binding.flow.transport;
@@ -255,6 +260,9 @@ struct From<'a> {
     display: Option<&'a str>,
     headers: Vec<(String, String)>,
 }
+
+/// The header that names the call to phones.
+pub(crate) const CALL_UUID: &str = "X-Call-UUID";
 
 /// The header by which a caller asks not to be shown.
 const PRIVACY: &str = "Privacy";

@@ -3,11 +3,12 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use domain::{TenantId, Timestamp};
 use sip::{Flow, RegisterRequest, Transport};
-use sip_proto::registration::{Binding, Bindings, Update};
+use sip_proto::registration::{Binding, Bindings, Lifetimes, Update};
 
 use super::{
     auth::{self, Login},
@@ -17,9 +18,15 @@ use crate::{Pbx, model, store as rows};
 
 type Aor = (TenantId, String);
 
+/// How long a phone that lost its connection may come back to its calls by another. Media that is gone ends them earlier.
+const COMES_BACK: Duration = Duration::from_secs(120);
+
 /// All bindings of all extensions on this node.
 #[derive(Clone, Default)]
-pub(crate) struct Registrar(Arc<Mutex<HashMap<Aor, Bindings>>>);
+pub(crate) struct Registrar(Arc<Mutex<HashMap<Aor, Bindings>>>, Arc<Mutex<HashMap<Device, (Flow, Timestamp)>>>);
+
+/// A phone as it names itself, whatever it is connected by: its extension and its instance.
+type Device = (Aor, String);
 
 impl std::fmt::Debug for Registrar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -87,6 +94,32 @@ impl Registrar {
         self.lock().remove(&(tenant, number.to_owned()));
     }
 
+    fn lost(&self) -> MutexGuard<'_, HashMap<Device, (Flow, Timestamp)>> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers phones whose connection is gone: they may come back by another.
+    fn remember(&self, ended: &[(Aor, Vec<Binding>)], now: Timestamp) {
+        let mut lost = self.lost();
+        for (aor, gone) in ended {
+            for binding in gone.iter().filter(|binding| binding.flow.transport.is_websocket()) {
+                if let Some(instance) = &binding.instance {
+                    lost.insert((aor.clone(), instance.clone()), (binding.flow, now));
+                }
+            }
+        }
+    }
+
+    /// Returns the connection that a registering phone had before, if that is another one.
+    fn former_flow(&self, aor: &Aor, known: &Bindings, update: &Update<'_>, now: Timestamp) -> Option<Flow> {
+        let instance = update.contacts.iter().find_map(|contact| contact.instance.as_ref())?;
+        let lost = self.lost().remove(&(aor.clone(), instance.clone()));
+        let replaced = known.list().iter().find(|binding| binding.instance.as_ref() == Some(instance));
+        let lost = lost.filter(|(_, at)| now.since(*at) < COMES_BACK).map(|(flow, _)| flow);
+        let former = replaced.map(|binding| binding.flow).or(lost)?;
+        (former != update.flow && update.flow.transport.is_websocket()).then_some(former)
+    }
+
     /// Ends the bindings that came over a connection that is closed.
     pub(crate) fn flow_closed(&self, flow: Flow) -> Vec<(Aor, Vec<Binding>)> {
         let mut table = self.lock();
@@ -126,6 +159,7 @@ impl Registrar {
             bindings.expire(now.millis());
             !bindings.list().is_empty()
         });
+        self.lost().retain(|_, (_, at)| now.since(*at) < COMES_BACK);
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -136,8 +170,8 @@ impl Registrar {
 /// Answers one REGISTER: proves the login, applies the contacts, and acknowledges when they are on disk.
 pub(crate) async fn register(pbx: Pbx, request: RegisterRequest) {
     let login = auth::login(&pbx, request.credentials.as_ref(), "REGISTER", &request.host, request.source.ip());
-    let (tenant, line) = match login {
-        Login::Proven { tenant, line } => (tenant, line),
+    let (tenant, line, until) = match login {
+        Login::Proven { tenant, line, until } => (tenant, line, until),
         Login::Wrong => return request.challenge(),
         Login::Limited => return request.reject(403),
     };
@@ -157,23 +191,37 @@ pub(crate) async fn register(pbx: Pbx, request: RegisterRequest) {
         path: &request.path,
         user_agent: request.user_agent.as_deref(),
     };
-    let applied = {
+    let (applied, former) = {
         let mut table = pbx.registrar.lock();
-        let bindings = table.entry((tenant, number.clone())).or_default();
-        let applied = bindings.apply(&update, pbx.config.registration, now.millis());
-        applied.map(|changed| (changed, bindings.answer(now.millis())))
+        let aor = (tenant, number.clone());
+        let bindings = table.entry(aor.clone()).or_default();
+        let former = pbx.registrar.former_flow(&aor, bindings, &update, now);
+        let applied = bindings.apply(&update, lifetimes(pbx.config.registration, until, now), now.millis());
+        (applied.map(|changed| (changed, bindings.answer(now.millis()))), former)
     };
     let (changed, answer) = match applied {
         Ok(applied) => applied,
         Err(refused) => return request.refuse(refused),
     };
-    match persist(&pbx, tenant, &number, &changed.kept, &changed.removed).await {
+    let kept = persist(&pbx, tenant, &number, &changed.kept, &changed.removed).await;
+    if let Some(former) = former {
+        // Before the answer: what the phone asked for meanwhile comes right after it.
+        pbx.sip.move_flow(former, request.flow);
+    }
+    match kept {
         Ok(()) => request.accept(answer),
         Err(error) => {
             tracing::error!(%error, tenant.id = %tenant, "registration could not be stored");
             request.reject(503);
         }
     }
+}
+
+/// A webphone is registered no longer than its session's login lives.
+fn lifetimes(usual: Lifetimes, until: Option<Timestamp>, now: Timestamp) -> Lifetimes {
+    let Some(until) = until else { return usual };
+    let left = u32::try_from(until.since(now).as_secs()).unwrap_or(u32::MAX).max(1);
+    Lifetimes { max: usual.max.min(left), default: usual.default.min(left), ..usual }
 }
 
 /// Forgets the registrations of an extension whose secret is another now, or that may not register any more.
@@ -217,7 +265,9 @@ pub(crate) async fn end(pbx: &Pbx, tenant: TenantId, number: &str, uri: &str) {
 
 /// Takes the bindings of a closed connection off the disk.
 pub(crate) async fn flow_closed(pbx: Pbx, flow: Flow) {
-    for ((tenant, number), gone) in pbx.registrar.flow_closed(flow) {
+    let ended = pbx.registrar.flow_closed(flow);
+    pbx.registrar.remember(&ended, pbx.db.now());
+    for ((tenant, number), gone) in ended {
         if let Err(error) = persist(&pbx, tenant, &number, &[], &gone).await {
             tracing::warn!(%error, tenant.id = %tenant, "bindings of a closed connection stay until they expire");
         }

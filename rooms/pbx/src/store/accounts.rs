@@ -1,6 +1,6 @@
 //! What calls need to know of the accounts themselves.
 
-use domain::{TenantId, app::Language, ids::TrunkId, number::Region};
+use domain::{TenantId, UserId, app::Language, ids::TrunkId, number::Region};
 use serde::Deserialize;
 use store::{FromRow, Tx, sql};
 
@@ -38,6 +38,11 @@ pub(crate) async fn any_tenant_languages(tx: &mut Tx) -> Result<Vec<(TenantId, L
 #[derive(Deserialize)]
 struct Voice {
     language: Option<String>,
+}
+
+/// Returns the users of every account who may not sign in.
+pub(crate) async fn any_tenant_disabled_users(tx: &mut Tx) -> Result<Vec<(TenantId, UserId)>> {
+    sql("select tenant_id, id from users where disabled = true").all(tx).await
 }
 
 /// Returns the active caller IDs of every account, each with its id and the trunk that it is bound to.

@@ -19,6 +19,9 @@ use crate::{
     model::TrunkDtmf,
 };
 
+/// What a call belongs to, for the page of whoever makes it.
+const ABOUT: [&str; 2] = ["X-Campaign-Id", "X-Lead-Id"];
+
 impl Driver {
     pub(super) async fn dial(&mut self, no: LegNo, side: Side, part: Part, target: usize) -> Option<Input> {
         let target = self.targets_of(part).get(target).cloned();
@@ -69,11 +72,12 @@ impl Driver {
     }
 
     async fn invite(&mut self, leg: &mut Leg, part: Part, target: &Target) -> Result<(), Cause> {
+        leg.is_browser = target.is_browser();
         leg.security = self.security_of(target);
         leg.keys = target.trunk().map_or(TrunkDtmf::Rfc4733, |trunk| trunk.options().dtmf);
         let sdp = self.make_offer(leg, target)?;
         let (display, user) = self.shown_to(part, target);
-        let headers = if part == Part::Step { self.headers.clone() } else { Vec::new() };
+        let headers = self.headers_for(part, leg.is_browser);
         let realm = self.pbx.config.realm.clone();
         let offer = Offer {
             call: self.setup.call,
@@ -92,6 +96,22 @@ impl Driver {
         leg.signalled_from = invite.destination.addr.ip();
         leg.sip = Some(self.pbx.sip.invite(invite, self.sip_sink.clone()));
         Ok(())
+    }
+
+    /// Returns what the INVITE tells beside the call itself. The page of an agent is told what the call belongs to.
+    fn headers_for(&self, part: Part, is_browser: bool) -> Vec<(String, String)> {
+        let mut headers = match part {
+            Part::Step => self.headers.clone(),
+            Part::Own if is_browser => {
+                let told = |(name, _): &&(String, String)| ABOUT.iter().any(|about| name.eq_ignore_ascii_case(about));
+                self.headers.iter().filter(told).cloned().collect()
+            }
+            _ => Vec::new(),
+        };
+        if is_browser && let Some(queue) = &self.row.queue_name {
+            headers.push(("X-Queue-Name".to_owned(), queue.clone()));
+        }
+        headers
     }
 
     /// Returns the name and number that a dialled leg sees as the caller's.

@@ -29,7 +29,9 @@ impl Driver {
         }
         for hearer in self.machine.hearers_of(no) {
             let passed_on = if self.has_tones(no) { self.has_tones(hearer) } else { self.takes_events(hearer) };
-            if !passed_on {
+            if passed_on {
+                self.tell_key(hearer, key);
+            } else {
                 self.send_key(hearer, key);
             }
         }
@@ -216,11 +218,24 @@ impl Driver {
         let events = self.takes_events(to) || self.has_tones(to);
         let Some(leg) = self.leg(to).filter(|leg| leg.state != LegState::Ended) else { return };
         match (leg.media, &leg.sip) {
-            (Some(media), _) if events => self.session.send_dtmf(media, key.encode_utf8(&mut [0; 4])),
-            (_, Some(sip)) => {
-                sip.info("application/dtmf-relay", Bytes::from(format!("Signal={key}\r\nDuration=160\r\n")));
+            (Some(media), _) if events => {
+                self.session.send_dtmf(media, key.encode_utf8(&mut [0; 4]));
+                self.tell_key(to, key);
             }
+            (_, Some(sip)) => inform(sip, key),
             (_, None) => {}
         }
     }
+
+    /// Tells a browser of a key that is in its media.
+    fn tell_key(&self, to: LegNo, key: char) {
+        let told = self.leg(to).filter(|leg| leg.is_browser && leg.state != LegState::Ended);
+        if let Some(sip) = told.and_then(|leg| leg.sip.as_ref()) {
+            inform(sip, key);
+        }
+    }
+}
+
+fn inform(sip: &sip::Leg, key: char) {
+    sip.info("application/dtmf-relay", Bytes::from(format!("Signal={key}\r\nDuration=160\r\n")));
 }

@@ -50,6 +50,8 @@ pub(crate) struct Leg {
     /// What a leg over a trunk holds while it lasts.
     pub(crate) passage: Option<Arc<Passage>>,
     pub(crate) is_incoming: bool,
+    /// It speaks SIP over WebSocket: a page cannot see keys in the media, so it is told of them (RFC 6086).
+    pub(crate) is_browser: bool,
     pub(crate) state: LegState,
     pub(crate) started_at: Timestamp,
     pub(crate) answered_at: Option<Timestamp>,
@@ -183,6 +185,7 @@ impl Leg {
             extension: self.extension.clone(),
             trunk: self.trunk.clone(),
             is_incoming: self.is_incoming,
+            is_browser: self.is_browser,
             state: self.state,
             started_at: self.started_at,
             answered_at: self.answered_at,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::driver::{
     live::{Command, Conflict, JoinAs, Joining, TakeLeg, Taken},
-    outbound::Target,
+    outbound::{self, Target},
     resolve::Otherwise,
 };
 
@@ -205,6 +205,10 @@ impl Driver {
         let mut leg = self.new_leg(domain::LegId(uuid::Uuid::now_v7()), domain::call::Side::Callee, number);
         leg.extension = extension;
         leg.is_incoming = true;
+        leg.is_browser = incoming.transport.is_websocket();
+        if leg.is_browser {
+            sip.say(outbound::CALL_UUID, self.setup.call.to_string());
+        }
         leg.state = LegState::Ringing;
         leg.signalled_from = incoming.source.ip();
         leg.dialog = Some(incoming.dialog.clone());

@@ -15,7 +15,11 @@ use super::{
     speech::{ALAW_FIRST, answered_to, security, trunk_security},
 };
 use crate::{
-    driver::{live::LegView, network::Verdict, outbound::Target},
+    driver::{
+        live::LegView,
+        network::Verdict,
+        outbound::{self, Target},
+    },
     model::TrunkDtmf,
     store,
 };
@@ -69,6 +73,10 @@ impl Driver {
         leg.extension.clone_from(&self.setup.caller.extension);
         leg.trunk = self.setup.trunk.as_ref().map(|(_, name)| name.clone());
         leg.is_incoming = true;
+        leg.is_browser = incoming.transport.is_websocket();
+        if leg.is_browser {
+            sip.say(outbound::CALL_UUID, self.setup.call.to_string());
+        }
         leg.state = LegState::Ringing;
         leg.signalled_from = incoming.source.ip();
         let codecs = match self.came_by() {
@@ -117,6 +125,7 @@ impl Driver {
             trunk: None,
             passage: None,
             is_incoming: false,
+            is_browser: false,
             state: LegState::Dialling,
             started_at: self.pbx.db.now(),
             answered_at: None,

@@ -35,7 +35,7 @@ const MOST_SECS: u32 = 3600;
 pub(crate) fn subscribe(pbx: &Pbx, request: SubscribeRequest) {
     let login = auth::login(pbx, request.credentials.as_ref(), "SUBSCRIBE", &request.host, request.source.ip());
     let (tenant, line) = match login {
-        Login::Proven { tenant, line } => (tenant, line),
+        Login::Proven { tenant, line, .. } => (tenant, line),
         Login::Wrong => return request.challenge(),
         Login::Limited => return request.reject(403),
     };
