@@ -9,6 +9,7 @@ mod dependencies;
 mod new_room;
 mod product;
 mod run;
+mod sdk;
 mod setup;
 mod test;
 mod tidy;
@@ -64,6 +65,8 @@ enum Command {
         #[arg(long)]
         bench: bool,
     },
+    /// Builds the webphone's SDK, which the server is compiled with; demo, test and bench do so by themselves.
+    Sdk,
     /// Writes openapi.json anew from the handlers.
     Codegen,
     /// Writes the skeleton of a new room and makes it a member of the workspace.
@@ -114,6 +117,7 @@ fn run(command: Command) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Command::Sdk => sdk::build(&root).map(|()| ExitCode::SUCCESS),
         Command::Codegen => product::codegen(&root),
         Command::NewRoom { name } => new_room::new_room(&root, &name),
         Command::Simulate { arguments } => product::simulate(&root, &arguments),

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
-use crate::{run, setup};
+use crate::{run, sdk, setup};
 
 /// How the product is compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub(crate) fn server(root: &Path) -> Result<PathBuf> {
 
 /// Builds one program and returns where it lies.
 fn build(root: &Path, program: &str, profile: Profile) -> Result<PathBuf> {
+    // Nobody can be a phone in a browser without it.
+    sdk::build(root)?;
     // The whole workspace chooses the features, so that this shares its artefacts with the tests.
     let mut arguments = vec!["build", "--workspace", "--bin", program];
     if profile == Profile::Release {

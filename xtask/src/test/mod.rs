@@ -28,6 +28,7 @@ const ON_POSTGRES: &[&str] = &["store", "bus", "webhooks", "accounts", "contacts
 /// If something is missing that the tests need and that cannot be installed here.
 pub(crate) fn test(root: &Path, checks: bool, on_postgres: bool, in_browsers: bool) -> Result<ExitCode> {
     setup::setup(setup::For::Tests)?;
+    crate::sdk::build(root)?;
     let failed_checks = if checks { check::failures_beside_tests(root) } else { Vec::new() };
     let mut tally = Tally { passed: 0, failed: failed_checks.len() };
 

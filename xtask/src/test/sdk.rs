@@ -6,9 +6,7 @@ use std::{path::Path, process::Command};
 use anyhow::{Context, Result};
 
 use super::{browsers, runner::Tally};
-use crate::{run, setup};
-
-const FOLDER: &str = "sdk/webphone";
+use crate::{run, sdk, setup};
 
 /// Runs them to their end; what keeps them from running counts as one failure.
 pub(super) fn test(root: &Path) -> Tally {
@@ -20,17 +18,12 @@ pub(super) fn test(root: &Path) -> Tally {
 
 fn tally(root: &Path) -> Result<Tally> {
     setup::setup(setup::For::Browsers)?;
-    let folder = root.join(FOLDER);
-    // Not by script: esbuild's program is a package of its own, and the browsers are the system's.
-    let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-    run::succeed(Command::new("npm").args(install).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1").current_dir(&folder))?;
-    let script = |name: &str| {
-        let mut command = Command::new("npm");
-        command.args(["run", "--silent", name]).current_dir(&folder);
-        command
-    };
+    let folder = root.join(sdk::FOLDER);
+    sdk::install(&folder)?;
+    let script = |name: &str| sdk::script(&folder, name);
     run::succeed(&mut script("types")).context("the types of the SDK")?;
-    run::succeed(&mut script("build")).context("the SDK does not build")?;
+    // Not anew: a server that is as old as it need not be compiled again.
+    sdk::build(root)?;
     let (status, said) = run::watched(&mut script("test"))?;
     let mut tally = Tally { passed: count(&said, "pass"), failed: count(&said, "fail") + count(&said, "cancelled") };
     if !status.success() && tally.failed == 0 {

@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("contacts", &["pbx"]),
     ("telesales", &["pbx", "contacts"]),
     ("autocall", &["pbx", "contacts"]),
-    ("webphone", &["pbx", "contacts", "accounts"]),
+    ("webphone", &["pbx", "accounts"]),
     ("console", &["accounts", "alerts", "contacts", "pbx", "webphone", "telesales", "autocall", "webhooks"]),
 ];
 
