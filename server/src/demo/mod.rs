@@ -7,6 +7,7 @@ mod finale;
 mod ledger;
 mod plan;
 mod play;
+mod site;
 mod stage;
 mod view;
 
@@ -19,6 +20,7 @@ use std::{
 use anyhow::{Context, bail};
 
 use self::{
+    site::Site,
     stage::{ALONE, Stage},
     view::{Look, View},
 };
@@ -48,7 +50,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let fine = finale::show(&calls, &stage.receiver, &mut view);
     if args.keep {
         stage.leave_agents_alone();
-        invite(&stage, &mut view);
+        let site = Site::open(stage.crm.clone(), stage::VISITOR).await?;
+        invite(&stage, &site, &mut view);
         tokio::select! {
             () = play::watch(&stage, &mut view) => {}
             stopped = tokio::signal::ctrl_c() => stopped.context("cannot wait for Ctrl-C")?,
@@ -79,8 +82,15 @@ fn introduce(stage: &Stage, view: &mut View) {
 }
 
 /// Says how to go on by hand.
-fn invite(stage: &Stage, view: &mut View) {
+fn invite(stage: &Stage, site: &Site, view: &mut View) {
     view.heading("The server stays up. Try it:");
+    view.gap();
+    view.say("  Talk from this browser, with a microphone (the link makes you extension 1000):", Look::Plain);
+    view.gap();
+    view.say(&format!("    http://{}/", site.address), Look::Call);
+    view.gap();
+    view.say("  Call *60, which says back what you say, or 1001, an agent who answers. The same phone as a frame of", Look::Plain);
+    view.say(&format!("  another site: http://{0}/iframe, and without a face: http://{0}/npm", site.address), Look::Plain);
     view.gap();
     let base = stage.crm.base();
     let token = stage.crm.token().unwrap_or_default();

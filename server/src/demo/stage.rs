@@ -37,6 +37,9 @@ const ADMIN: &str = "admin";
 /// The path of the receiver that the account's webhook goes to.
 const HOOK: &str = "/crm/zorio-events";
 
+/// The extension of whoever follows the demo's link.
+pub(super) const VISITOR: &str = "1000";
+
 /// What the webhook is subscribed to.
 const EVENTS: [EventName; 4] =
     [EventName::CallRinging, EventName::CallAnswered, EventName::CallHangup, EventName::CdrCreated];
@@ -93,6 +96,7 @@ impl Stage {
         for extension in plan::AGENTS {
             logins.push((extension, extension_password(&crm, extension).await?));
         }
+        extension_password(&crm, VISITOR).await?;
         let media = phone::media(PARTY_PORTS)?;
         let carrier = carrier::Config { hangs_up_after: Duration::from_secs(3), ..carrier::Config::on_loopback() };
         let carrier = Carrier::open(carrier, media.clone()).await?;
@@ -176,6 +180,12 @@ async fn furnish(app: &App, carrier: SocketAddr, hook: &str) -> anyhow::Result<S
     let trunk = trunks::create(&rooms.desk, &who, trunk).await?;
     routes::create(&rooms.desk, &who, NewRoute::plain(RouteKind::Default { trunk: trunk.id }, 0)).await?;
     staff(&rooms.desk, &who).await?;
+    // The example of a frame is a page of the server itself.
+    for own in app.addresses.http.iter().map(|address| format!("http://{address}")) {
+        if !rooms.accounts.allowed_origins(account).await?.contains(&own) {
+            rooms.accounts.add_origin(&who, &own).await?;
+        }
+    }
     let new = NewWebhook {
         name: "Sandbox CRM".to_owned(),
         url: hook.to_owned(),
@@ -243,6 +253,7 @@ fn settings_text(data: &Path, ca_file: &Path, password: &str, certificate: &(Pat
          [sip]\nudp_listen = [\"127.0.0.1:0\"]\ntcp_listen = [\"127.0.0.1:0\"]\n\n\
          [media]\nbind_address = \"127.0.0.1\"\n\n\
          [calls]\nring_seconds = 7\n\n\
+         [webphone]\nexamples = true\n\n\
          [webhooks]\nallow_networks = [\"127.0.0.0/8\"]\nca_file = {ca_file:?}\n\n\
          [bootstrap]\nadmin_username = {ADMIN:?}\nadmin_password = {password:?}\n\n\
          [metrics]\nlisten = []\n",
