@@ -36,3 +36,4 @@ document.addEventListener("toast", (event) => show(event.detail.text ?? event.de
 
 document.addEventListener("htmx:responseError", () => toasts && show(toasts.dataset.failed, "bad"));
 document.addEventListener("htmx:sendError", () => toasts && show(toasts.dataset.offline, "bad"));
+document.addEventListener("toast", ({ detail }) => toasts && show(detail.text, detail.kind));
