@@ -14,7 +14,6 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
-use console::Secure;
 use http::{HeaderMap, StatusCode, header};
 use hyper::body::Incoming;
 use hyper_util::{
@@ -34,7 +33,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
-use web::{ClientAddress, SignIn};
+use web::{ClientAddress, Secure, SignIn};
 
 use crate::{
     opening::Opening,

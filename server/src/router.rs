@@ -21,11 +21,13 @@ use sip::Sip;
 use store::Db;
 use tower::ServiceExt;
 use web::{OpenApiRouter, SignIn};
+use webphone::Webphone;
 
 use crate::{openapi, websocket, wire::Rooms};
 
 /// What programs ask for; everything else is a page.
-const FOR_PROGRAMS: [&str; 6] = ["/api", "/oauth", "/openapi", "/healthz", "/readyz", sip::WEBSOCKET_PATH];
+const FOR_PROGRAMS: [&str; 7] =
+    ["/api", "/oauth", "/openapi", "/healthz", "/readyz", "/sdk", sip::WEBSOCKET_PATH];
 
 /// What of the API will go; every answer that has to do with it says so.
 const DEPRECATED: &[web::Deprecated] = &[];
@@ -45,20 +47,29 @@ impl Draining {
 }
 
 /// Returns the documented routes of all rooms.
-pub fn documented(rooms: &Rooms, pbx: &Pbx) -> OpenApiRouter {
+pub fn documented(rooms: &Rooms, pbx: &Pbx, webphone: &Webphone) -> OpenApiRouter {
     OpenApiRouter::new()
         .merge(rooms.accounts.routes())
         .merge(pbx.routes())
         .merge(rooms.contacts.routes(pbx))
+        .merge(webphone.routes())
         .merge(rooms.webhooks.routes())
 }
 
 /// Returns the router of the public listeners, with the console unless that has listeners of its own.
-pub fn api(rooms: &Rooms, pbx: &Pbx, phones: &Sip, draining: &Draining, console: Option<&Console>) -> Router {
-    let (router, document) = documented(rooms, pbx).split_for_parts();
+pub fn api(
+    rooms: &Rooms,
+    pbx: &Pbx,
+    webphone: &Webphone,
+    phones: &Sip,
+    draining: &Draining,
+    console: Option<&Console>,
+) -> Router {
+    let (router, document) = documented(rooms, pbx, webphone).split_for_parts();
     let ready = Ready { db: rooms.db.clone(), draining: draining.clone() };
     let router = router
         .merge(openapi::routes(openapi::complete(document)))
+        .merge(webphone.pages())
         .route(sip::WEBSOCKET_PATH, get(websocket::sip_over_websocket).with_state(phones.clone()))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz).with_state(ready));
@@ -73,7 +84,9 @@ pub fn api(rooms: &Rooms, pbx: &Pbx, phones: &Sip, draining: &Draining, console:
         .layer(from_fn_with_state(rooms.accounts.clone(), accounts::idempotent))
         .layer(from_fn_with_state(rooms.limits.clone(), web::limit))
         .layer(from_fn(tell_who))
+        .layer(from_fn_with_state(webphone.clone(), webphone::authenticate))
         .layer(from_fn_with_state(rooms.accounts.clone(), accounts::authenticate))
+        .layer(from_fn_with_state(webphone.clone(), webphone::cors))
         .layer(from_fn(webhooks::envelope))
         .layer(from_fn(web::request))
 }

@@ -6,12 +6,11 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use console::Secure;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use sip::{Handshake, HandshakeAnswer, Sip};
-use web::ClientAddress;
+use web::{ClientAddress, Secure};
 
 /// Answers a handshake; the connection is SIP's from then on.
 pub(crate) async fn sip_over_websocket(State(sip): State<Sip>, mut request: Request) -> Response {

@@ -15,6 +15,7 @@ use store::{Db, Options, Secrets, jobs::Worker};
 use tokio_rustls::TlsAcceptor;
 use web::Limits;
 use webhooks::Webhooks;
+use webphone::Webphone;
 
 use crate::{
     alarms,
@@ -188,6 +189,7 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     }
 
     let draining = Draining::default();
+    let webphone = webphone(&config, &rooms, &pbx, &addresses.public_url);
     let console = Console::open(console::Doors {
         accounts: rooms.accounts.clone(),
         alerts: rooms.alerts.clone(),
@@ -196,12 +198,13 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
         desk: rooms.desk.clone(),
         webhooks: rooms.webhooks.clone(),
         contacts: rooms.contacts.clone(),
+        webphone: addresses.console.is_empty().then(|| webphone.clone()),
         clock: rooms.db.clock().clone(),
         system: health::system(&config, &rooms, &pbx, certificates.clone(), &addresses.public_url),
         config: console::Config { public_url: addresses.public_url.clone() },
     });
     let here = addresses.console.is_empty().then_some(&console);
-    let router = router::api(&rooms, &pbx, &phones, &draining, here);
+    let router = router::api(&rooms, &pbx, &webphone, &phones, &draining, here);
     let bounds = Bounds {
         trusted_proxies: config.http.trusted_proxies.clone(),
         connections: config.http.max_connections,
@@ -227,6 +230,30 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
         console_server,
         metrics: metrics_server,
         tasks,
+    })
+}
+
+/// Opens the webphone, whose clients reach the server at `public_url` unless they asked another host.
+pub fn webphone(config: &Config, rooms: &Rooms, pbx: &Pbx, public_url: &str) -> Webphone {
+    let settings = &config.webphone;
+    let turn = settings.turn_secret.clone().filter(|_| !settings.turn_urls.is_empty()).map(|secret| webphone::Turn {
+        urls: settings.turn_urls.clone(),
+        secret,
+        life: Duration::from_secs(settings.turn_seconds),
+    });
+    Webphone::open(webphone::Deps {
+        db: rooms.db.clone(),
+        secrets: rooms.secrets.clone(),
+        accounts: rooms.accounts.clone(),
+        pbx: pbx.clone(),
+        config: webphone::Config {
+            public_url: public_url.to_owned(),
+            sip_path: sip::WEBSOCKET_PATH,
+            session: Duration::from_secs(settings.session_seconds),
+            stun: settings.stun_urls.clone(),
+            turn,
+            examples: settings.examples,
+        },
     })
 }
 

@@ -34,6 +34,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// Whose requests are counted together, for a caller without a token of the database. The sign-in layer that knows such
+/// callers puts it into the request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountedAs(pub u64);
+
+/// Whether a request came by TLS, to us or to a trusted proxy. Set by the server for each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Secure(pub bool);
+
 /// The client's address: the peer's, or what a trusted proxy says of it. Set by the server for each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);

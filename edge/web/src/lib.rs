@@ -16,7 +16,7 @@ mod request;
 mod text;
 
 pub use answer::{Accepted, Created, Data};
-pub use caller::{Caller, ClientAddress, SignIn};
+pub use caller::{Caller, ClientAddress, CountedAs, Secure, SignIn};
 pub use deprecation::{Deprecated, announce};
 pub use error::{Error, ErrorBody, Result};
 pub use fields::{Fields, Rule};

@@ -18,7 +18,7 @@ use domain::{
 use http::{HeaderName, HeaderValue, header};
 use store::Clock;
 
-use crate::{ClientAddress, Error, SignIn};
+use crate::{ClientAddress, CountedAs, Error, SignIn};
 
 /// Most tokens and addresses that are counted at a time.
 const MOST_KEYS: usize = 200_000;
@@ -101,6 +101,8 @@ pub struct AccountLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Who {
     Token(TokenId),
+    /// Whoever a [`CountedAs`] names.
+    Named(u64),
     Address(IpAddr),
     /// An address with the hash of a username.
     Login(IpAddr, u64),
@@ -204,7 +206,8 @@ pub async fn limit(State(limits): State<Limits>, request: Request, next: Next) -
     let account = extensions.get::<AccountLimits>().copied().unwrap_or_default();
     let (who, refused) = match extensions.get::<SignIn>() {
         Some(SignIn::Caller(principal)) => {
-            (principal.token.map_or_else(|| Who::Address(network(address)), Who::Token), None)
+            let named = extensions.get::<CountedAs>().map(|named| Who::Named(named.0));
+            (principal.token.map(Who::Token).or(named).unwrap_or_else(|| Who::Address(network(address))), None)
         }
         Some(SignIn::Refused(error)) => (Who::Address(network(address)), Some(error.clone())),
         Some(SignIn::Nobody) | None => (Who::Address(network(address)), None),

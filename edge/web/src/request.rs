@@ -54,7 +54,10 @@ pub fn write_error(mut response: Response, language: Language, request_id: &str)
     let Some(error) = response.extensions_mut().remove::<Error>() else { return response };
     let mut written = error.render(language, request_id);
     for (name, value) in response.headers() {
-        if !written.headers().contains_key(name) && name != header::CONTENT_LENGTH {
+        if name == header::VARY {
+            // What the answer depends on adds up.
+            written.headers_mut().append(name, value.clone());
+        } else if !written.headers().contains_key(name) && name != header::CONTENT_LENGTH {
             written.headers_mut().insert(name, value.clone());
         }
     }

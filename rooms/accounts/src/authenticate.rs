@@ -256,7 +256,7 @@ fn has_token(query: &str) -> bool {
 }
 
 /// Returns the host that the client asked, in lower case, without the port.
-pub(crate) fn host(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+pub fn host(headers: &HeaderMap, uri: &Uri) -> Option<String> {
     let text = uri.host().or_else(|| headers.get(header::HOST)?.to_str().ok())?;
     let name = match text.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,

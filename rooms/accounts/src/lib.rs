@@ -3,6 +3,7 @@
 mod api;
 mod authenticate;
 mod cookies;
+mod door;
 mod error;
 mod guard;
 mod idempotency;
@@ -20,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 use ::store::{Db, Secrets};
 use web::{Limits, OpenApiRouter};
 
-pub use authenticate::authenticate;
+pub use authenticate::{authenticate, host};
 pub use error::Error;
 pub use idempotency::idempotent;
 pub use model::{

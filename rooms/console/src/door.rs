@@ -9,6 +9,7 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue, header};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use web::Secure;
 
 use crate::{Console, assets, gate, pages};
 
@@ -19,13 +20,10 @@ pub struct Config {
     pub public_url: String,
 }
 
-/// Whether a request came by TLS, to us or to a trusted proxy. The server puts it into each request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Secure(pub bool);
-
 /// What a page may load and where it may go: nothing but our own, and no script or style inside of pages.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-                      media-src 'self' blob:; connect-src 'self'; font-src 'self'; base-uri 'none'; \
+                      media-src 'self' blob:; connect-src 'self'; \
+                      worker-src 'self' blob:; font-src 'self'; base-uri 'none'; \
                       form-action 'self'; frame-ancestors 'none'";
 
 const HEADERS: [(HeaderName, &str); 7] = [
@@ -38,7 +36,7 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (
         HeaderName::from_static("permissions-policy"),
-        "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
+        "camera=(), microphone=(self), geolocation=(), payment=(), usb=(), browsing-topics=()",
     ),
 ];
 

@@ -10,10 +10,10 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use jiff::tz::TimeZone;
 use rand::distr::{Alphanumeric, SampleString};
-use web::{ClientAddress, Language, RequestId, SignIn};
+use web::{ClientAddress, Language, RequestId, Secure, SignIn};
 
 use crate::{
-    Console, Failure, Secure, csrf,
+    Console, Failure, csrf,
     form::Form,
     pages,
     upload::Upload,
@@ -303,6 +303,7 @@ impl Caller {
             toast: self.toast,
             is_secure: self.is_secure,
             may_sign_in: self.may_have_cookies(),
+            has_phones: console.webphone.is_some(),
         })
     }
 }

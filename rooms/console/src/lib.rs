@@ -31,9 +31,10 @@ use store::Clock;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use webhooks::Webhooks;
+use webphone::Webphone;
 
 pub use answer::{Answer, Failure};
-pub use door::{Config, Secure};
+pub use door::Config;
 pub use system::{Check, Fact, Health, System};
 
 /// Most requests for a new password that are worked on at a time.
@@ -50,6 +51,8 @@ pub struct Doors {
     pub desk: Desk,
     pub webhooks: Webhooks,
     pub contacts: Contacts,
+    /// Absent where the console has listeners of its own: phones need the API beside it.
+    pub webphone: Option<Webphone>,
     pub clock: Clock,
     /// What the host can say about itself.
     pub system: System,

@@ -8,7 +8,10 @@ use axum::{
     extract::FromRequestParts,
     response::{Html, IntoResponse, Response},
 };
-use domain::{Permission, Principal, Timestamp, principal::Role};
+use domain::{
+    Permission, Principal, Timestamp,
+    principal::{Access, Role},
+};
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use jiff::tz::TimeZone;
 use web::Language;
@@ -44,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) is_secure: bool,
     /// Whether a cookie may be set: by TLS, or on this very machine.
     pub(crate) may_sign_in: bool,
+    /// Whether phones are served where the console is.
+    pub(crate) has_phones: bool,
 }
 
 /// A note from the page before.
@@ -299,6 +304,23 @@ impl View {
     /// Returns the first character of the username, for the picture of who is signed in.
     pub(crate) fn initial(&self) -> String {
         self.username().chars().next().map_or_else(String::new, |first| first.to_uppercase().collect())
+    }
+
+    /// Returns the extension that is the user's own phone; the empty text for none.
+    pub(crate) fn extension(&self) -> &str {
+        match self.0.session.as_ref().map(|session| &session.principal.actor) {
+            Some(domain::principal::Actor::User { extension: Some(extension), .. }) => extension,
+            _ => "",
+        }
+    }
+
+    /// Returns the script of the user's phone, if there is one: an extension, and leave to call with it.
+    pub(crate) fn phone(&self) -> Option<String> {
+        let calls = self.is_open()
+            && self.0.has_phones
+            && !self.extension().is_empty()
+            && self.who().is_ok_and(|who| who.may(Permission::PbxApiAccess, Access::Write).is_ok());
+        if calls { webphone::Webphone::file("zorio-webphone.esm.js") } else { None }
     }
 
     pub(crate) fn tenant(&self) -> &str {

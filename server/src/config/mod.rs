@@ -1,6 +1,7 @@
 //! Settings: the built-in defaults, then a file, then the environment.
 
 mod sections;
+mod webphone;
 
 use std::path::Path;
 

@@ -16,6 +16,8 @@ use serde::{Deserialize, Deserializer, de};
 use store::DatabaseUrl;
 use web::LimitSettings;
 
+use super::webphone::Webphone;
+
 /// All settings.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +36,7 @@ pub struct Config {
     pub media: Media,
     pub recordings: Recordings,
     pub voicemail: Voicemail,
+    pub webphone: Webphone,
     pub webhooks: Webhooks,
     pub console: Console,
     pub mail: Mail,
@@ -282,6 +285,7 @@ impl Config {
             self.sip.session_expires_seconds == 0 || self.sip.session_expires_seconds >= self.sip.min_session_seconds,
             "sip.session_expires_seconds is below the minimum"
         );
+        self.webphone.check()?;
         self.database_url()?;
         Ok(())
     }
@@ -394,7 +398,7 @@ impl std::fmt::Debug for Bootstrap {
 }
 
 /// Reads an empty text as none.
-fn optional<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
+pub(super) fn optional<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(deserializer)?;

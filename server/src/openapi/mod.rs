@@ -39,10 +39,11 @@ const COMMON: [(&str, &str, &str); 6] = [
 /// The tag of the operations that describe all their errors themselves, which are not [`COMMON`] in form.
 const OWN_ERRORS: &str = "incoming calls";
 
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 6] = [
     ("accounts", "Sign-in and tokens"),
     ("pbx", "Extensions, trunks, calls and call detail records"),
     ("contacts", "People by their numbers"),
+    ("webphone", "Phones in browsers: tokens for pages, and what a phone registers with"),
     ("webhooks", "Deliveries of events"),
     (OWN_ERRORS, "The URL that is told of calls that come in: `/api/v3`, with envelopes and errors of its own"),
 ];
@@ -56,7 +57,8 @@ pub async fn generate() -> anyhow::Result<Value> {
     config.sip.tcp_listen.clear();
     let rooms = wire::rooms(&config).await?;
     let exchange = exchange::open(&config, &rooms, None, "").await?;
-    let document = complete(router::documented(&rooms, &exchange.pbx).into_openapi());
+    let webphone = wire::webphone(&config, &rooms, &exchange.pbx, "");
+    let document = complete(router::documented(&rooms, &exchange.pbx, &webphone).into_openapi());
     rooms.db.close().await;
     Ok(document)
 }

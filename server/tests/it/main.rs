@@ -19,3 +19,4 @@ mod relay;
 mod signatures;
 mod support;
 mod webrtc;
+mod webphone;

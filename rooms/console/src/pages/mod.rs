@@ -37,6 +37,7 @@ pub(crate) mod two_step;
 pub(crate) mod users;
 pub(crate) mod voicemail;
 pub(crate) mod webhooks;
+pub(crate) mod webphone;
 
 use axum::Router;
 
@@ -76,4 +77,5 @@ pub(crate) fn routes() -> Router<Console> {
         .merge(users::routes())
         .merge(voicemail::routes())
         .merge(webhooks::routes())
+        .merge(webphone::routes())
 }

@@ -33,7 +33,7 @@ mod trunk_identity;
 mod trunk_media;
 mod trunk_registration;
 mod voicemail;
-mod ws;
+pub(crate) mod ws;
 
 use testkit::{World, world::NOTICED};
 

@@ -16,10 +16,10 @@ use tokio_tungstenite::{
 
 use super::world;
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Connects as a page of `origin` would.
-async fn connect(url: &str, origin: Option<&str>, protocol: Option<&str>) -> Result<Socket, tungstenite::Error> {
+pub(crate) async fn connect(url: &str, origin: Option<&str>, protocol: Option<&str>) -> Result<Socket, tungstenite::Error> {
     let mut request = url.into_client_request()?;
     if let Some(origin) = origin {
         request.headers_mut().insert("origin", origin.parse().unwrap());
@@ -37,7 +37,7 @@ fn status(error: &tungstenite::Error) -> Option<u16> {
     }
 }
 
-async fn hear(socket: &mut Socket) -> Message {
+pub(crate) async fn hear(socket: &mut Socket) -> Message {
     loop {
         let message = tokio::time::timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
         match message {
