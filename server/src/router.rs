@@ -26,8 +26,7 @@ use webphone::Webphone;
 use crate::{openapi, websocket, wire::Rooms};
 
 /// What programs ask for; everything else is a page.
-const FOR_PROGRAMS: [&str; 7] =
-    ["/api", "/oauth", "/openapi", "/healthz", "/readyz", "/sdk", sip::WEBSOCKET_PATH];
+const FOR_PROGRAMS: [&str; 7] = ["/api", "/oauth", "/openapi", "/healthz", "/readyz", "/sdk", sip::WEBSOCKET_PATH];
 
 /// What of the API will go; every answer that has to do with it says so.
 const DEPRECATED: &[web::Deprecated] = &[];

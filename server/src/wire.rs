@@ -252,7 +252,6 @@ pub fn webphone(config: &Config, rooms: &Rooms, pbx: &Pbx, public_url: &str) -> 
             session: Duration::from_secs(settings.session_seconds),
             stun: settings.stun_urls.clone(),
             turn,
-            examples: settings.examples,
         },
     })
 }

@@ -24,8 +24,7 @@ use changes::Changes;
 use domain::{grid::Grid, limiter::Limiter};
 use driver::{
     apps::Apps, auth::Guesses, border::Border, call::COMPANY, directory::Directory, live::Live, queue::Queues, recover,
-    registrar::Registrar, session_login::Barred, subscriptions::Subscriptions,
-    trunk_registrations::TrunkRegistrations,
+    registrar::Registrar, session_login::Barred, subscriptions::Subscriptions, trunk_registrations::TrunkRegistrations,
 };
 use model::Boot;
 

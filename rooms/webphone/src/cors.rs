@@ -38,8 +38,8 @@ pub async fn cors(State(webphone): State<Webphone>, request: Request, next: Next
     }
     let origin = request.headers().get(header::ORIGIN).cloned();
     let host = accounts::host(request.headers(), request.uri());
-    let asks = *request.method() == Method::OPTIONS
-        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let asks =
+        *request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     if asks {
         let mut response = match webphone.allows(None, host.as_deref(), origin.as_ref()).await {
             Ok(true) => in_advance(request.headers()),

@@ -64,7 +64,7 @@ impl Webphone {
 pub(crate) fn policy(ws_origin: &str, ancestors: &str, more: &str) -> HeaderValue {
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob: data:; \
-         worker-src 'self'; connect-src 'self' {ws_origin}; {more}base-uri 'none'; form-action 'none'; \
+         worker-src 'self' blob:; connect-src 'self' {ws_origin}; {more}base-uri 'none'; form-action 'none'; \
          frame-ancestors {ancestors}; require-trusted-types-for 'script'; trusted-types zorio-webphone"
     );
     // Origins are checked when they are added, and the host when it is read.

@@ -3,10 +3,8 @@
 use http::StatusCode;
 use web::{Fields, Text};
 
-const NO_PHONE: Text = Text::new(
-    "This extension may not be used as a phone now.",
-    "Hiện không thể dùng máy nhánh này làm điện thoại.",
-);
+const NO_PHONE: Text =
+    Text::new("This extension may not be used as a phone now.", "Hiện không thể dùng máy nhánh này làm điện thoại.");
 const ORIGIN: Text =
     Text::new("Pages from there may not use this token.", "Trang từ nguồn này không được dùng token này.");
 

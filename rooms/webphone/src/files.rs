@@ -16,7 +16,7 @@ include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
 /// Where the files are.
 const ROOT: &str = "/sdk/webphone";
-/// Example pages, for the demo.
+/// Pages to try things out with, which nobody loads into others.
 const EXAMPLES: &str = "examples/";
 /// A year: another content has another path.
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -87,19 +87,13 @@ async fn serve(
     }
     let versioned = path.strip_prefix(VERSION).and_then(|rest| rest.strip_prefix('/'));
     let file = find(versioned.unwrap_or(&path)).ok_or_else(web::Error::not_found)?;
-    let is_example = file.name.starts_with(EXAMPLES);
-    if is_example && !webphone.inner.config.examples {
-        return Err(web::Error::not_found());
-    }
     let (parts, _) = request.into_parts();
     let tag = format!("\"{}\"", &file.integrity["sha384-".len()..]);
     let is_known = parts.headers.get_all(header::IF_NONE_MATCH).iter().any(|known| holds(known, &tag));
     let takes_gzip = takes_gzip(&parts.headers);
     let mut response = match (is_known, takes_gzip) {
         (true, _) => StatusCode::NOT_MODIFIED.into_response(),
-        (false, true) => {
-            ([(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))], file.gzip).into_response()
-        }
+        (false, true) => ([(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))], file.gzip).into_response(),
         (false, false) => file.plain.into_response(),
     };
     let headers = response.headers_mut();
@@ -151,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_tag_is_found_in_a_list() {
-        for (list, found) in [("\"a\"", true), ("W/\"a\"", true), ("\"b\", \"a\"", true), ("*", true), ("\"b\"", false)] {
+        for (list, found) in [("\"a\"", true), ("W/\"a\"", true), ("\"b\", \"a\"", true), ("*", true), ("\"b\"", false)]
+        {
             assert_eq!(holds(&HeaderValue::from_static(list), "\"a\""), found, "{list}");
         }
     }

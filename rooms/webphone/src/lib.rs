@@ -43,8 +43,6 @@ pub struct Config {
     pub stun: Vec<String>,
     /// TURN servers, if there are some.
     pub turn: Option<Turn>,
-    /// Whether the SDK's example pages are served.
-    pub examples: bool,
 }
 
 /// What the room is built on.

@@ -174,12 +174,7 @@ impl Webphone {
     }
 
     /// Returns an origin as the account has it; one that it does not have is recorded.
-    async fn known_origin(
-        &self,
-        tenant: TenantId,
-        origin: &str,
-        fields: &mut Fields,
-    ) -> Result<Option<String>, Error> {
+    async fn known_origin(&self, tenant: TenantId, origin: &str, fields: &mut Fields) -> Result<Option<String>, Error> {
         let wanted = origin.trim_end_matches('/').to_ascii_lowercase();
         if wanted.len() > ORIGIN {
             fields.add("origin", Rule::Length(1, ORIGIN));

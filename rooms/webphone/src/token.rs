@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn no_other_algorithm_is_believed() {
         let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&claims()).unwrap());
-        for header in [r#"{"alg":"none","typ":"JWT"}"#, r#"{"alg":"HS512","typ":"JWT"}"#, r#"{"typ":"JWT"}"#, "{}", ""] {
+        for header in [r#"{"alg":"none","typ":"JWT"}"#, r#"{"alg":"HS512","typ":"JWT"}"#, r#"{"typ":"JWT"}"#, "{}", ""]
+        {
             let signed = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(header));
             let signature = URL_SAFE_NO_PAD.encode(mac(&signed, &key(TenantId(7))).finalize().into_bytes());
             assert_eq!(verify(&format!("{signed}.{signature}"), key, at(1_100)), None, "{header}");

@@ -16,7 +16,6 @@ pub struct Webphone {
     #[serde(deserialize_with = "optional")]
     pub turn_secret: Option<String>,
     pub turn_seconds: u64,
-    pub examples: bool,
 }
 
 impl Webphone {

@@ -89,8 +89,14 @@ fn invite(stage: &Stage, site: &Site, view: &mut View) {
     view.gap();
     view.say(&format!("    http://{}/", site.address), Look::Call);
     view.gap();
-    view.say("  Call *60, which says back what you say, or 1001, an agent who answers. The same phone as a frame of", Look::Plain);
-    view.say(&format!("  another site: http://{0}/iframe, and without a face: http://{0}/npm", site.address), Look::Plain);
+    view.say(
+        "  Call *60, which says back what you say, or 1001, an agent who answers. The same phone as a frame of",
+        Look::Plain,
+    );
+    view.say(
+        &format!("  another site: http://{0}/iframe, and without a face: http://{0}/npm", site.address),
+        Look::Plain,
+    );
     view.gap();
     let base = stage.crm.base();
     let token = stage.crm.token().unwrap_or_default();

@@ -37,12 +37,16 @@ impl Site {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.context("the demo's site")?;
         let address = listener.local_addr()?;
         let visits = Arc::new(Visits { crm, extension: extension.to_owned() });
-        let router = Router::new()
-            .route("/", get(|State(visits): State<Arc<Visits>>| async move { visits.show("umd").await }))
-            .route("/{page}", get(|State(visits): State<Arc<Visits>>, Path(page): Path<String>| async move {
-                visits.show(&page).await
-            }))
-            .with_state(visits);
+        let router =
+            Router::new()
+                .route("/", get(|State(visits): State<Arc<Visits>>| async move { visits.show("umd").await }))
+                .route(
+                    "/{page}",
+                    get(|State(visits): State<Arc<Visits>>, Path(page): Path<String>| async move {
+                        visits.show(&page).await
+                    }),
+                )
+                .with_state(visits);
         #[expect(clippy::disallowed_methods, reason = "the task ends with the value that holds it")]
         let serving = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;

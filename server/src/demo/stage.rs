@@ -253,7 +253,6 @@ fn settings_text(data: &Path, ca_file: &Path, password: &str, certificate: &(Pat
          [sip]\nudp_listen = [\"127.0.0.1:0\"]\ntcp_listen = [\"127.0.0.1:0\"]\n\n\
          [media]\nbind_address = \"127.0.0.1\"\n\n\
          [calls]\nring_seconds = 7\n\n\
-         [webphone]\nexamples = true\n\n\
          [webhooks]\nallow_networks = [\"127.0.0.0/8\"]\nca_file = {ca_file:?}\n\n\
          [bootstrap]\nadmin_username = {ADMIN:?}\nadmin_password = {password:?}\n\n\
          [metrics]\nlisten = []\n",

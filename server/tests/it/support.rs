@@ -82,6 +82,8 @@ impl TestServer {
         config.http.listen = vec![any];
         (config.sip.udp_listen, config.sip.tcp_listen) = (vec![any], vec![any]);
         config.media.bind_address = any.ip();
+        // One port of the machine, which many servers at a time cannot have.
+        config.media.webrtc_port = 0;
         config.metrics.listen = vec![any];
         config.bootstrap.admin_password = Some(PASSWORD.to_owned());
         change(&mut config);

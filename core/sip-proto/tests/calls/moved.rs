@@ -158,8 +158,13 @@ fn every_answer_to_an_invite_says_what_it_was_told_to() {
     net.command(server, leg, LegCommand::Answer { sdp: sdp() });
     net.pass(20);
     let said = |message: &Message| message.custom("X-Call-UUID").map(|value| value.to_vec());
-    let answers: Vec<_> =
-        net.raw.remove(&before().peer).unwrap().iter().map(|message| (message.status().unwrap(), said(message))).collect();
+    let answers: Vec<_> = net
+        .raw
+        .remove(&before().peer)
+        .unwrap()
+        .iter()
+        .map(|message| (message.status().unwrap(), said(message)))
+        .collect();
     let named = Some(b"0190".to_vec());
     assert_eq!(answers, [(100, None), (180, named.clone()), (183, named.clone()), (200, named)]);
 }

@@ -19,7 +19,11 @@ use super::world;
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Connects as a page of `origin` would.
-pub(crate) async fn connect(url: &str, origin: Option<&str>, protocol: Option<&str>) -> Result<Socket, tungstenite::Error> {
+pub(crate) async fn connect(
+    url: &str,
+    origin: Option<&str>,
+    protocol: Option<&str>,
+) -> Result<Socket, tungstenite::Error> {
     let mut request = url.into_client_request()?;
     if let Some(origin) = origin {
         request.headers_mut().insert("origin", origin.parse().unwrap());

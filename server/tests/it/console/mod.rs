@@ -10,6 +10,7 @@ mod headers;
 mod lists;
 mod live;
 mod numbers;
+mod phone;
 mod places;
 mod queues;
 mod session;

@@ -1,8 +1,5 @@
 //! What a page is told of its calls: their names, why they end, and the keys of the other side.
 
-use std::time::Duration;
-
-use sandbox::{Reaction, Talk, Voice};
 use serde_json::json;
 use sip_proto::message::{Message, Name};
 use testkit::World;
@@ -48,38 +45,6 @@ async fn a_session_registers_its_own_extension_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_that_calls_is_told_the_calls_name_from_the_first_answer_on_and_why_it_ends() {
-    let world = world().await;
-    let agent = world.agent("1001").await.unwrap();
-    let mut phone = browser(&world, "1002").await;
-    let mut call = phone.call("1001").await;
-    let ringing = phone.progress(&mut call, 180).await;
-    let answered = phone.talk(&mut call).await;
-    let uuid = named(&ringing);
-    assert_eq!(uuid.len(), 36, "{ringing:?}");
-    assert_eq!(named(&answered), uuid);
-    let live = world.crm().get(&format!("/api/pbx/calls/{uuid}")).await.unwrap();
-    assert_eq!(live.status, 200, "{live:?}");
-    agent.calls()[0].hang_up();
-    let bye = phone.asked("BYE").await;
-    let reason = String::from_utf8(bye.header(Name::Reason).unwrap().to_vec()).unwrap();
-    assert_eq!(reason, "Q.850;cause=16;text=\"NORMAL_CLEARING\"");
-    phone.answer(&bye, "200 OK", "").await;
-    assert_eq!(world.cdr(&uuid).await.unwrap()["hangup_cause"], "NORMAL_CLEARING");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_browser_that_is_refused_is_told_why() {
-    let world = world().await;
-    let _agent = world.agent_that("1001", Reaction::Refuses { status: 486, q850: 17 }).await.unwrap();
-    let mut phone = browser(&world, "1002").await;
-    let mut call = phone.call("1001").await;
-    let refusal = phone.progress(&mut call, 486).await;
-    assert_eq!(text(&refusal, Name::Reason), "Q.850;cause=17;text=\"USER_BUSY\"");
-    assert_eq!(named(&refusal).len(), 36);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_browser_that_is_called_is_told_the_calls_name_and_that_the_caller_gave_up() {
     let world = world().await;
     let agent = world.agent("1001").await.unwrap();
@@ -91,21 +56,6 @@ async fn a_browser_that_is_called_is_told_the_calls_name_and_that_the_caller_gav
     call.hang_up();
     let cancel = phone.asked("CANCEL").await;
     assert_eq!(cancel.cseq().0, invite.cseq().0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_browser_hears_of_the_other_sides_keys_by_info() {
-    let world = world().await;
-    let talk = Talk { presses: Some('7'), ..Talk::in_voice(Voice::of_agent("1001")) };
-    let reaction = Reaction::Answers { after: Duration::from_millis(100), talk };
-    let _agent = world.agent_that("1001", reaction).await.unwrap();
-    let mut phone = browser(&world, "1002").await;
-    let mut call = phone.call("1001").await;
-    phone.talk(&mut call).await;
-    let info = phone.asked("INFO").await;
-    assert_eq!(info.content_type(), Some("application/dtmf-relay"));
-    assert_eq!(info.body(), b"Signal=7\r\nDuration=160\r\n");
-    phone.answer(&info, "200 OK", "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,9 +47,12 @@ async fn the_page_for_frames_is_shown_by_allowed_origins_alone_and_keeps_no_toke
     .unwrap();
     let policy = page.header("content-security-policy");
     assert!(policy.contains("frame-ancestors https://crm.example https://second.example:8443;"), "{policy}");
-    for part in
-        ["default-src 'none'", "script-src 'self'", "require-trusted-types-for 'script'", "connect-src 'self' ws://pbx.example;"]
-    {
+    for part in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "require-trusted-types-for 'script'",
+        "connect-src 'self' ws://pbx.example;",
+    ] {
         assert!(policy.contains(part), "{part} in {policy}");
     }
     assert!(!policy.contains("unsafe"), "{policy}");
@@ -102,9 +105,22 @@ async fn the_sdk_is_served_with_types_hashes_and_paths_that_never_change() {
         assert_eq!(list["files"][name]["bytes"], fresh.size);
     }
     for none in ["/sdk/webphone/nothing.js", "/sdk/webphone/0.0.0/index.js", "/sdk/webphone/..%2fpackage.json"] {
-        assert_eq!(server.send("GET", none, &[("accept", "text/html")], "").await.status, StatusCode::NOT_FOUND, "{none}");
+        assert_eq!(
+            server.send("GET", none, &[("accept", "text/html")], "").await.status,
+            StatusCode::NOT_FOUND,
+            "{none}"
+        );
     }
-    let example = server.send("GET", "/sdk/webphone/examples/umd.html", &[], "").await;
-    assert_eq!(example.status, StatusCode::NOT_FOUND, "examples are for demos");
+    for page in ["umd", "npm", "iframe"] {
+        let example = server.send("GET", &format!("/sdk/webphone/examples/{page}.html"), &[], "").await;
+        assert_eq!(
+            (example.status, example.header("content-type")),
+            (StatusCode::OK, "text/html; charset=utf-8"),
+            "{page}"
+        );
+        let policy = example.header("content-security-policy");
+        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("frame-src 'self'"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+    }
     server.stop().await;
 }

@@ -15,10 +15,6 @@ use crate::calls::ws::{Socket, connect};
 
 /// The Contact of all phones here: nobody can reach it but over its connection.
 const CONTACT: &str = "sip:u0@df7jal23ls0d.invalid;transport=ws";
-/// A phone that sends nothing and hears nothing; the server's answer is what is looked at.
-pub(crate) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-    m=audio 9 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n";
-
 pub(crate) struct Phone {
     host: String,
     socket: Socket,
@@ -49,21 +45,6 @@ impl Phone {
             cseq: 0,
             sent: 0,
         }
-    }
-
-    /// Loses the connection and takes another one, as the same phone.
-    pub(crate) async fn reconnect(&mut self) {
-        self.socket = open(&self.host).await;
-    }
-
-    /// Takes another connection while the one before stays open, as it does where nobody notices that it is dead.
-    pub(crate) async fn leave_open(&mut self) -> Socket {
-        std::mem::replace(&mut self.socket, open(&self.host).await)
-    }
-
-    /// Closes the connection without a word of SIP.
-    pub(crate) async fn cut(&mut self) {
-        let _ = self.socket.close(None).await;
     }
 
     /// Registers for five minutes; returns the status of the last answer.
@@ -97,69 +78,6 @@ impl Phone {
         let challenge = Challenge::parse(challenge).unwrap();
         let login = Login { username: &self.username, password: &self.password };
         challenge.answer(&login, method, uri, "0a4f113b", 1)
-    }
-
-    /// Calls a number; returns the call once its INVITE was let in, with the answers that came since.
-    pub(crate) async fn call(&mut self, number: &str) -> Dialled {
-        let (realm, extension) = (self.realm.clone(), self.extension.clone());
-        let (uri, call_id) = (format!("sip:{number}@{realm}"), format!("call-{:08x}", rand()));
-        let mut login = String::new();
-        for cseq in 1..=2 {
-            let branch = self.branch();
-            let request = format!(
-                "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/WS df7jal23ls0d.invalid;branch={branch}\r\nMax-Forwards: 69\r\n\
-                 To: <{uri}>\r\nFrom: <sip:{extension}@{realm}>;tag=me\r\nCall-ID: {call_id}\r\nCSeq: {cseq} INVITE\r\n\
-                 {login}Contact: <{CONTACT};ob>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
-                SDP.len()
-            );
-            self.send(request).await;
-            let first = self.answer_to(&branch).await;
-            if let Some(challenge) = first.header(Name::ProxyAuthenticate).filter(|_| cseq == 1) {
-                login = format!("Proxy-Authorization: {}\r\n", self.proof(challenge, "INVITE", &uri));
-                let to = text(&first, Name::To);
-                self.send(in_dialog("ACK", &uri, &branch, &extension, &realm, &to, &call_id, 1, "", "")).await;
-                continue;
-            }
-            return Dialled { uri, call_id, branch, to: text(&first, Name::To), cseq: 2, answers: vec![first] };
-        }
-        unreachable!("the second answer is no challenge")
-    }
-
-    /// Waits for a response to a call's INVITE with that status.
-    pub(crate) async fn progress(&mut self, call: &mut Dialled, status: u16) -> Message {
-        loop {
-            if let Some(found) = call.answers.iter().find(|answer| answer.status() == Some(status)) {
-                return found.clone();
-            }
-            let answer = self.answer_to(&call.branch).await;
-            call.to = text(&answer, Name::To);
-            call.answers.push(answer);
-        }
-    }
-
-    /// Waits until the call is answered and acknowledges.
-    pub(crate) async fn talk(&mut self, call: &mut Dialled) -> Message {
-        let answer = self.progress(call, 200).await;
-        self.say(call, "ACK", "", "").await;
-        answer
-    }
-
-    /// Sends a request within a call's dialog; returns its branch.
-    pub(crate) async fn say(&mut self, call: &mut Dialled, method: &str, kind: &str, body: &str) -> String {
-        let branch = self.branch();
-        if method != "ACK" {
-            call.cseq += 1;
-        }
-        let text = self.request(call, method, &branch, kind, body);
-        self.send(text).await;
-        branch
-    }
-
-    /// Returns a request within a call's dialog, as it may be sent more than once.
-    pub(crate) fn request(&self, call: &Dialled, method: &str, branch: &str, kind: &str, body: &str) -> String {
-        let kind = if kind.is_empty() { String::new() } else { format!("Content-Type: {kind}\r\n") };
-        let Dialled { uri, to, call_id, cseq, .. } = call;
-        in_dialog(method, uri, branch, &self.extension, &self.realm, to, call_id, *cseq, &kind, body)
     }
 
     /// Answers a request.
@@ -241,40 +159,8 @@ impl Phone {
     }
 }
 
-/// A call that a phone began.
-pub(crate) struct Dialled {
-    uri: String,
-    call_id: String,
-    branch: String,
-    to: String,
-    cseq: u32,
-    /// To the INVITE, the first one first.
-    pub(crate) answers: Vec<Message>,
-}
-
 async fn open(host: &str) -> Socket {
     connect(&format!("ws://{host}/sip"), Some(&format!("http://{host}")), Some("sip")).await.unwrap()
-}
-
-#[expect(clippy::too_many_arguments, reason = "a message has so many parts")]
-fn in_dialog(
-    method: &str,
-    uri: &str,
-    branch: &str,
-    extension: &str,
-    realm: &str,
-    to: &str,
-    call_id: &str,
-    cseq: u32,
-    kind: &str,
-    body: &str,
-) -> String {
-    format!(
-        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/WS df7jal23ls0d.invalid;branch={branch}\r\nMax-Forwards: 69\r\nTo: {to}\r\n\
-         From: <sip:{extension}@{realm}>;tag=me\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n\
-         Contact: <{CONTACT};ob>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
 }
 
 pub(crate) fn text(message: &Message, name: Name) -> String {

@@ -49,9 +49,14 @@ async fn browsers_that_ask_in_advance_are_told_yes_for_listed_origins_alone() {
         assert!(yes.header("access-control-allow-headers").contains("authorization"));
         assert!(yes.header("access-control-allow-credentials").is_empty(), "cookies are never let in");
         assert!(varies(&yes));
-        for stranger in
-            ["https://evil.example", "https://sub.crm.example", "https://crm.example:8443", "http://crm.example", "null", ""]
-        {
+        for stranger in [
+            "https://evil.example",
+            "https://sub.crm.example",
+            "https://crm.example:8443",
+            "http://crm.example",
+            "null",
+            "",
+        ] {
             let no = in_advance(&server, path, stranger).await;
             assert_eq!((no.status, shared_with(&no)), (StatusCode::FORBIDDEN, ""), "{path} {stranger}");
             assert!(varies(&no));
@@ -84,7 +89,11 @@ async fn answers_and_refusals_can_be_read_by_listed_origins_alone() {
         assert!(yes.header("access-control-expose-headers").contains("retry-after"));
         assert!(varies(&yes));
         let refusal = ask(path, "a.b.c", "https://crm.example").await;
-        assert_eq!((refusal.status, shared_with(&refusal)), (StatusCode::UNAUTHORIZED, "https://crm.example"), "{path}");
+        assert_eq!(
+            (refusal.status, shared_with(&refusal)),
+            (StatusCode::UNAUTHORIZED, "https://crm.example"),
+            "{path}"
+        );
         assert!(varies(&refusal), "beside accept-language: {:?}", refusal.headers);
         for stranger in ["https://evil.example", "https://sub.crm.example", "null"] {
             let no = ask(path, &token, stranger).await;
@@ -104,7 +113,8 @@ async fn another_accounts_origin_is_a_stranger() {
     let headers = [("authorization", bearer.as_str()), ("origin", "https://other-crm.example")];
     let reply = server.send("GET", CONFIG, &headers, "").await;
     assert_eq!(shared_with(&reply), "", "the token's account does not allow it");
-    let headers = [("origin", "https://crm.example"), ("access-control-request-method", "GET"), ("host", "other.example")];
+    let headers =
+        [("origin", "https://crm.example"), ("access-control-request-method", "GET"), ("host", "other.example")];
     let reply = server.send("OPTIONS", CONFIG, &headers, "").await;
     assert_eq!(reply.status, StatusCode::FORBIDDEN, "the host's account does not allow it");
     server.stop().await;
@@ -122,9 +132,12 @@ async fn a_token_that_names_an_origin_is_refused_from_every_other() {
     .unwrap();
     let token = embed(&server, &admin, json!({"extension": "1001", "origin": "https://crm.example"})).await;
     let own = format!("http://{}", server.address());
-    for (origin, status) in
-        [("https://crm.example", 200), (own.as_str(), 200), ("https://second.example", 403), ("https://evil.example", 403)]
-    {
+    for (origin, status) in [
+        ("https://crm.example", 200),
+        (own.as_str(), 200),
+        ("https://second.example", 403),
+        ("https://evil.example", 403),
+    ] {
         let bearer = format!("Bearer {token}");
         let reply = server.send("GET", CONFIG, &[("authorization", bearer.as_str()), ("origin", origin)], "").await;
         assert_eq!(reply.status.as_u16(), status, "{origin}");

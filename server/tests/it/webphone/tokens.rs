@@ -24,7 +24,13 @@ async fn furnished() -> (TestServer, String) {
 }
 
 /// Makes a user with an extension and returns a token of theirs.
-async fn user(server: &TestServer, who: &Principal, name: &str, role: Role, extension: Option<&str>) -> (UserId, String) {
+async fn user(
+    server: &TestServer,
+    who: &Principal,
+    name: &str,
+    role: Role,
+    extension: Option<&str>,
+) -> (UserId, String) {
     let new = NewUser {
         username: name.to_owned(),
         password: Some(PASSWORD.to_owned()),
@@ -78,7 +84,11 @@ async fn an_embed_token_is_a_bare_answer_that_lives_as_long_as_asked() {
         assert!(reply.json["errors"][field].is_array(), "{wish}: {}", reply.json);
     }
     let none = server.post(&admin, TOKEN, &json!({})).await;
-    assert_eq!(none.json["errors"], json!({"extension": ["The extension field is required."]}), "the admin has no phone");
+    assert_eq!(
+        none.json["errors"],
+        json!({"extension": ["The extension field is required."]}),
+        "the admin has no phone"
+    );
     server.stop().await;
 }
 
@@ -128,8 +138,9 @@ async fn a_configuration_has_all_that_a_phone_needs_and_never_the_extensions_pas
     assert!(expires > jiff::Timestamp::now());
     let again = server.get(&token, CONFIG).await;
     assert_ne!(again.json["data"]["sip_username"], data["sip_username"], "each session has a login of its own");
-    let named = server.send("GET", CONFIG, &[("authorization", &format!("Bearer {token}")), ("host", "pbx.example")], "");
-    assert_eq!(named.await.json["data"]["ws_url"], "ws://pbx.example/sip", "the host that was asked names the account");
+    let bearer = format!("Bearer {token}");
+    let named = server.send("GET", CONFIG, &[("authorization", &bearer), ("host", "pbx.example")], "").await;
+    assert_eq!(named.json["data"]["ws_url"], "ws://pbx.example/sip", "the host that was asked names the account");
     server.stop().await;
 }
 
@@ -166,7 +177,9 @@ async fn an_embed_token_opens_the_configuration_and_the_lookup_and_nothing_else(
     assert_eq!(server.get(&token, CONFIG).await.status, 200);
     assert_eq!(server.get(&token, &format!("{CONFIG}?extension=1002")).await.json["data"]["extension"], "1001");
     assert_eq!(server.get(&token, "/api/contacts/lookup?number=1001").await.json, json!({"data": null}));
-    for path in ["/api/pbx/extensions", "/api/contacts", "/api/auth/me", "/api/contacts/1", "/api/pbx/cdr", "/api/nothing"] {
+    for path in
+        ["/api/pbx/extensions", "/api/contacts", "/api/auth/me", "/api/contacts/1", "/api/pbx/cdr", "/api/nothing"]
+    {
         let reply = server.get(&token, path).await;
         assert_eq!(reply.status, 403, "{path}");
         assert_eq!(reply.json["message"], "This action is unauthorized.", "{path}");

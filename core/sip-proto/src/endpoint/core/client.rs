@@ -367,9 +367,7 @@ impl Core {
         gone: impl Fn(&Destination) -> bool,
         now: Instant,
     ) -> Vec<Ended> {
-        let waits = |slot: &ClientSlot| {
-            gone(&slot.to) && slot.is_open() && !(dialogs_wait && slot.is_in_dialog())
-        };
+        let waits = |slot: &ClientSlot| gone(&slot.to) && slot.is_open() && !(dialogs_wait && slot.is_in_dialog());
         let failing: Vec<usize> = self.clients.iter().filter(|(_, slot)| waits(slot)).map(|(index, _)| index).collect();
         let mut ended = Vec::with_capacity(failing.len());
         for index in failing {
