@@ -99,7 +99,11 @@ impl Core {
         let kind = if *request.method() == Method::Invite { Kind::Invite } else { Kind::Other };
         let generation = self.next_generation();
         let index = self.servers.insert(ServerSlot {
-            machine: Server::new(kind, flow.transport.is_reliable()),
+            // A browser that lost its connection repeats over the next one what it got no answer to: the answer is kept.
+            machine: Server::new(
+                kind,
+                flow.transport.is_reliable() && !(flow.transport.is_websocket() && kind == Kind::Other),
+            ),
             generation,
             key,
             merged,
