@@ -18,5 +18,5 @@ mod operations;
 mod relay;
 mod signatures;
 mod support;
-mod webrtc;
 mod webphone;
+mod webrtc;
