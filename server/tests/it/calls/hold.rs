@@ -1,46 +1,13 @@
 //! Hold: by the API and by phones; what the other side hears meanwhile.
 
-use sandbox::{Call, Voice};
+use sandbox::Call;
 use serde_json::json;
 use testkit::{World, until, world::PATIENCE};
 
-use super::world;
-
-/// A customer who answers and talks, and the agent's call.
-const CUSTOMER: &str = "84281234578";
-
-async fn talking(world: &World) -> (String, Call, Call) {
-    let agent = world.agent("1001").await.unwrap();
-    let call = world.click("1001", CUSTOMER).await.unwrap();
-    let near = agent.call(PATIENCE, |_| true).await.unwrap();
-    let far = world.carrier.call_to(CUSTOMER, PATIENCE).await.unwrap();
-    both_hear(&near, &far).await;
-    // The phone stays registered as long as somebody holds it.
-    std::mem::forget(agent);
-    (call, near, far)
-}
-
-async fn both_hear(near: &Call, far: &Call) {
-    until("each side hears the other", PATIENCE, async || {
-        let both = near.heard_voice_lately() == Some(Voice::of_customer(CUSTOMER))
-            && far.heard_voice_lately() == Some(Voice::of_agent("1001"));
-        both.then_some(())
-    })
-    .await
-    .unwrap();
-}
-
-/// Waits until a party hears sound that is nobody's voice.
-async fn hears_music(far: &Call) {
-    until("the party on hold hears music", PATIENCE, async || {
-        let heard = far.heard();
-        let lately = &heard[heard.len().saturating_sub(8_000)..];
-        let loud = lately.iter().filter(|sample| sample.unsigned_abs() > 400).count();
-        (far.heard_voice_lately().is_none() && loud > 800).then_some(())
-    })
-    .await
-    .unwrap();
-}
+use super::{
+    talk::{CUSTOMER, Talk, both_hear, hears_music, talking},
+    world,
+};
 
 /// Waits for half a second of one party's music; the other's stream stands still meanwhile.
 async fn hears_nothing_while(near: &Call, far: &Call) {
@@ -63,7 +30,7 @@ async fn state(world: &World, call: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_puts_the_customer_on_hold_and_takes_him_back() {
     let world = world().await;
-    let (call, near, far) = talking(&world).await;
+    let Talk { call, near, far, agent: _agent } = talking(&world).await;
     let (status, body) = post(&world, &call, "hold").await;
     assert_eq!((status, &body["data"]["status"]), (202, &"held".into()), "{body}");
     hears_music(&far).await;
@@ -72,7 +39,7 @@ async fn the_api_puts_the_customer_on_hold_and_takes_him_back() {
     let (status, body) = post(&world, &call, "hold").await;
     assert_eq!((status, &body["code"]), (409, &"pbx.call_state".into()), "{body}");
     assert_eq!(post(&world, &call, "unhold").await.0, 202);
-    both_hear(&near, &far).await;
+    both_hear(&near, &far, CUSTOMER).await;
     assert_eq!(post(&world, &call, "unhold").await.0, 409);
     far.hang_up();
     let cdr = world.cdr(&call).await.unwrap();
@@ -86,19 +53,19 @@ async fn the_api_puts_the_customer_on_hold_and_takes_him_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_puts_the_customer_on_hold_and_takes_him_back() {
     let world = world().await;
-    let (call, near, far) = talking(&world).await;
+    let Talk { call, near, far, agent: _agent } = talking(&world).await;
     near.hold();
     hears_music(&far).await;
     assert_eq!(state(&world, &call).await, "held");
     near.resume();
-    both_hear(&near, &far).await;
+    both_hear(&near, &far, CUSTOMER).await;
     assert_eq!(state(&world, &call).await, "answered");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_pressed_by_the_api_reach_the_customer() {
     let world = world().await;
-    let (call, _near, far) = talking(&world).await;
+    let Talk { call, near: _near, far, agent: _agent } = talking(&world).await;
     let path = format!("/api/pbx/calls/{call}/dtmf");
     let reply = world.crm().post(&path, &json!({ "digits": "42#" })).await.unwrap();
     assert_eq!(reply.status, 202, "{}", reply.json);

@@ -25,9 +25,26 @@ pub(crate) async fn talking(world: &World) -> Talk {
     let call = world.click("1001", CUSTOMER).await.unwrap();
     let near = agent.call(PATIENCE, |_| true).await.unwrap();
     let far = world.carrier.call_to(CUSTOMER, PATIENCE).await.unwrap();
-    hears(&near, Voice::of_customer(CUSTOMER)).await;
-    hears(&far, Voice::of_agent("1001")).await;
+    both_hear(&near, &far, CUSTOMER).await;
     Talk { call, near, far, agent }
+}
+
+/// Waits until extension 1001 and that customer hear each other.
+pub(crate) async fn both_hear(near: &Call, far: &Call, customer: &str) {
+    hears(near, Voice::of_customer(customer)).await;
+    hears(far, Voice::of_agent("1001")).await;
+}
+
+/// Has 1001 ask 1002 in a call of its own and join the two calls; returns that call, at 1001 and at 1002.
+pub(crate) async fn joined(talk: &Talk, second: &Agent) -> (Call, Call) {
+    talk.near.hold();
+    let asks = talk.agent.dial("1002").unwrap();
+    let asked = second.call(PATIENCE, |_| true).await.unwrap();
+    hears(&asks, Voice::of_agent("1002")).await;
+    talk.near.refer_to_call(&asks);
+    assert_eq!(talk.near.referred(PATIENCE).await, Some(200));
+    hears(&talk.far, Voice::of_agent("1002")).await;
+    (asks, asked)
 }
 
 /// Waits until a party hears that voice.

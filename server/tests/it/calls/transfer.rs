@@ -4,33 +4,10 @@ use sandbox::{Agent, Call, Reaction, Voice};
 use serde_json::{Value, json};
 use testkit::{World, until, world::PATIENCE};
 
-use super::world;
-
-const CUSTOMER: &str = "84281234578";
-
-struct Talk {
-    call: String,
-    near: Call,
-    far: Call,
-    /// Registered as long as it is held.
-    agent: Agent,
-}
-
-async fn talking(world: &World) -> Talk {
-    let agent = world.agent("1001").await.unwrap();
-    let call = world.click("1001", CUSTOMER).await.unwrap();
-    let near = agent.call(PATIENCE, |_| true).await.unwrap();
-    let far = world.carrier.call_to(CUSTOMER, PATIENCE).await.unwrap();
-    hears(&near, Voice::of_customer(CUSTOMER)).await;
-    hears(&far, Voice::of_agent("1001")).await;
-    Talk { call, near, far, agent }
-}
-
-async fn hears(party: &Call, voice: Voice) {
-    until("the party hears the voice", PATIENCE, async || (party.heard_voice_lately() == Some(voice)).then_some(()))
-        .await
-        .unwrap();
-}
+use super::{
+    talk::{CUSTOMER, Talk, hears, joined, talking},
+    world,
+};
 
 async fn transfer(world: &World, call: &str, body: Value) -> (u16, Value) {
     let reply = world.crm().post(&format!("/api/pbx/calls/{call}/transfer"), &body).await.unwrap();
@@ -163,15 +140,10 @@ async fn a_refer_to_a_busy_phone_gives_the_customer_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_asks_in_a_call_of_its_own_and_joins_the_two() {
     let world = world().await;
-    let Talk { call, near, far, agent } = talking(&world).await;
+    let talk = talking(&world).await;
     let second = world.agent("1002").await.unwrap();
-    near.hold();
-    let asks = agent.dial("1002").unwrap();
-    let asked = second.call(PATIENCE, |_| true).await.unwrap();
-    hears(&asks, Voice::of_agent("1002")).await;
-    near.refer_to_call(&asks);
-    assert_eq!(near.referred(PATIENCE).await, Some(200));
-    hears(&far, Voice::of_agent("1002")).await;
+    let (asks, asked) = joined(&talk, &second).await;
+    let Talk { call, near, far, agent: _agent } = talk;
     hears(&asked, Voice::of_customer(CUSTOMER)).await;
     assert!(near.over(PATIENCE).await.is_some() && asks.over(PATIENCE).await.is_some());
     asked.hang_up();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testkit::{World, until, world::PATIENCE};
 
 use crate::calls::{
-    talk::{Talk, hears, hears_music, talking},
+    talk::{Talk, hears, hears_music, joined, talking},
     world,
 };
 
@@ -97,15 +97,10 @@ async fn a_held_call_ends_with_its_record() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_calls_that_became_one_end_with_one_record_each() {
     let mut world = world().await;
-    let Talk { call, near, far, agent } = talking(&world).await;
+    let talk = talking(&world).await;
     let second = world.agent("1002").await.unwrap();
-    near.hold();
-    let asks = agent.dial("1002").unwrap();
-    let asked = second.call(PATIENCE, |_| true).await.unwrap();
-    hears(&asks, Voice::of_agent("1002")).await;
-    near.refer_to_call(&asks);
-    assert_eq!(near.referred(PATIENCE).await, Some(200));
-    hears(&far, Voice::of_agent("1002")).await;
+    let (asks, asked) = joined(&talk, &second).await;
+    let Talk { call, near, far, agent: _agent } = talk;
     journalled(&world, &call, 2, "1002").await;
     crash(&mut world, &[&far, &asked, &near, &asks]).await;
     let cdr = world.cdr(&call).await.unwrap();
