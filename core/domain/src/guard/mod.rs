@@ -5,6 +5,7 @@
 //! before the INVITE goes out, so that many calls at the same moment cannot all find it free.
 
 mod books;
+mod often;
 mod places;
 mod policy;
 mod rate;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 
 use books::{Book, minute_of};
 pub use books::{MINUTES, Minute, Usage};
+use often::Often;
 pub use places::{COUNTRIES, Country, PREMIUM, Premium, country_of, premium_of};
 pub use policy::{Limits, Policy, Whose, Why};
 pub use rate::{Rate, UNIT, money, read_money};
@@ -66,6 +68,7 @@ pub struct Line {
 pub struct Guard {
     account: Book,
     extensions: HashMap<String, Book>,
+    often: Often,
     up: HashMap<Entry, Up>,
     next: u64,
 }
@@ -112,6 +115,27 @@ impl Guard {
         Ok(entry)
     }
 
+    /// Says whether a number of the world, digits alone, may be called once more within its day.
+    ///
+    /// # Errors
+    /// [`Why::CallsPerNumber`].
+    pub fn may_call(&self, number: &str, policy: &Policy, now: Timestamp) -> Result<(), Why> {
+        let is_over = policy.calls_per_number.is_some_and(|most| self.often.calls(number, now) >= most);
+        if is_over { Err(Why::CallsPerNumber) } else { Ok(()) }
+    }
+
+    /// Counts a call to a number, where the rules have a limit for that.
+    pub fn calls(&mut self, number: &str, policy: &Policy, now: Timestamp) {
+        if policy.calls_per_number.is_some() {
+            self.often.add(number, now);
+        }
+    }
+
+    /// Takes in how often an earlier run called a number since that time.
+    pub fn restore_calls(&mut self, number: &str, since: Timestamp, calls: u32) {
+        self.often.restore(number, since, calls);
+    }
+
     /// Says which numbers a call is to be dialled by: rules that change meanwhile concern it too.
     pub fn dials(&mut self, entry: Entry, numbers: Vec<String>) {
         if let Some(up) = self.up.get_mut(&entry) {
@@ -145,6 +169,7 @@ impl Guard {
     pub fn overdue(&mut self, policy: &Policy, region: Region, now: Timestamp) -> Vec<(Entry, Why)> {
         self.count_talk(now);
         self.account.forget(now);
+        self.often.forget(now);
         self.extensions.retain(|_, book| {
             book.forget(now);
             !book.is_empty()
@@ -192,7 +217,7 @@ impl Guard {
 
     /// Returns whether there is nothing to keep.
     pub fn is_idle(&self) -> bool {
-        self.account.is_empty() && self.extensions.is_empty() && self.up.is_empty()
+        self.account.is_empty() && self.extensions.is_empty() && self.often.is_empty() && self.up.is_empty()
     }
 
     fn count_talk(&mut self, now: Timestamp) {

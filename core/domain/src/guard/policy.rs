@@ -19,6 +19,8 @@ pub struct Policy {
     pub blocked: Vec<String>,
     /// The dearest minute, in millionths of the account's currency.
     pub dearest_minute: Option<i64>,
+    /// Most calls to one number within the 24 hours that begin with the first; `None` is no limit.
+    pub calls_per_number: Option<u32>,
     pub extension: Limits,
     pub account: Limits,
 }
@@ -41,6 +43,7 @@ impl Default for Policy {
             opened: Vec::new(),
             blocked: Vec::new(),
             dearest_minute: None,
+            calls_per_number: None,
             extension: Limits {
                 calls_at_once: Some(4),
                 calls_per_hour: Some(120),
@@ -74,6 +77,8 @@ pub enum Why {
     Premium,
     Country,
     TooDear,
+    /// One number was called too often within a day.
+    CallsPerNumber,
     CallsAtOnce(Whose),
     CallsPerHour(Whose),
     MinutesPerHour(Whose),
@@ -90,6 +95,7 @@ impl Why {
             Self::Premium => "premium",
             Self::Country => "country",
             Self::TooDear => "too_dear",
+            Self::CallsPerNumber => "number_calls_per_day",
             Self::CallsAtOnce(Whose::Extension) => "extension_calls_at_once",
             Self::CallsAtOnce(Whose::Account) => "account_calls_at_once",
             Self::CallsPerHour(Whose::Extension) => "extension_calls_per_hour",

@@ -137,7 +137,14 @@ pub fn authorize_outbound(
     }
     // Whichever way it goes in the end: the dearest is what may be lost.
     let dearest = passed.iter().filter_map(|way| way.rate).max_by_key(|rate| (rate.per_minute, rate.connection));
+    let called = passed.first().and_then(|way| law.region.e164(&way.number));
+    if let Some(called) = &called {
+        guard.may_call(called, law.policy, now)?;
+    }
     let entry = guard.enter(dialler.extension, dearest, law.policy, now)?;
+    if let Some(called) = &called {
+        guard.calls(called, law.policy, now);
+    }
     guard.dials(entry, passed.iter().map(|way| way.number.clone()).collect());
     Ok(grant(passed, Some(entry)))
 }
@@ -208,6 +215,27 @@ mod tests {
         let refused = ask("0987654321", way("0019001234567"), &dialler(true, 0), &mut guard);
         assert_eq!(refused, Err(Denied { cause: Cause::OutgoingCallBarred, why: Some(Why::Premium) }));
         assert_eq!(Cause::OutgoingCallBarred.sip_status(), 403);
+    }
+
+    #[test]
+    fn a_number_is_called_so_often_within_a_day_and_no_more_however_it_is_written() {
+        let mut guard = Guard::default();
+        let policy = Policy { calls_per_number: Some(2), ..Policy::default() };
+        let law = Law { region: Region::of("VN"), emergency: &[], policy: &policy };
+        let mut call = |number: &str, now: Timestamp| {
+            let right = authorize_outbound(number, way(number), &dialler(true, 0), law, &mut guard, now);
+            let entry = right.map_err(|denied| denied.why)?.entry();
+            guard.ended(entry.unwrap(), now);
+            Ok(())
+        };
+        assert_eq!(call("0987654321", NOW), Ok(()));
+        assert_eq!(call("+84987654321", NOW), Ok(()));
+        for again in ["0987654321", "0084987654321"] {
+            assert_eq!(call(again, NOW), Err(Some(Why::CallsPerNumber)), "{again}");
+        }
+        assert_eq!(call("0987654322", NOW), Ok(()), "another number is not concerned");
+        let tomorrow = Timestamp::from_millis(NOW.millis() + 86_400_000);
+        assert_eq!(call("0987654321", tomorrow), Ok(()));
     }
 
     #[test]

@@ -80,7 +80,8 @@ async fn show(State(console): State<Console>, view: View) -> Answer {
         .with("countries", policy.countries.join(" "))
         .with("opened", policy.opened.join(" "))
         .with("blocked", policy.blocked.join(" "))
-        .with("dearest_minute", money_text(policy.dearest_minute));
+        .with("dearest_minute", money_text(policy.dearest_minute))
+        .with("calls_per_number", number(policy.calls_per_number));
     for (whose, limits) in [("extension", &policy.extension), ("account", &policy.account)] {
         form = form
             .with(&format!("{whose}_calls_at_once"), number(limits.calls_at_once))
@@ -108,6 +109,7 @@ async fn change(State(console): State<Console>, view: View, mut form: Form) -> A
         opened: list(&form, "opened"),
         blocked: list(&form, "blocked"),
         dearest_minute: amount(&view, &mut form, "dearest_minute"),
+        calls_per_number: whole(&view, &mut form, "calls_per_number"),
         extension: limits(&view, &mut form, "extension"),
         account: limits(&view, &mut form, "account"),
         ..Policy::default()
@@ -122,19 +124,20 @@ async fn change(State(console): State<Console>, view: View, mut form: Form) -> A
 }
 
 fn limits(view: &View, form: &mut Form, whose: &str) -> Limits {
-    let mut whole = |name: &str| {
-        let field = format!("{whose}_{name}");
-        let number = form.number(view, &field)?;
-        let number = u32::try_from(number).ok();
-        if number.is_none() {
-            form.wrong(&field, view.t("common.not_a_number"));
-        }
-        number
-    };
-    let (calls_at_once, calls_per_hour) = (whole("calls_at_once"), whole("calls_per_hour"));
-    let minutes_per_hour = whole("minutes_per_hour");
+    let mut limit = |name: &str| whole(view, form, &format!("{whose}_{name}"));
+    let (calls_at_once, calls_per_hour) = (limit("calls_at_once"), limit("calls_per_hour"));
+    let minutes_per_hour = limit("minutes_per_hour");
     let spend_per_hour = amount(view, form, &format!("{whose}_spend_per_hour"));
     Limits { calls_at_once, calls_per_hour, minutes_per_hour, spend_per_hour }
+}
+
+fn whole(view: &View, form: &mut Form, field: &str) -> Option<u32> {
+    let number = form.number(view, field)?;
+    let number = u32::try_from(number).ok();
+    if number.is_none() {
+        form.wrong(field, view.t("common.not_a_number"));
+    }
+    number
 }
 
 fn amount(view: &View, form: &mut Form, field: &str) -> Option<i64> {

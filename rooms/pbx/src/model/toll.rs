@@ -11,6 +11,9 @@ struct Stored {
     opened: Vec<String>,
     blocked: Vec<String>,
     dearest_minute: Option<i64>,
+    /// Rules that were stored before there was one have none.
+    #[serde(default)]
+    calls_per_number: Option<u32>,
     extension: StoredLimits,
     account: StoredLimits,
 }
@@ -47,6 +50,7 @@ pub(crate) fn read(text: &str) -> Option<Policy> {
         opened: stored.opened,
         blocked: stored.blocked,
         dearest_minute: stored.dearest_minute,
+        calls_per_number: stored.calls_per_number,
         extension: stored.extension.into(),
         account: stored.account.into(),
     })
@@ -59,6 +63,7 @@ pub(crate) fn write(policy: &Policy) -> String {
         opened: policy.opened.clone(),
         blocked: policy.blocked.clone(),
         dearest_minute: policy.dearest_minute,
+        calls_per_number: policy.calls_per_number,
         extension: policy.extension.into(),
         account: policy.account.into(),
     };
@@ -75,9 +80,13 @@ mod tests {
             stopped: true,
             countries: vec!["84".to_owned(), "1".to_owned()],
             dearest_minute: Some(5),
+            calls_per_number: Some(7),
             ..Policy::default()
         };
         assert_eq!(read(&write(&policy)), Some(policy));
         assert_eq!(read("{}"), None);
+        let older = write(&Policy::default()).replace(r#""calls_per_number":null,"#, "");
+        assert!(!older.contains("per_number"));
+        assert_eq!(read(&older), Some(Policy::default()), "rules of an earlier version");
     }
 }

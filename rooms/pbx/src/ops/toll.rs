@@ -122,6 +122,7 @@ fn shown(policy: &Policy) -> serde_json::Value {
         "opened": policy.opened,
         "blocked": policy.blocked,
         "dearest_minute": policy.dearest_minute,
+        "calls_per_number": policy.calls_per_number,
         "extension": limits(&policy.extension),
         "account": limits(&policy.account),
     })

@@ -1,6 +1,6 @@
 //! Records by a set of numbers: what somebody with several phones had to do with the account.
 
-use domain::TenantId;
+use domain::{TenantId, Timestamp};
 use store::{Query, Tx, sql};
 
 use super::{Result, Slice, cdr::Scope};
@@ -47,6 +47,23 @@ pub(crate) async fn list(
     let rows = bound(page, tenant, keys, scope).bind(slice.limit).bind(slice.offset).all(tx).await?;
     let (total,) = bound(by_numbers!(count, "1", ""), tenant, keys, scope).one::<(i64,)>(tx).await?;
     Ok((rows, total))
+}
+
+/// Returns which numbers the account has called since that time, when first, and how often.
+pub(crate) async fn called_since(
+    tx: &mut Tx,
+    tenant: TenantId,
+    since: Timestamp,
+) -> Result<Vec<(String, Timestamp, i64)>> {
+    sql("select destination_key, min(start_time), count(*) from cdr
+         where tenant_id = $1 and direction = 'outbound' and start_time >= $2 and day >= $3
+           and destination_key is not null
+         group by destination_key")
+    .bind(tenant)
+    .bind(since)
+    .bind(since.day())
+    .all(tx)
+    .await
 }
 
 /// Binds $1 to $23; places without a number hold the first once more.

@@ -25,6 +25,8 @@ use crate::{Pbx, store as rows};
 const TICK: Duration = Duration::from_secs(1);
 /// A database that does not answer for so long holds up the next attempt no longer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Milliseconds that calls to one number are counted for.
+const DAY: i64 = 86_400_000;
 /// How often old books are deleted.
 const SWEEP: Duration = Duration::from_secs(600);
 
@@ -77,6 +79,15 @@ impl Border {
         let mut tx = pbx.db.read_any_tenant().await?;
         let minutes = rows::guard::any_tenant_minutes(&mut tx, domain::guard::first_minute(self.now())).await?;
         lock(&self.0.tolls).restore(minutes);
+        for (tenant, policy) in rows::guard::any_tenant_policies(&mut tx).await? {
+            if policy.calls_per_number.is_some() {
+                // The records know which numbers were called; what left by a transfer or a forward is forgotten.
+                let since = Timestamp::from_millis(self.now().millis() - DAY);
+                let mut own = pbx.db.read(tenant).await?;
+                let calls = rows::cdr_numbers::called_since(&mut own, tenant, since).await?;
+                lock(&self.0.tolls).restore_calls(tenant, calls);
+            }
+        }
         let uses = rows::caller_id_groups::any_tenant_uses(&mut tx, numbers::first_quarter(self.now())).await?;
         lock(&self.0.numbers).restore(uses);
         drop(tx);

@@ -69,6 +69,13 @@ impl Tolls {
         }
     }
 
+    pub(super) fn restore_calls(&mut self, tenant: TenantId, calls: Vec<(String, Timestamp, i64)>) {
+        let guard = self.guards.entry(tenant).or_default();
+        for (number, since, calls) in calls {
+            guard.restore_calls(&number, since, u32::try_from(calls).unwrap_or(u32::MAX));
+        }
+    }
+
     fn refused(&mut self, report: Report, now: Timestamp) {
         let key = (report.tenant, report.extension.clone(), report.why);
         let known = self.refusals.entry(key).or_insert(Refusals { told: now, last: now, count: 0 });
