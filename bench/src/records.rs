@@ -38,6 +38,7 @@ pub(crate) fn measure(zorio: &Path, effort: Effort, figures: &mut Figures) -> Re
         ("extension=1042".to_owned(), true),
         ("phone=84900000042".to_owned(), true),
         ("phone=02873001234".to_owned(), false),
+        (format!("phone=02873001234&page={}", (last / 3).saturating_sub(10).max(1)), false),
     ];
     let (mut usual, mut worst) = (0.0_f64, 0.0_f64);
     for (query, is_usual) in pages {
@@ -55,8 +56,8 @@ pub(crate) fn measure(zorio: &Path, effort: Effort, figures: &mut Figures) -> Re
     }
     let name = "CDR page over 1 M, slowest of 7 kinds";
     figures.add(Figure { name, value: usual, unit: "ms", reference: None, goal: Goal::Below(GOAL) });
-    let name = "CDR page over 1 M, by a number with 330,000 calls";
-    figures.add(Figure { name, value: worst, unit: "ms", reference: None, goal: Goal::Below(2.0 * GOAL) });
+    let name = "CDR page over 1 M, by a number with 330,000 calls, first and last";
+    figures.add(Figure { name, value: worst, unit: "ms", reference: None, goal: Goal::Below(GOAL) });
 
     let processes = zorio.processes();
     settle(&processes);

@@ -199,6 +199,9 @@ pub(crate) async fn any_tenant_find(tx: &mut Tx, uuid: CallId) -> Result<Option<
     rows!("from cdr where uuid = $1").bind(uuid).first(tx).await
 }
 
+/// From here on a page is looked for by its time first: what lies before it is passed over in the index alone.
+const FAR: i64 = 1_000;
+
 /// What drives a list. Every driver binds the same twelve values; see [`Filter::bound`].
 #[derive(Clone, Copy)]
 enum Driver {
@@ -278,6 +281,9 @@ macro_rules! by_phone {
         )
     };
 }
+macro_rules! starts {
+    ($($rest:literal),+) => { sql(concat!("select start_time ", $($rest),+)) };
+}
 macro_rules! count {
     ($($rest:literal),+) => { sql(concat!("select count(*) ", $($rest),+)) };
 }
@@ -319,20 +325,42 @@ pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, filter: &Filter, slice: 
     if filter.scope == Scope::Nothing {
         return Ok((Vec::new(), 0));
     }
-    let (page, count) = match filter.driver() {
+    let page = match filter.driver() {
         Driver::Period => return list_by_hours(tx, tenant, filter, slice).await,
-        Driver::Extension => (
-            by_extension!(rows, "*", "order by start_time desc, uuid desc limit $13 offset $14"),
-            by_extension!(count, "1", ""),
-        ),
-        Driver::Phone => (
-            by_phone!(rows, "*", "order by start_time desc, uuid desc limit $13 offset $14"),
-            by_phone!(count, "1", ""),
-        ),
+        Driver::Extension => by_extension!(rows, "*", "order by start_time desc, uuid desc limit $13 offset $14"),
+        Driver::Phone => by_phone!(rows, "*", "order by start_time desc, uuid desc limit $13 offset $14"),
     };
-    let rows = filter.bound(tenant, page).bind(slice.limit).bind(slice.offset).all(tx).await?;
-    let (total,) = filter.bound(tenant, count).one::<(i64,)>(tx).await?;
+    let total = count_driven(tx, tenant, filter, filter.from).await?;
+    let (mut until, mut offset) = (filter.until, slice.offset);
+    if offset >= FAR {
+        let Some(at) = start_at(tx, tenant, filter, offset).await? else { return Ok((Vec::new(), total)) };
+        let next = Timestamp(at.millis() + 1);
+        offset -= count_driven(tx, tenant, filter, next).await?;
+        until = next;
+    }
+    let within = Filter { until, ..filter.clone() };
+    let rows = within.bound(tenant, page).bind(slice.limit).bind(offset).all(tx).await?;
     Ok((rows, total))
+}
+
+/// Counts the records of a number or an extension that began at `from` or later.
+async fn count_driven(tx: &mut Tx, tenant: TenantId, filter: &Filter, from: Timestamp) -> Result<i64> {
+    let count = match filter.driver() {
+        Driver::Phone => by_phone!(count, "1", ""),
+        _ => by_extension!(count, "1", ""),
+    };
+    let later = Filter { from, ..filter.clone() };
+    later.bound(tenant, count).one::<(i64,)>(tx).await.map(|(count,)| count)
+}
+
+/// Returns when that record of a number or an extension began, counted from the newest.
+async fn start_at(tx: &mut Tx, tenant: TenantId, filter: &Filter, offset: i64) -> Result<Option<Timestamp>> {
+    let starts = match filter.driver() {
+        Driver::Phone => by_phone!(starts, "start_time", "order by start_time desc limit 1 offset $13"),
+        _ => by_extension!(starts, "start_time", "order by start_time desc limit 1 offset $13"),
+    };
+    let found = filter.bound(tenant, starts).bind(offset).first::<(Timestamp,)>(tx).await?;
+    Ok(found.map(|(at,)| at))
 }
 
 /// Lists a period by its hours: the total is their sum, and a far page begins at the hour that it lies in instead of

@@ -454,3 +454,28 @@ async fn records_of_one_millisecond_keep_one_order() {
     assert_eq!(seen.len(), 7);
     assert!(seen.windows(2).all(|two| two[0].1.0 > two[1].1.0));
 }
+
+#[tokio::test]
+async fn far_pages_of_a_number_and_of_an_extension_go_on_where_the_ones_before_ended() {
+    let db = test_db().await;
+    let mut tx = db.begin(TENANT).await.unwrap();
+    for number in 0..1_130_u64 {
+        // Three of each millisecond: a page ends within one.
+        let at = Timestamp(START.millis() + i64::try_from(number / 3).unwrap());
+        cdr::insert(&mut tx, TENANT, &record(number.into(), at), domain::number::Region::of("VN")).await.unwrap();
+    }
+    let one = record(0, START);
+    let phone = Some(crate::model::cdr::phone_key(&one.destination_number, domain::number::Region::of("VN")));
+    for filter in [cdr::Filter { phone, ..asked() }, cdr::Filter { extension: one.extension, ..asked() }] {
+        let (all, total) = cdr::list(&mut tx, TENANT, &filter, Slice { offset: 0, limit: 2_000 }).await.unwrap();
+        assert!(total > 1_050, "{total}");
+        let far = Slice { offset: 985, limit: 50 };
+        for offset in [985, 999, 1_000, 1_001, 1_002, 1_030, total - 1] {
+            let (rows, of) = cdr::list(&mut tx, TENANT, &filter, Slice { offset, ..far }).await.unwrap();
+            let from = usize::try_from(offset).unwrap();
+            assert_eq!((of, &rows[..]), (total, &all[from..all.len().min(from + 50)]), "{offset}");
+        }
+        let (rows, of) = cdr::list(&mut tx, TENANT, &filter, Slice { offset: total, ..far }).await.unwrap();
+        assert_eq!((rows.len(), of), (0, total));
+    }
+}
