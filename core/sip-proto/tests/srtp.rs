@@ -157,3 +157,42 @@ fn opus_and_its_events_count_at_48_khz() {
     let (_, agreed) = accept_offer(nine.as_bytes(), &ours).expect("an answer");
     assert_eq!((agreed.codec, agreed.payload), (Codec::G722, 9));
 }
+
+#[test]
+fn keys_beside_a_plain_stream_protect_it_with_whoever_can() {
+    let ours = local(&[Codec::Pcma], Security::Prefers(keys(1)));
+    let text = offer(&ours);
+    assert!(text.contains("m=audio 30000 RTP/AVP 8 101\r\n") && text.matches("a=crypto:").count() == 3, "{text}");
+    for (security, protected) in
+        [(Security::Plain, false), (Security::Accepts(keys(2)), true), (Security::Prefers(keys(2)), true)]
+    {
+        let theirs = local(&[Codec::Pcma], security.clone());
+        let (answer, at_them) = accept_offer(text.as_bytes(), &theirs).expect("an answer");
+        assert!(answer.contains("m=audio 30000 RTP/AVP 8 101\r\n"), "{security:?}: {answer}");
+        assert_eq!(answer.contains("a=crypto:"), protected, "{security:?}: {answer}");
+        let at_us = accept_answer(&ours, answer.as_bytes()).expect("an agreement");
+        assert_eq!((at_us.srtp.is_some(), at_them.srtp.is_some()), (protected, protected), "{security:?}");
+        if let (Some(us), Some(them)) = (at_us.srtp, at_them.srtp) {
+            assert_eq!((us.send.reveal(), us.receive.reveal()), (them.receive.reveal(), them.send.reveal()));
+        }
+    }
+    assert!(accept_offer(text.as_bytes(), &local(&[Codec::Pcma], Security::Requires(keys(2)))).is_err(), "not enough");
+    // An answer that is of a protected stream after all has the keys too; one whose key cannot be read is none.
+    let line = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n");
+    let answered = |text: &str| accept_answer(&ours, text.as_bytes()).map(|agreed| agreed.srtp.is_some());
+    assert_eq!(answered(&protected(&line)), Ok(true));
+    assert_eq!(answered(&format!("{PLAIN}{line}")), Ok(true));
+    assert_eq!(answered(PLAIN), Ok(false));
+    assert_eq!(answered(&protected("")), Err(Refused::NotAcceptable));
+    assert_eq!(
+        answered(&format!("{PLAIN}a=crypto:9 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n")),
+        Err(Refused::NotAcceptable)
+    );
+    // Of keys that nobody can use the stream is plain.
+    let strange = format!("{PLAIN}a=crypto:1 F8_128_HMAC_SHA1_80 inline:{KEY}\r\n");
+    let (answer, agreed) = accept_offer(strange.as_bytes(), &ours).expect("an answer");
+    assert!(agreed.srtp.is_none() && !answer.contains("a=crypto"), "{answer}");
+    let plain = local(&[Codec::Pcma], Security::Plain);
+    let unasked = accept_answer(&plain, format!("{PLAIN}{line}").as_bytes()).expect("an agreement");
+    assert!(unasked.srtp.is_none(), "nobody asked for keys");
+}

@@ -1,7 +1,10 @@
 //! A call as its simulated party experienced it.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -72,6 +75,7 @@ struct Shared {
     ear: Mutex<Option<Ear>>,
     keys: Mutex<String>,
     dialog: Mutex<Option<DialogRecord>>,
+    encrypted: AtomicBool,
     /// The latest status of a call that the party asked the other side for.
     news: watch::Sender<u16>,
     orders: mpsc::Sender<Order>,
@@ -105,6 +109,7 @@ impl Call {
             ear: Mutex::default(),
             keys: Mutex::default(),
             dialog: Mutex::default(),
+            encrypted: AtomicBool::new(false),
             news: watch::channel(0).0,
             orders,
         };
@@ -165,6 +170,11 @@ impl Call {
         Voice::heard_in(&heard[heard.len().saturating_sub(LATELY)..])
     }
 
+    /// Tells whether the voice is encrypted (SRTP).
+    pub fn is_encrypted(&self) -> bool {
+        self.shared.encrypted.load(Ordering::Relaxed)
+    }
+
     /// Returns the keys that the other side has pressed.
     pub fn keys(&self) -> String {
         self.shared.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -197,15 +207,20 @@ impl Call {
 
     /// Tells the party to hand its other side on to the one whom it talks with in `other`.
     pub fn refer_to_call(&self, other: &Self) {
-        let dialog = other.shared.dialog.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(dialog) = dialog else { return };
+        let Some((target, replaces)) = other.named() else { return };
+        self.order(Order::Refer { target, replaces: Some(replaces) });
+    }
+
+    /// Returns where the other side is, and how a third party names this call to it (RFC 3891).
+    pub(crate) fn named(&self) -> Option<(String, Replaces)> {
+        let dialog = self.shared.dialog.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let replaces = Replaces {
             call_id: dialog.call_id,
             to_tag: dialog.remote_tag,
             from_tag: dialog.local_tag,
             ..Replaces::default()
         };
-        self.order(Order::Refer { target: dialog.remote_uri, replaces: Some(replaces) });
+        Some((dialog.remote_uri, replaces))
     }
 
     /// Waits until the party is told a final status of what it asked for by REFER; `None` after `patience`.
@@ -223,6 +238,10 @@ impl Call {
     /// A party that has 64 orders waiting or has left does not hear any more of them.
     fn order(&self, order: Order) {
         let _ = self.shared.orders.try_send(order);
+    }
+
+    pub(crate) fn set_encrypted(&self, encrypted: bool) {
+        self.shared.encrypted.store(encrypted, Ordering::Relaxed);
     }
 
     pub(crate) fn set_dialog(&self, dialog: DialogRecord) {

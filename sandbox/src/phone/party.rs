@@ -255,7 +255,7 @@ impl Party {
         match offer.filter(|offer| !offer.is_empty()) {
             Some(offer) => match sdp::accept_offer(offer, &line.local) {
                 Ok((answer, agreed)) => {
-                    line.agree(&agreed, self.peer);
+                    line.agree(&agreed, self.peer, &self.call);
                     self.leg.answer(answer.into());
                 }
                 Err(_) => return self.leg.reject(488, Some(Reason::q850(NO_COMMON_CODEC))),
@@ -275,7 +275,7 @@ impl Party {
         }
         match sdp::accept_offer(offer, &line.local) {
             Ok((answer, agreed)) => {
-                line.agree(&agreed, self.peer);
+                line.agree(&agreed, self.peer, &self.call);
                 self.leg.accept(answer.into());
             }
             Err(_) => self.leg.refuse(488),
@@ -287,7 +287,7 @@ impl Party {
             return;
         };
         match sdp::accept_answer(&line.local, answer) {
-            Ok(agreed) => line.agree(&agreed, self.peer),
+            Ok(agreed) => line.agree(&agreed, self.peer, &self.call),
             Err(_) => self.leg.hangup(Some(Reason::q850(NO_COMMON_CODEC))),
         }
     }
@@ -350,9 +350,10 @@ impl Line {
             codecs: caller.speaks.codecs,
             dtmf: caller.speaks.keys == Keys::Events,
             direction: sdp::Direction::SendRecv,
-            security: match caller.speaks.encrypted {
-                true => sdp::Security::Requires(sdp::Keys::new(rand::random())),
-                false => sdp::Security::Plain,
+            security: match caller.speaks {
+                Speaks { encrypted: true, .. } => sdp::Security::Requires(sdp::Keys::new(rand::random())),
+                Speaks { may_encrypt: true, .. } => sdp::Security::Prefers(sdp::Keys::new(rand::random())),
+                Speaks { .. } => sdp::Security::Plain,
             },
         };
         session.detect_dtmf(leg.id, caller.speaks.keys == Keys::Tones);
@@ -360,7 +361,8 @@ impl Line {
     }
 
     /// Tells the media what the two sides agreed to.
-    fn agree(&self, agreed: &sdp::Agreed, peer: IpAddr) {
+    fn agree(&self, agreed: &sdp::Agreed, peer: IpAddr, call: &Call) {
+        call.set_encrypted(agreed.srtp.is_some());
         let remote = Remote {
             address: agreed.remote,
             rtcp: agreed.remote_rtcp,

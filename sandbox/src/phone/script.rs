@@ -46,12 +46,14 @@ pub struct Speaks {
     pub keys: Keys,
     /// Whether the voice is encrypted (SRTP, SDES), and nothing else is taken.
     pub encrypted: bool,
+    /// Whether the voice is encrypted where the other side can (RFC 8643).
+    pub may_encrypt: bool,
 }
 
 impl Default for Speaks {
     /// G.711 in plain, with telephone-events.
     fn default() -> Self {
-        Self { codecs: &[Codec::Pcma, Codec::Pcmu], keys: Keys::Events, encrypted: false }
+        Self { codecs: &[Codec::Pcma, Codec::Pcmu], keys: Keys::Events, encrypted: false, may_encrypt: false }
     }
 }
 

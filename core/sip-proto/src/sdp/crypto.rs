@@ -155,6 +155,9 @@ pub enum Security {
     Plain,
     /// Plain or protected, as the peer offers; our own offers are plain.
     Accepts(Keys),
+    /// Protected with whoever can and plain with all others (RFC 8643): our offers are of a plain stream with keys beside
+    /// it, which whoever knows nothing of them passes over.
+    Prefers(Keys),
     /// Protected; a plain stream is refused.
     Requires(Keys),
     /// A stream that a browser can use; nothing else is offered or answered.
@@ -166,8 +169,10 @@ impl Security {
     pub(super) fn for_protocol(&self, protocol: &str) -> Result<Option<&Keys>, ()> {
         let is = |names: [&str; 2]| names.iter().any(|name| protocol.eq_ignore_ascii_case(name));
         match self {
-            Self::Plain | Self::Accepts(_) if is(["RTP/AVP", "RTP/AVPF"]) => Ok(None),
-            Self::Accepts(keys) | Self::Requires(keys) if is(["RTP/SAVP", "RTP/SAVPF"]) => Ok(Some(keys)),
+            Self::Plain | Self::Accepts(_) | Self::Prefers(_) if is(["RTP/AVP", "RTP/AVPF"]) => Ok(None),
+            Self::Accepts(keys) | Self::Prefers(keys) | Self::Requires(keys) if is(["RTP/SAVP", "RTP/SAVPF"]) => {
+                Ok(Some(keys))
+            }
             _ => Err(()),
         }
     }
@@ -176,6 +181,14 @@ impl Security {
     pub(super) fn webrtc(&self) -> Option<&WebRtc> {
         match self {
             Self::WebRtc(local) => Some(local),
+            _ => None,
+        }
+    }
+
+    /// Returns the keys for a stream that is plain by its protocol and has keys beside it (RFC 8643 §3).
+    pub(super) fn for_keys_beside(&self, media: &Media) -> Option<&Keys> {
+        match self {
+            Self::Accepts(keys) | Self::Prefers(keys) if !media.crypto.is_empty() => Some(keys),
             _ => None,
         }
     }
@@ -193,11 +206,15 @@ impl Security {
         match self {
             Self::Plain | Self::Accepts(_) => ("RTP/AVP", Vec::new()),
             Self::WebRtc(_) => ("UDP/TLS/RTP/SAVPF", Vec::new()),
-            Self::Requires(keys) => {
-                ("RTP/SAVP", (1..).zip(Suite::ALL).map(|(tag, suite)| line(tag, suite, &keys.of(suite))).collect())
-            }
+            Self::Prefers(keys) => ("RTP/AVP", lines(keys)),
+            Self::Requires(keys) => ("RTP/SAVP", lines(keys)),
         }
     }
+}
+
+/// Returns a line for each suite.
+fn lines(keys: &Keys) -> Vec<Crypto> {
+    (1..).zip(Suite::ALL).map(|(tag, suite)| line(tag, suite, &keys.of(suite))).collect()
 }
 
 fn line(tag: u32, suite: Suite, key: &MasterKey) -> Crypto {

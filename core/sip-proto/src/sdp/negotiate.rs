@@ -125,12 +125,14 @@ pub fn accept_answer(our_offer: &Local<'_>, answer: &[u8]) -> Result<Agreed, Ref
         let peer = webrtc::peer(&answer, media, &[Setup::Active]).ok_or(Refused::NotAcceptable)?;
         return Ok(Agreed { webrtc: Some(peer), ..received(agreed, clock) });
     }
-    let (protocol, _) = our_offer.security.offered();
-    let srtp = match our_offer.security.for_protocol(&media.protocol) {
-        Ok(None) => None,
-        Ok(Some(keys)) if protocol == "RTP/SAVP" => Some(crypto::answered(media, keys).ok_or(Refused::NotAcceptable)?),
-        _ => return Err(Refused::NotAcceptable),
+    let keys = our_offer.security.for_protocol(&media.protocol).map_err(|()| Refused::NotAcceptable)?;
+    let srtp = match (&our_offer.security, keys) {
+        (Security::Prefers(keys), None) if !media.crypto.is_empty() => Some(keys),
+        (_, None) => None,
+        (Security::Prefers(_) | Security::Requires(_), Some(keys)) => Some(keys),
+        (_, Some(_)) => return Err(Refused::NotAcceptable),
     };
+    let srtp = srtp.map(|keys| crypto::answered(media, keys).ok_or(Refused::NotAcceptable)).transpose()?;
     Ok(Agreed { srtp, ..received(agreed, clock) })
 }
 
@@ -158,7 +160,13 @@ fn answerable(session: &Session, offered: &Media, local: &Local<'_>) -> Option<(
         return Some((Found { agreed: Agreed { webrtc: Some(peer), ..found.agreed }, ..found }, Vec::new()));
     }
     match local.security.for_protocol(&offered.protocol).ok()? {
-        None => Some((found, Vec::new())),
+        // Where none of the keys can be used, the stream is plain as it says it is.
+        None => match local.security.for_keys_beside(offered).and_then(|keys| crypto::answer(offered, keys)) {
+            Some((line, srtp)) => {
+                Some((Found { agreed: Agreed { srtp: Some(srtp), ..found.agreed }, ..found }, vec![line]))
+            }
+            None => Some((found, Vec::new())),
+        },
         Some(keys) => {
             let (line, srtp) = crypto::answer(offered, keys)?;
             Some((Found { agreed: Agreed { srtp: Some(srtp), ..found.agreed }, ..found }, vec![line]))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sandbox::{
-    Agent, Carrier, Reaction, Says, Talk, Voice, carrier,
+    Agent, Carrier, Reaction, Says, Talk, carrier,
     phone::{self, Keys, Speaks},
 };
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use testkit::{
     world::{NOTICED, PATIENCE},
 };
 
-use super::{tls::Papers, world};
+use super::{talk::both_hear, tls::Papers, world};
 
 const CUSTOMER: &str = "84281234577";
 
@@ -90,13 +90,7 @@ async fn a_carrier_with_g722_is_transcoded_if_its_trunk_says_so() {
     let call = click(&world, "wide").await;
     let far = carrier.call_to(CUSTOMER, PATIENCE).await.unwrap();
     let near = agent.call(PATIENCE, |_| true).await.unwrap();
-    until("each side hears the other", PATIENCE, async || {
-        let both = near.heard_voice_lately() == Some(Voice::of_customer(CUSTOMER))
-            && far.heard_voice_lately() == Some(Voice::of_agent("1001"));
-        both.then_some(())
-    })
-    .await
-    .unwrap();
+    both_hear(&near, &far, CUSTOMER).await;
     far.hang_up();
     assert_eq!(codecs_of(&world, &call).await, ["PCMA", "G722"]);
 }
@@ -166,13 +160,7 @@ async fn the_voice_is_encrypted_where_the_trunk_requires_it() {
     let call = click(&world, "secret").await;
     let far = carrier.call_to(CUSTOMER, PATIENCE).await.unwrap();
     let near = agent.call(PATIENCE, |_| true).await.unwrap();
-    until("each side hears the other", PATIENCE, async || {
-        let both = near.heard_voice_lately() == Some(Voice::of_customer(CUSTOMER))
-            && far.heard_voice_lately() == Some(Voice::of_agent("1001"));
-        both.then_some(())
-    })
-    .await
-    .unwrap();
+    both_hear(&near, &far, CUSTOMER).await;
     far.hang_up();
     let cdr = world.event("pbx.cdr.created", &call).await.unwrap();
     let dropped = |leg: &Value| leg["rtp"]["dropped"].as_u64().unwrap();
@@ -182,4 +170,30 @@ async fn the_voice_is_encrypted_where_the_trunk_requires_it() {
     let call = click(&world, "plain").await;
     let cdr = world.event("pbx.cdr.created", &call).await.unwrap();
     assert_eq!((&cdr["result"], &cdr["sip_status"]), (&"failed".into(), &488.into()), "{cdr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_voice_is_encrypted_with_a_carrier_that_can_where_the_trunk_lets_it() {
+    let papers = Papers::new();
+    let world = papers.world(&[]).await;
+    let agent = agent(&world).await;
+    for (name, may_encrypt) in [("able", true), ("unable", false)] {
+        let media = phone::media(59_000..=59_999).unwrap();
+        let tls = papers.authority.issue(&["127.0.0.1"]).unwrap().server();
+        let speaks = Speaks { may_encrypt, ..Speaks::default() };
+        let config = carrier::Config { tls: Some(tls), speaks, ..carrier::Config::on_loopback() };
+        let carrier = Carrier::open(config, media).await.unwrap();
+        let at = carrier.tls_address().unwrap();
+        trunk(&world, name, at, &["--transport", "tls", "--srtp", "optional"]).await;
+        tokio::time::sleep(NOTICED).await;
+        let call = click(&world, name).await;
+        let far = carrier.call_to(CUSTOMER, PATIENCE).await.unwrap();
+        let near = agent.call(PATIENCE, |near| !near.is_over()).await.unwrap();
+        both_hear(&near, &far, CUSTOMER).await;
+        assert_eq!(far.is_encrypted(), may_encrypt, "{name}");
+        far.hang_up();
+        let cdr = world.event("pbx.cdr.created", &call).await.unwrap();
+        assert_eq!(cdr["result"], "answered", "{name}: {cdr}");
+        assert!(near.over(PATIENCE).await.is_some());
+    }
 }

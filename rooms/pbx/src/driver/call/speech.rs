@@ -127,13 +127,14 @@ pub(super) fn secure_again(local: &mut sdp::Local<'_>, agreed: Option<&sdp::Agre
     }
 }
 
-/// The same for a leg over a trunk. What has to be protected is, whatever way the call came; our own offers are
-/// protected only then.
+/// The same for a leg over a trunk. What has to be protected is, whatever way the call came; what may be is offered in
+/// plain with keys beside it (RFC 8643): carriers that know nothing of that pass over them, while many refuse a stream of
+/// another protocol or two of one kind.
 pub(crate) fn trunk_security(options: &TrunkOptions, transport: Transport) -> sdp::Security {
     match options.srtp {
         TrunkSrtp::Off => sdp::Security::Plain,
         TrunkSrtp::Optional if !transport.is_secure() => sdp::Security::Plain,
-        TrunkSrtp::Optional => sdp::Security::Accepts(sdp::Keys::new(rand::random())),
+        TrunkSrtp::Optional => sdp::Security::Prefers(sdp::Keys::new(rand::random())),
         TrunkSrtp::Required => sdp::Security::Requires(sdp::Keys::new(rand::random())),
     }
 }
