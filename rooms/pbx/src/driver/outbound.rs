@@ -1,6 +1,6 @@
 //! Whom a call rings: registered phones and trunks, and the INVITE that each of them gets.
 
-use std::{net::Ipv6Addr, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{
@@ -119,6 +119,18 @@ pub(crate) enum Unreachable {
     Full,
 }
 
+/// Where a target is, the first place to try first.
+#[derive(Clone, Debug)]
+pub(crate) struct Place(Vec<Destination>);
+
+impl Place {
+    /// Tells whether it is reached by IPv6 alone. A carrier that has both is offered media by IPv4, whichever of its servers
+    /// takes the call.
+    pub(crate) fn is_ipv6(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|to| to.addr.ip().to_canonical().is_ipv6())
+    }
+}
+
 impl Target {
     pub(crate) fn extension(&self) -> Option<&str> {
         match self {
@@ -142,11 +154,17 @@ impl Target {
         }
     }
 
-    /// Tells whether it is reached by IPv6, as far as that is known before its name is looked up.
+    /// Tells whether it is a phone that is reached by IPv6; of a trunk [`Target::look_up`] tells.
     pub(crate) fn is_ipv6(&self) -> bool {
+        matches!(self, Self::Phone(phone) if phone.binding.flow.peer.ip().to_canonical().is_ipv6())
+    }
+
+    /// Finds out where it is: a phone where it registered from, a trunk where its host's name leads to.
+    pub(crate) async fn look_up(&self, sip: &Sip) -> Result<Place, Unreachable> {
         match self {
-            Self::Phone(phone) => phone.binding.flow.peer.ip().to_canonical().is_ipv6(),
-            Self::Trunk(trunk) => trunk.trunk.trunk.host.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_ok(),
+            // A binding goes back over the flow that it came by (RFC 5626 §5.3); after a restart UDP still finds the way.
+            Self::Phone(phone) => Ok(Place(vec![Destination::from(phone.binding.flow)])),
+            Self::Trunk(trunk) => Ok(Place(sip.resolve(target(&trunk.trunk.trunk)).await?)),
         }
     }
 
@@ -163,11 +181,11 @@ impl Target {
         }
     }
 
-    /// Returns the INVITE for this target; resolves the trunk's host.
-    pub(crate) async fn invite(&self, sip: &Sip, offer: Offer<'_>) -> Result<Invite, Unreachable> {
+    /// Returns the INVITE for this target, who is there.
+    pub(crate) fn invite(&self, place: Place, offer: Offer<'_>) -> Result<Invite, Unreachable> {
         match self {
             Self::Phone(phone) => Ok(phone.invite(&offer)),
-            Self::Trunk(trunk) => trunk.invite(sip, &offer).await,
+            Self::Trunk(trunk) => trunk.invite(place, &offer),
         }
         .map(|invite| Invite { hold_ack: true, ..invite })
     }
@@ -176,7 +194,6 @@ impl Target {
 impl PhoneTarget {
     fn invite(&self, offer: &Offer<'_>) -> Invite {
         let binding = &self.binding;
-        // A binding goes back over the flow that it came by (RFC 5626 §5.3); after a restart UDP still finds the way.
         let destination = Destination::from(binding.flow);
         let mut invite = Invite::new(binding.uri.clone(), destination, offer.from_user, offer.realm);
         invite.from_display = offer.from_display.map(str::to_owned);
@@ -194,13 +211,13 @@ impl PhoneTarget {
 }
 
 impl TrunkTarget {
-    async fn invite(&self, sip: &Sip, offer: &Offer<'_>) -> Result<Invite, Unreachable> {
+    fn invite(&self, place: Place, offer: &Offer<'_>) -> Result<Invite, Unreachable> {
         if !self.passage.seize() {
             return Err(Unreachable::Full);
         }
         self.passage.begins(offer.call);
         let trunk = &self.trunk.trunk;
-        let mut destinations = sip.resolve(target(trunk)).await?.into_iter();
+        let mut destinations = place.0.into_iter();
         let destination = destinations.next().ok_or_else(|| sip::Unresolved::NoAddress(trunk.host.clone()))?;
         let host = if trunk.host.contains(':') { format!("[{}]", trunk.host) } else { trunk.host.clone() };
         let authority = trunk.port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));

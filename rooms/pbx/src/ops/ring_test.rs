@@ -173,7 +173,8 @@ impl Test {
             carried: None,
             max_forwards: 70,
         };
-        let Ok(invite) = target.invite(&self.pbx.sip, offer).await else { return };
+        let Ok(place) = target.look_up(&self.pbx.sip).await else { return };
+        let Ok(invite) = target.invite(place, offer) else { return };
         let signalled_from = invite.destination.addr.ip();
         let tested = Tested {
             contact: phone.binding.uri.clone(),

@@ -3,7 +3,7 @@
 //! It is no call of anybody's: nothing is recorded or published. But it leaves like every other one, so the guard
 //! against toll fraud, the trunk's channels and its pace count it.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use bytes::Bytes;
 use domain::{CallId, Principal, TenantId, app::Prompt, cause::Cause, ids::TrunkId, number};
@@ -120,11 +120,16 @@ async fn run(pbx: Pbx, tenant: TenantId, extension: String, target: Target) -> T
     let passage = trunk.passage();
     let (media_sink, _media_events) = mpsc::channel(WAITING);
     let session = pbx.media.session(media::EventSink::new(media_sink));
-    let Ok(media) = session.open_leg_in(media_address(&pbx, target.is_ipv6()).is_ipv6()) else {
+    let Ok(place) = target.look_up(&pbx.sip).await else {
+        passage.ended(Cause::NetworkOutOfOrder, None);
+        return tested;
+    };
+    let address = media_address(&pbx, place.is_ipv6());
+    let Ok(media) = session.open_leg_in(address.is_ipv6()) else {
         tracing::error!("no media port is free for a test call");
         return tested;
     };
-    let local = local(&pbx, &target, trunk, media.port);
+    let local = local(&target, trunk, address, media.port);
     let offer = Offer {
         call: CallId(Uuid::now_v7()),
         from_display: None,
@@ -135,7 +140,7 @@ async fn run(pbx: Pbx, tenant: TenantId, extension: String, target: Target) -> T
         carried: None,
         max_forwards: 70,
     };
-    let Ok(invite) = target.invite(&pbx.sip, offer).await else {
+    let Ok(invite) = target.invite(place, offer) else {
         passage.ended(Cause::NetworkOutOfOrder, None);
         return tested;
     };
@@ -192,9 +197,9 @@ async fn run(pbx: Pbx, tenant: TenantId, extension: String, target: Target) -> T
     tested
 }
 
-fn local(pbx: &Pbx, target: &Target, trunk: &TrunkTarget, port: u16) -> sdp::Local<'static> {
+fn local(target: &Target, trunk: &TrunkTarget, address: IpAddr, port: u16) -> sdp::Local<'static> {
     sdp::Local {
-        address: media_address(pbx, target.is_ipv6()),
+        address,
         port,
         session_id: u64::from(port) << 32,
         version: 1,

@@ -15,7 +15,7 @@ use super::{
     speech::{is_browser, media_address, offered_to, webrtc_security},
 };
 use crate::{
-    driver::outbound::{Offer, Target, TrunkTarget},
+    driver::outbound::{Offer, Target, TrunkTarget, Unreachable},
     model::TrunkDtmf,
 };
 
@@ -75,7 +75,9 @@ impl Driver {
         leg.is_browser = target.is_browser();
         leg.security = self.security_of(target);
         leg.keys = target.trunk().map_or(TrunkDtmf::Rfc4733, |trunk| trunk.options().dtmf);
-        let sdp = self.make_offer(leg, target)?;
+        let unreachable = unreachable_in(self.setup.call);
+        let place = target.look_up(&self.pbx.sip).await.map_err(unreachable)?;
+        let sdp = self.make_offer(leg, target, place.is_ipv6())?;
         let (display, user) = self.shown_to(part, target);
         let headers = self.headers_for(part, leg.is_browser);
         let realm = self.pbx.config.realm.clone();
@@ -89,10 +91,7 @@ impl Driver {
             carried: self.setup.carried.as_deref().filter(|_| matches!(part, Part::Step | Part::Offer(_))),
             max_forwards: self.setup.max_forwards.saturating_sub(self.hops),
         };
-        let invite = target.invite(&self.pbx.sip, offer).await.map_err(|error| {
-            tracing::warn!(call.uuid = %self.setup.call, %error, "a target cannot be dialled");
-            Cause::NetworkOutOfOrder
-        })?;
+        let invite = target.invite(place, offer).map_err(unreachable)?;
         leg.signalled_from = invite.destination.addr.ip();
         leg.sip = Some(self.pbx.sip.invite(invite, self.sip_sink.clone()));
         Ok(())
@@ -138,14 +137,13 @@ impl Driver {
     }
 
     /// Opens media for a leg that we call, and returns what we offer it.
-    fn make_offer(&mut self, leg: &mut Leg, target: &Target) -> Result<String, Cause> {
+    fn make_offer(&mut self, leg: &mut Leg, target: &Target, wants_v6: bool) -> Result<String, Cause> {
         // What the other side speaks comes first: then nothing has to be transcoded.
         let alive = |leg: &&Leg| leg.ended_at.is_none();
         let preferred = self.legs.iter().filter(alive).find_map(|leg| leg.agreed.as_ref().map(|agreed| agreed.codec));
         let codecs = offered_to(target, preferred);
         let security = leg.security.clone();
         let dtmf = leg.keys == TrunkDtmf::Rfc4733;
-        let wants_v6 = target.is_ipv6();
         let browser = is_browser(&self.pbx, target);
         let address = if browser { self.pbx.media.address() } else { media_address(&self.pbx, wants_v6) };
         // A browser agrees on keys with the leg that it is offered: that cannot be another phone's.
@@ -206,6 +204,14 @@ impl Driver {
             direction: sdp::Direction::SendRecv,
             security: sdp::Security::Plain,
         }
+    }
+}
+
+/// Says why a target of that call cannot be dialled.
+fn unreachable_in(call: CallId) -> impl Fn(Unreachable) -> Cause + Copy {
+    move |error| {
+        tracing::warn!(call.uuid = %call, %error, "a target cannot be dialled");
+        Cause::NetworkOutOfOrder
     }
 }
 
