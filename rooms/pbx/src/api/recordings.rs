@@ -88,7 +88,7 @@ enum Range {
 }
 
 async fn send(sound: Sound, range: Range) -> std::io::Result<Response> {
-    let Sound { mut file, bytes } = sound;
+    let Sound { mut file, bytes, name } = sound;
     let (status, first, length) = match range {
         Range::Whole => (StatusCode::OK, 0, bytes),
         Range::Part(first, last) => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
@@ -109,6 +109,11 @@ async fn send(sound: Sound, range: Range) -> std::io::Result<Response> {
     };
     if status != StatusCode::RANGE_NOT_SATISFIABLE {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("audio/wav"));
+    }
+    if let Some(name) = name {
+        // Such names have no quotation marks: they come out of `file_name`.
+        let text = format!("inline; filename=\"{name}\"");
+        headers.insert(header::CONTENT_DISPOSITION, HeaderValue::try_from(text).map_err(std::io::Error::other)?);
     }
     if let Some(text) = range {
         headers.insert(header::CONTENT_RANGE, HeaderValue::try_from(text).map_err(std::io::Error::other)?);

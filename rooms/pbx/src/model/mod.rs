@@ -10,6 +10,7 @@ pub mod menus;
 pub mod prompts;
 pub mod queues;
 pub mod rate;
+pub(crate) mod recording_name;
 pub mod registration;
 pub mod ring_groups;
 pub mod route;

@@ -17,7 +17,7 @@ use tokio::fs::File;
 use crate::{
     Pbx,
     error::{Error, Result},
-    model::Cdr,
+    model::{Cdr, recording_name::file_name},
     store as rows,
 };
 
@@ -41,6 +41,8 @@ pub struct Recordings {
 pub struct Sound {
     pub file: File,
     pub bytes: u64,
+    /// What the file is called that somebody saves, if not by its address.
+    pub name: Option<String>,
 }
 
 impl Pbx {
@@ -96,11 +98,21 @@ pub async fn open(recordings: &Recordings, uuid: CallId, expires: &str, signatur
     let cdr = stored.cdr;
     let path = cdr.recording.path.as_deref().filter(|_| cdr.recording.is_available());
     let path = path.ok_or(Error::NotFound("recording"))?;
-    let sound = open_file(&recordings.folder, path).await?;
+    let sound = Sound { name: name(recordings, tenant, &cdr).await?, ..open_file(&recordings.folder, path).await? };
     if stored.downloaded_at.is_none() {
         note_first_fetch(recordings, tenant, uuid).await?;
     }
     Ok(sound)
+}
+
+/// Returns what the queue of a call wants its recordings called.
+async fn name(recordings: &Recordings, tenant: TenantId, cdr: &Cdr) -> Result<Option<String>> {
+    let Some(queue) = &cdr.queue_name else { return Ok(None) };
+    let mut tx = recordings.db.read(tenant).await?;
+    let template = rows::queues::find(&mut tx, tenant, queue).await?.and_then(|queue| queue.recording_template);
+    let Some(template) = template else { return Ok(None) };
+    let zone = super::time_conditions::zone(&rows::accounts::settings(&mut tx, tenant).await?.timezone);
+    Ok(Some(file_name(&template, cdr, zone)))
 }
 
 async fn mint(recordings: &Recordings, who: &Principal, uuid: CallId) -> Result<String> {
@@ -129,7 +141,7 @@ pub(super) async fn open_file(folder: &Path, path: &str) -> Result<Sound> {
     let opened = async {
         let file = File::open(folder.join(relative)).await?;
         let bytes = file.metadata().await?.len();
-        Ok(Sound { file, bytes })
+        Ok(Sound { file, bytes, name: None })
     };
     opened.await.map_err(|error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::NotFound("recording"),

@@ -115,3 +115,29 @@ async fn an_agent_on_hold_is_seen_so_and_hands_the_caller_on() {
     assert_eq!((&record["result"], &record["agent_extension"]), (&json!("answered"), &json!("1003")), "{record}");
     until_figures(&world, json!({ "offered": 1, "answered": 1, "abandoned": 0, "overflowed": 0 })).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queues_template_has_its_calls_recorded_and_names_the_file() {
+    let world = world().await;
+    let agent = world.agent("1001").await.unwrap();
+    agent.set_reaction(quick("1001"));
+    let template = "$${recordings_dir}/${queue}-${agent}-${caller_id_number}.${uuid}.wav";
+    queue(&world, json!({ "recording_template": template, "wrap_up_time": 0 }), &["1001"]).await;
+    let phone = caller(&world).await;
+    for extension in ["1001", "2001"] {
+        let path = format!("/api/pbx/extensions/{extension}");
+        world.crm().put(&path, &json!({ "recording_mode": "none" })).await.unwrap();
+    }
+    tokio::time::sleep(testkit::world::NOTICED).await;
+    let call = phone.dial(NUMBER).unwrap();
+    hears(&call, Voice::of_agent("1001")).await;
+    call.hang_up();
+    let record = records(&world, 1).await.remove(0);
+    let uuid = record["uuid"].as_str().unwrap();
+    world.event("pbx.cdr.created", uuid).await.unwrap();
+    let reply = world.crm().get(&format!("/api/pbx/cdr/{uuid}/recording")).await.unwrap();
+    let target = reply.header("location");
+    let sound = world.crm().get(&target[target.find("/recordings/").unwrap()..]).await.unwrap();
+    let named = format!("inline; filename=\"support-1001-2001.{uuid}.wav\"");
+    assert_eq!((sound.status, sound.header("content-disposition")), (200, &named[..]));
+}
