@@ -129,6 +129,9 @@ fn room_settings(config: &Config, public_url: &str) -> pbx::Config {
         voicemail_dir: config.data_dir.join("voicemail"),
         voicemail_longest: Duration::from_secs(config.voicemail.longest_seconds),
         voicemail_silence: Duration::from_secs(config.voicemail.silence_seconds),
+        voicemail_storage: Some(config.voicemail.account_megabytes)
+            .filter(|megabytes| *megabytes > 0)
+            .map(|megabytes| i64::from(megabytes) * 1_000_000),
         voicemail_retention: (config.voicemail.retention_days > 0)
             .then(|| Duration::from_secs(config.voicemail.retention_days * 86_400)),
         prompts_dir: config.data_dir.join("prompts"),
@@ -138,6 +141,7 @@ fn room_settings(config: &Config, public_url: &str) -> pbx::Config {
         },
         agent_ring_time: Duration::from_secs(config.calls.agent_ring_seconds),
         ring_time: Duration::from_secs(config.calls.ring_seconds),
+        parked_time: Duration::from_secs(config.calls.parked_seconds),
         longest_call: (config.calls.longest_seconds > 0).then(|| Duration::from_secs(config.calls.longest_seconds)),
         max_calls: config.calls.max_calls,
         registration: Lifetimes {

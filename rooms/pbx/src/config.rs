@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use domain::call::RING_TIME;
+use domain::{app::PARKED_FOR, call::RING_TIME};
 use sip_proto::registration::Lifetimes;
 
 /// How calls run on this node. Times are seconds in the configuration file.
@@ -20,6 +20,8 @@ pub struct Config {
     pub voicemail_longest: Duration,
     /// Silence that ends a message.
     pub voicemail_silence: Duration,
+    /// Bytes that the messages of one account may take; none is no limit.
+    pub voicemail_storage: Option<i64>,
     /// How long messages are kept; none means until somebody deletes them.
     pub voicemail_retention: Option<Duration>,
     /// Where the sound of prompts lies.
@@ -28,6 +30,8 @@ pub struct Config {
     pub agent_ring_time: Duration,
     /// How long the called side rings.
     pub ring_time: Duration,
+    /// How long a call stays parked before whoever parked it is called back.
+    pub parked_time: Duration,
     /// The longest that two may talk.
     pub longest_call: Option<Duration>,
     /// Calls at once on this node; more are answered 503.
@@ -52,10 +56,12 @@ impl Default for Config {
             voicemail_dir: PathBuf::from("voicemail"),
             voicemail_longest: Duration::from_secs(300),
             voicemail_silence: Duration::from_secs(5),
+            voicemail_storage: Some(10_000 * 1_000_000),
             voicemail_retention: Some(Duration::from_secs(90 * 86_400)),
             prompts_dir: PathBuf::from("prompts"),
             agent_ring_time: Duration::from_secs(30),
             ring_time: RING_TIME,
+            parked_time: PARKED_FOR,
             longest_call: Some(Duration::from_secs(4 * 3600)),
             max_calls: 5_000,
             registration: Lifetimes::default(),

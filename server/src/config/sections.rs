@@ -121,6 +121,7 @@ pub struct Sip {
 pub struct Calls {
     pub agent_ring_seconds: u64,
     pub ring_seconds: u64,
+    pub parked_seconds: u64,
     pub longest_seconds: u64,
     pub max_calls: u32,
 }
@@ -150,6 +151,7 @@ pub struct Recordings {
 pub struct Voicemail {
     pub longest_seconds: u64,
     pub silence_seconds: u64,
+    pub account_megabytes: u32,
     pub retention_days: u64,
 }
 

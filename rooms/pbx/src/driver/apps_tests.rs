@@ -31,17 +31,26 @@ pub(super) struct House {
 }
 
 pub(super) async fn house() -> House {
+    house_with(Config::default()).await
+}
+
+async fn house_with(config: Config) -> House {
     let db = test_db().await;
     let mut tx = db.begin_any_tenant().await.unwrap();
     rows::accounts::any_tenant_add(&mut tx, "one").await.unwrap();
     tx.commit().await.unwrap();
-    let (sip, sip_events) = sip::Sip::open(sip::Config::on(([127, 0, 0, 1], 0).into())).await.unwrap();
+    let (sip, sip_events) = sip::Sip::open(sip::Config {
+        realm: sip::Realm::Fixed(config.realm.clone()),
+        ..sip::Config::on(([127, 0, 0, 1], 0).into())
+    })
+    .await
+    .unwrap();
     let media = media::Media::open(media::Config { bind: [127, 0, 0, 1].into(), ..media::Config::default() }).unwrap();
     let config = Config {
         recordings_dir: db.folder().to_owned(),
         voicemail_dir: db.folder().join("voicemail"),
         prompts_dir: db.folder().join("prompts"),
-        ..Config::default()
+        ..config
     };
     let (bus, secrets) = (bus::Bus::new((*db).clone()), db.secrets.clone());
     let mail = mail::Mail::open((*db).clone(), secrets.clone(), &mail::Config::default()).unwrap();
@@ -277,6 +286,33 @@ async fn a_message_is_counted_heard_and_deleted_with_its_sound() {
     apps::keep(&house.pbx, TENANT, AppFact::Deleted { extension: owner(), message }, None).await;
     assert_eq!(house.waiting("1004"), (0, 0));
     assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn an_accounts_mailboxes_are_full_together_and_have_room_again_when_one_is_gone() {
+    // A message of two seconds has 32,044 bytes.
+    let house = house_with(Config { voicemail_storage: Some(60_000), ..Config::default() }).await;
+    house.extension("1004", true).await;
+    house.extension("1005", true).await;
+    let is_full = |extension: &str| {
+        let Ok(Resolved { step: Found::App(mut app), .. }) =
+            house.resolve(None, Destination::Voicemail(extension.to_owned()))
+        else {
+            panic!("there is a mailbox");
+        };
+        app.handle(AppInput::Started, std::time::Instant::now());
+        let said = format!("{:?}", std::iter::from_fn(|| app.poll()).collect::<Vec<_>>());
+        said.contains("mailbox-full")
+    };
+    house.message("1004").await;
+    assert!(!is_full("1004") && !is_full("1005"));
+    house.message("1004").await;
+    assert!(is_full("1004") && is_full("1005"), "one account's mailboxes share the disk");
+    house.pbx.apps.mailboxes.load(&house.pbx).await.unwrap();
+    assert!(is_full("1005"), "a restart knows it too");
+    ops::extensions::delete(&house.pbx.desk(), &house.who, "1004", false).await.unwrap();
+    super::refresh(&house.pbx).await;
+    assert!(!is_full("1005"));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     CallId, TenantId,
-    app::{Announce, App, Conference, Echo, Menu, Next, PARKED_FOR, Park, Prompt, VoicemailMain},
+    app::{Announce, App, Conference, Echo, Menu, Next, Park, Prompt, VoicemailMain},
     call::Order,
     cause::Cause,
     ids::TrunkId,
@@ -380,7 +380,7 @@ fn park(pbx: &Pbx, tenant: TenantId, account: &Account, caller: &Caller, hops: u
     let place = pbx.apps.lot.take(tenant, caller.call, account.slots()).ok_or(Cause::ResourceUnavailable)?;
     // Who parks by calling in hears the place; who is parked by a transfer does not care for it.
     let is_told = caller.extension.as_ref() == Some(&parker);
-    let app = App::Park(Park::new(place.slot(), is_told, Some(parker), PARKED_FOR));
+    let app = App::Park(Park::new(place.slot(), is_told, Some(parker), pbx.config.parked_time));
     Ok(Resolved { spot: Some(Spot::Parked(place)), ..Resolved::app(app, hops) })
 }
 

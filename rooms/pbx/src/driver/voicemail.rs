@@ -47,30 +47,60 @@ const BACKLOG: usize = 256;
 /// Bytes of a second of 16-bit sound at 8 kHz.
 const BYTES_PER_SECOND: i64 = 16_000;
 
-/// How many messages wait in each mailbox, in memory, and word of changes. A cheap clone.
+/// How many messages wait in each mailbox and what they take of the disk, in memory, and word of changes. A cheap clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Mailboxes(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    waiting: Mutex<HashMap<(TenantId, String), Waiting>>,
+    held: Mutex<Held>,
     changed: broadcast::Sender<(TenantId, String)>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    boxes: HashMap<(TenantId, String), Contents>,
+    /// The bytes of all messages of an account.
+    bytes: HashMap<TenantId, i64>,
+}
+
+/// What is in a mailbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Contents {
+    waiting: Waiting,
+    bytes: i64,
+}
+
+impl Held {
+    /// Puts what is in a mailbox now; returns what was.
+    fn put(&mut self, key: (TenantId, String), contents: Contents) -> Option<Contents> {
+        let tenant = key.0;
+        let known = self.boxes.insert(key, contents);
+        *self.bytes.entry(tenant).or_default() += contents.bytes - known.unwrap_or_default().bytes;
+        known
+    }
 }
 
 impl Default for Mailboxes {
     fn default() -> Self {
-        Self(Arc::new(Inner { waiting: Mutex::default(), changed: broadcast::channel(BACKLOG).0 }))
+        Self(Arc::new(Inner { held: Mutex::default(), changed: broadcast::channel(BACKLOG).0 }))
     }
 }
 
 impl Mailboxes {
-    fn lock(&self) -> MutexGuard<'_, HashMap<(TenantId, String), Waiting>> {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns how many messages wait in the mailbox of an extension.
     pub(crate) fn waiting(&self, tenant: TenantId, extension: &str) -> Waiting {
-        self.lock().get(&(tenant, extension.to_owned())).copied().unwrap_or_default()
+        let key = (tenant, extension.to_owned());
+        self.lock().boxes.get(&key).map(|contents| contents.waiting).unwrap_or_default()
+    }
+
+    /// Returns how many bytes the messages of an account take.
+    pub(crate) fn bytes(&self, tenant: TenantId) -> i64 {
+        self.lock().bytes.get(&tenant).copied().unwrap_or(0)
     }
 
     /// Tells of every mailbox whose messages changed from now on; who lags behind asks for all again.
@@ -78,10 +108,20 @@ impl Mailboxes {
         self.0.changed.subscribe()
     }
 
-    fn set(&self, tenant: TenantId, extension: &str, waiting: Waiting) {
+    /// Forgets the mailboxes of extensions that are gone.
+    pub(crate) fn forget_gone(&self, is_there: impl Fn(TenantId, &str) -> bool) {
+        let known: Vec<(TenantId, String)> = self.lock().boxes.keys().cloned().collect();
+        for key in known.into_iter().filter(|(tenant, extension)| !is_there(*tenant, extension)) {
+            let mut held = self.lock();
+            held.put(key.clone(), Contents::default());
+            held.boxes.remove(&key);
+        }
+    }
+
+    fn set(&self, tenant: TenantId, extension: &str, contents: Contents) {
         let key = (tenant, extension.to_owned());
-        let known = self.lock().insert(key.clone(), waiting);
-        if known != Some(waiting) {
+        let known = self.lock().put(key.clone(), contents);
+        if known.map(|known| known.waiting) != Some(contents.waiting) {
             // Nobody has to listen.
             let _ = self.0.changed.send(key);
         }
@@ -90,19 +130,24 @@ impl Mailboxes {
     /// Reads how many messages wait everywhere.
     pub(crate) async fn load(&self, pbx: &Pbx) -> Result<(), Error> {
         let mut tx = pbx.db.read_any_tenant().await?;
-        let mut all: HashMap<(TenantId, String), Vec<(MessageState, i64)>> = HashMap::new();
-        for (tenant, extension, state, count) in rows::voicemail::any_tenant_counts(&mut tx).await? {
-            all.entry((tenant, extension)).or_default().push((state, count));
+        let mut all: HashMap<(TenantId, String), Vec<(MessageState, i64, i64)>> = HashMap::new();
+        for (tenant, extension, state, count, bytes) in rows::voicemail::any_tenant_counts(&mut tx).await? {
+            all.entry((tenant, extension)).or_default().push((state, count, bytes));
         }
-        *self.lock() = all.into_iter().map(|(key, counts)| (key, tally(&counts))).collect();
+        let mut held = Held::default();
+        for (key, counts) in all {
+            held.put(key, tally(&counts));
+        }
+        *self.lock() = held;
         Ok(())
     }
 }
 
-fn tally(counts: &[(MessageState, i64)]) -> Waiting {
-    let of = |wanted| counts.iter().find(|(state, _)| *state == wanted).map_or(0, |(_, count)| *count);
+fn tally(counts: &[(MessageState, i64, i64)]) -> Contents {
+    let of = |wanted| counts.iter().find(|(state, ..)| *state == wanted).map_or(0, |(_, count, _)| *count);
     let number = |count: i64| u32::try_from(count).unwrap_or(0);
-    Waiting { new: number(of(MessageState::New)), old: number(of(MessageState::Old)) }
+    let waiting = Waiting { new: number(of(MessageState::New)), old: number(of(MessageState::Old)) };
+    Contents { waiting, bytes: counts.iter().map(|(.., bytes)| *bytes).sum() }
 }
 
 /// Counts a mailbox anew once the transaction, which changes it, commits.
@@ -126,10 +171,14 @@ pub(super) fn leave(pbx: &Pbx, tenant: TenantId, account: &Account, line: &Line)
     let extension = line.extension.number.clone();
     let mailbox = account.places.mailbox(tenant, &extension);
     let waiting = pbx.apps.mailboxes.waiting(tenant, &extension);
+    let fits = pbx.config.voicemail_storage.is_none_or(|most| pbx.apps.mailboxes.bytes(tenant) < most);
+    if !fits {
+        tracing::warn!(tenant.id = %tenant, extension, "the account's mailboxes hold as much as they may");
+    }
     Some(Voicemail::new(VoicemailPlan {
         greeting: mailbox.greeting_path.map(|_| Prompt::Greeting(extension.clone())).into_iter().collect(),
         extension,
-        has_room: i64::from(waiting.new) + i64::from(waiting.old) < MOST_MESSAGES,
+        has_room: fits && i64::from(waiting.new) + i64::from(waiting.old) < MOST_MESSAGES,
         longest: pbx.config.voicemail_longest,
         silence: pbx.config.voicemail_silence,
         review: mailbox.review,

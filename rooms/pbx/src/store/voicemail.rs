@@ -246,18 +246,19 @@ pub(crate) async fn list(tx: &mut Tx, tenant: TenantId, extension: &str, slice: 
     Ok((messages, total))
 }
 
-/// Returns how many messages the mailbox holds by state: what is being recorded counts.
-pub(crate) async fn counts(tx: &mut Tx, tenant: TenantId, extension: &str) -> Result<Vec<(MessageState, i64)>> {
-    sql("select state, count(*) from voicemail_message where tenant_id = $1 and extension_number = $2 group by state")
-        .bind(tenant)
-        .bind(extension)
-        .all(tx)
-        .await
+/// Returns how many messages the mailbox holds by state, and their bytes: what is being recorded counts.
+pub(crate) async fn counts(tx: &mut Tx, tenant: TenantId, extension: &str) -> Result<Vec<(MessageState, i64, i64)>> {
+    sql("select state, count(*), cast(sum(size_bytes) as bigint) from voicemail_message
+         where tenant_id = $1 and extension_number = $2 group by state")
+    .bind(tenant)
+    .bind(extension)
+    .all(tx)
+    .await
 }
 
-/// Returns how many messages every mailbox of every account holds by state, for the directory in memory.
-pub(crate) async fn any_tenant_counts(tx: &mut Tx) -> Result<Vec<(TenantId, String, MessageState, i64)>> {
-    sql("select tenant_id, extension_number, state, count(*) from voicemail_message
+/// Returns how many messages every mailbox of every account holds by state, and their bytes, for the directory in memory.
+pub(crate) async fn any_tenant_counts(tx: &mut Tx) -> Result<Vec<(TenantId, String, MessageState, i64, i64)>> {
+    sql("select tenant_id, extension_number, state, count(*), cast(sum(size_bytes) as bigint) from voicemail_message
          group by tenant_id, extension_number, state")
     .all(tx)
     .await
