@@ -271,6 +271,8 @@ impl Call {
 
     pub(super) fn join(&mut self, join: Join, now: Instant) -> Result<(), Refused> {
         let waiting = match (join, self.state) {
+            // A phone that rings: whoever takes its place has picked the call up (RFC 3891 §3).
+            (Join::Replace(place), State::Ringing { caller }) if self.rings_for_step(place) => caller,
             (Join::Replace(place), _) => {
                 let leg = self.adopt_checked(self.check(place)?)?;
                 self.say(Output::AnswerLeg { leg });
@@ -286,6 +288,11 @@ impl Call {
         self.say(Output::AnswerLeg { leg });
         self.connect(waiting, leg, now);
         Ok(())
+    }
+
+    fn rings_for_step(&self, leg: LegNo) -> bool {
+        let known = self.legs.get(usize::from(leg.0));
+        known.is_some_and(|leg| leg.part == Part::Step && matches!(leg.status, Status::Dialled | Status::Ringing))
     }
 
     pub(super) fn adopt(&mut self, place: LegNo) -> Result<(), Refused> {

@@ -145,6 +145,7 @@ pub(crate) async fn refresh(pbx: &Pbx) {
         tracing::error!(%error, "the directory could not be read anew; the last one is kept");
         return;
     }
+    pbx.apps.mailboxes.forget_gone(|tenant, extension| pbx.directory.line(tenant, extension).is_some());
     if let Err(error) = queue::reload(pbx).await {
         tracing::error!(%error, "the queues could not be read anew; the last ones are kept");
     }

@@ -69,12 +69,15 @@ impl Driver {
         if call == self.setup.call {
             return Err(Conflict::WrongState);
         }
-        let (reply, moved) = oneshot::channel();
+        let (reply, mut moved) = oneshot::channel();
         let take = TakeLeg { beside: other, sink: self.sip_sink.clone(), reply };
         if !self.pbx.live.command(self.setup.tenant, call, Command::TakeLeg(Box::new(take))) {
             return Err(Conflict::NoSuchParty);
         }
-        let moved = timeout(LETS_GO, moved).await.ok().and_then(Result::ok).unwrap_or(Err(Conflict::WrongState))?;
+        let in_time = timeout(LETS_GO, &mut moved).await.ok().and_then(Result::ok);
+        // Legs that were sent at the last moment are ours, and lost if nobody took them.
+        moved.close();
+        let moved = in_time.or_else(|| moved.try_recv().ok()).unwrap_or(Err(Conflict::WrongState))?;
         let Moved { parties, news, seats, rings } = *moved;
         let before = self.legs.len();
         for (mut leg, media) in parties {
