@@ -17,6 +17,7 @@ struct Page<'a> {
     v: &'a View,
     form: &'a Form,
     sections: &'static [Section],
+    in_call: &'static [&'static str],
     may_manage: bool,
 }
 
@@ -31,6 +32,9 @@ const SECTIONS: &[Section] = &[
     Section { key: "diverting", codes: &["dnd_on", "dnd_off", "forward_on", "forward_off", "time_condition"] },
     Section { key: "others", codes: &["conference", "hide", "echo"] },
 ];
+
+/// What extensions press in a call.
+const IN_CALL: &[&str] = &["record", "blind", "attended", "three_way"];
 
 async fn show(State(console): State<Console>, view: View) -> Answer {
     let (codes, emergency) = toll::dialling(&console.pbx.desk(), view.needs(SEES)?).await?;
@@ -48,19 +52,29 @@ async fn show(State(console): State<Console>, view: View) -> Answer {
         .with("conference", &codes.conference)
         .with("time_condition", &codes.time_condition)
         .with("hide", &codes.hide)
+        .with("largest_conference", codes.largest_conference)
+        .with("in_call_everybody", if codes.in_call.everybody { "yes" } else { "" })
+        .with("in_call_extensions", codes.in_call.extensions.join(" "))
+        .with("record", &codes.in_call.record)
+        .with("attended", &codes.in_call.attended)
+        .with("blind", &codes.in_call.blind)
+        .with("three_way", &codes.in_call.three_way)
         .with("emergency", emergency.join(" "));
     draw(&view, &form)
 }
 
 fn draw(view: &View, form: &Form) -> Answer {
-    let page = Page { v: view, form, sections: SECTIONS, may_manage: may_manage(view) };
+    let page = Page { v: view, form, sections: SECTIONS, in_call: IN_CALL, may_manage: may_manage(view) };
     if form.is_wrong() { view.again(&page) } else { view.page(&page) }
 }
 
 async fn change(State(console): State<Console>, view: View, mut form: Form) -> Answer {
     let (who, desk) = (view.needs(SEES)?, console.pbx.desk());
     let (mut codes, _) = toll::dialling(&desk, who).await?;
-    (codes.first_slot, codes.last_slot) = (place(&view, &mut form, "first_slot"), place(&view, &mut form, "last_slot"));
+    let bad_place = view.t("dialling.bad_place");
+    codes.first_slot = whole(&view, &mut form, "first_slot", bad_place);
+    codes.last_slot = whole(&view, &mut form, "last_slot", bad_place);
+    codes.largest_conference = whole(&view, &mut form, "largest_conference", view.t("dialling.bad_room"));
     for (name, code) in [
         ("voicemail", &mut codes.voicemail),
         ("pickup", &mut codes.pickup),
@@ -73,11 +87,16 @@ async fn change(State(console): State<Console>, view: View, mut form: Form) -> A
         ("conference", &mut codes.conference),
         ("time_condition", &mut codes.time_condition),
         ("hide", &mut codes.hide),
+        ("record", &mut codes.in_call.record),
+        ("attended", &mut codes.in_call.attended),
+        ("blind", &mut codes.in_call.blind),
+        ("three_way", &mut codes.in_call.three_way),
     ] {
         form.text(name).clone_into(code);
     }
-    let emergency = form.text("emergency").split([' ', ',', ';', '\n', '\r', '\t']);
-    let emergency = emergency.filter(|number| !number.is_empty()).map(str::to_owned).collect();
+    codes.in_call.everybody = form.flag("in_call_everybody");
+    codes.in_call.extensions = words(&form, "in_call_extensions");
+    let emergency = words(&form, "emergency");
     if !form.is_wrong() && !codes.is_sound() {
         form = form.with_message(view.t("dialling.unsound"));
     }
@@ -90,11 +109,17 @@ async fn change(State(console): State<Console>, view: View, mut form: Form) -> A
     draw(&view, &form)
 }
 
-/// Reads a place for parked calls; what is none is marked.
-fn place(view: &View, form: &mut Form, name: &str) -> u16 {
-    let place = form.number(view, name).and_then(|number| u16::try_from(number).ok());
-    if place.is_none() && form.error(name).is_none() {
-        form.wrong(name, view.t("dialling.bad_place"));
+/// Reads what stands in a field with blanks or commas between.
+fn words(form: &Form, name: &str) -> Vec<String> {
+    let words = form.text(name).split([' ', ',', ';', '\n', '\r', '\t']);
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// Reads a number; what is none is marked with `wrong`.
+fn whole(view: &View, form: &mut Form, name: &str, wrong: &str) -> u16 {
+    let number = form.number(view, name).and_then(|number| u16::try_from(number).ok());
+    if number.is_none() && form.error(name).is_none() {
+        form.wrong(name, wrong);
     }
-    place.unwrap_or_default()
+    number.unwrap_or_default()
 }

@@ -96,8 +96,21 @@ async fn feature_codes_are_changed_and_switched_off() {
         ("time_condition", "*27"),
         ("hide", "*67"),
         ("first_slot", "701"),
+        ("largest_conference", "12"),
+        ("in_call_extensions", "1001, 1002"),
+        ("record", "*1"),
+        ("blind", "##"),
+        ("attended", "*2"),
+        ("three_way", ""),
     ];
     let rest = [("last_slot", "710"), ("echo", "*60"), ("emergency", "113, 115")];
+    // Keys that are pressed in a call, and the size of rooms: what cannot be is refused and stays in the form.
+    for (name, value) in [("largest_conference", "1"), ("largest_conference", "many"), ("record", "1"), ("blind", "*2")]
+    {
+        let others = codes.iter().copied().filter(|(known, _)| *known != name).chain(rest).chain([(name, value)]);
+        let reply = admin.post("/dialling", &others.collect::<Vec<_>>()).await;
+        assert!(reply.status == 422 && reply.text.contains("value=\"1001, 1002\""), "{name}={value}: {}", reply.text);
+    }
     for wrong in [
         [("last_slot", "710"), ("echo", "*99"), ("emergency", "")],
         [("last_slot", "900"), ("echo", "*60"), ("emergency", "")],
@@ -111,6 +124,21 @@ async fn feature_codes_are_changed_and_switched_off() {
     led_to(&admin.post("/dialling", &[&codes[..], &rest[..]].concat()).await, "/dialling");
     let page = admin.get("/dialling").await.text;
     assert!(page.contains("value=\"*99\"") && page.contains("value=\"113 115\""), "{page}");
+    assert!(page.contains("value=\"12\"") && page.contains("value=\"1001 1002\""), "{page}");
+    assert!(
+        page.contains(
+            "name=\"three_way\" type=\"text\" inputmode=\"tel\" autocomplete=\"off\" maxlength=\"4\" value=\"\""
+        ),
+        "{page}"
+    );
+    assert!(
+        !page.contains("id=\"f-in_call_everybody-yes\" name=\"in_call_everybody\" value=\"yes\" checked"),
+        "{page}"
+    );
+    let everybody = [&codes[..], &rest[..], &[("in_call_everybody", "yes")]].concat();
+    led_to(&admin.post("/dialling", &everybody).await, "/dialling");
+    let page = admin.get("/dialling").await.text;
+    assert!(page.contains("id=\"f-in_call_everybody-yes\" name=\"in_call_everybody\" value=\"yes\" checked"), "{page}");
     assert!(admin.get("/audit").await.text.contains("Feature codes changed"));
     let reader = Browser::user(&server, &server.host(), "chi", Role::ReadOnly).await;
     assert!(reader.get("/dialling").await.text.contains("<fieldset class=\"stack\" disabled>"));
