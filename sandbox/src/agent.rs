@@ -141,16 +141,26 @@ impl Agent {
 
     /// Dials a number and talks like that.
     pub fn dial_and(&self, number: &str, talk: Talk) -> Result<Call, NoPorts> {
-        self.place("sip", number, talk)
+        self.place("sip", number, talk, Vec::new())
     }
 
-    fn place(&self, scheme: &str, number: &str, talk: Talk) -> Result<Call, NoPorts> {
+    /// Takes the place that another phone has in `other` (RFC 3891): it calls with what that phone would be named by.
+    /// `early_only`: only while that phone still rings.
+    pub fn take_over(&self, other: &Call, early_only: bool) -> Result<Call, NoPorts> {
+        let replaces = other.named().map(|(_, replaces)| sip::Replaces { early_only, ..replaces });
+        let headers = replaces.map(|replaces| ("Replaces".to_owned(), replaces.to_string())).into_iter().collect();
+        let talk = Talk::in_voice(Voice::of_agent(self.extension()));
+        self.place("sip", &other.about().number, talk, headers)
+    }
+
+    fn place(&self, scheme: &str, number: &str, talk: Talk, headers: Vec<(String, String)>) -> Result<Call, NoPorts> {
         let config = &self.inner.config;
         let target = format!("{scheme}:{number}@{}", config.domain);
         let credentials =
             TrunkCredentials { username: config.extension.clone(), password: config.password.clone(), realm: None };
         let invite = Invite {
             credentials: Some(credentials),
+            headers,
             ..Invite::new(target, config.registrar, &config.extension, &config.domain)
         };
         let about = About { number: number.to_owned(), caller: config.extension.clone(), ..About::default() };
@@ -162,7 +172,7 @@ impl Agent {
 
     /// Dials a number that is to be encrypted on every hop.
     pub fn dial_sips(&self, number: &str) -> Result<Call, NoPorts> {
-        self.place("sips", number, Talk::in_voice(Voice::of_agent(self.extension())))
+        self.place("sips", number, Talk::in_voice(Voice::of_agent(self.extension())), Vec::new())
     }
 
     /// Returns the latest calls, oldest first.

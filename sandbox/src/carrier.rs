@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
-use media::Media;
-use sip::{Event, Incoming, Sip, TrustedSource};
+use media::{Media, NoPorts};
+use sip::{Destination, Event, Incoming, Invite, Sip, TrustedSource};
 use sip_proto::digest::{Ha1, ha1};
 use tokio::sync::mpsc;
 use tokio_util::{
@@ -19,7 +19,7 @@ use tokio_util::{
 
 use crate::{
     Outcome, Voice,
-    phone::{Call, Caller, HEARS, Log, Party, Reaction, Says, Speaks, Talk, rehearse},
+    phone::{About, Call, Caller, HEARS, Log, Party, Reaction, Says, Speaks, Talk, rehearse},
 };
 
 /// How the carrier behaves.
@@ -82,6 +82,7 @@ struct Inner {
     calls: Log,
     exceptions: Mutex<HashMap<String, Reaction>>,
     tracker: TaskTracker,
+    stop: CancellationToken,
 }
 
 impl Carrier {
@@ -106,8 +107,9 @@ impl Carrier {
             calls: Log::default(),
             exceptions: Mutex::default(),
             tracker: TaskTracker::new(),
+            stop: stop.clone(),
         });
-        inner.tracker.spawn(Arc::clone(&inner).take_calls(events, stop.clone()));
+        inner.tracker.spawn(Arc::clone(&inner).take_calls(events));
         Ok(Self { inner, _stop: Arc::new(stop.drop_guard()) })
     }
 
@@ -126,6 +128,18 @@ impl Carrier {
         self.inner.exceptions.lock().unwrap_or_else(PoisonError::into_inner).insert(number.to_owned(), reaction);
     }
 
+    /// Calls a number of a customer whose server is at `to`, as `caller`, who talks in the own voice.
+    pub fn dial(&self, to: Destination, number: &str, caller: &str) -> Result<Call, NoPorts> {
+        let (host, domain) = (to.addr.ip().to_string(), self.inner.config.listen.ip().to_string());
+        let invite = Invite::new(format!("sip:{number}@{host}"), to, caller, &domain);
+        let about = About { number: number.to_owned(), caller: caller.to_owned(), ..About::default() };
+        let talk = Talk::in_voice(Voice::of_customer(caller));
+        let (call, running) = Party::place(&self.inner.sip, invite, about, self.inner.caller.clone(), talk)?;
+        self.inner.calls.add(call.clone());
+        self.inner.tracker.spawn(self.inner.stop.clone().run_until_cancelled_owned(running));
+        Ok(call)
+    }
+
     /// Returns the latest calls, oldest first.
     pub fn calls(&self) -> Vec<Call> {
         self.inner.calls.all()
@@ -138,14 +152,14 @@ impl Carrier {
 }
 
 impl Inner {
-    async fn take_calls(self: Arc<Self>, mut events: mpsc::Receiver<Event>, stop: CancellationToken) {
-        while let Some(Some(event)) = stop.run_until_cancelled(events.recv()).await {
+    async fn take_calls(self: Arc<Self>, mut events: mpsc::Receiver<Event>) {
+        while let Some(Some(event)) = self.stop.run_until_cancelled(events.recv()).await {
             match event {
                 Event::Incoming(incoming) if self.lets_in(&incoming) => {
                     let reaction = self.reaction(&incoming.request.uri_user);
                     let (call, running) = Party::take(&incoming, self.caller.clone(), reaction);
                     self.calls.add(call);
-                    self.tracker.spawn(stop.clone().run_until_cancelled_owned(running));
+                    self.tracker.spawn(self.stop.clone().run_until_cancelled_owned(running));
                 }
                 Event::Incoming(incoming) => incoming.challenge(),
                 Event::Register(register) => register.reject(403),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use clap::Subcommand;
 use domain::{Principal, ids::TrunkId, routing::Destination};
 use pbx::{
@@ -158,11 +158,14 @@ pub(super) enum RouteCommand {
         /// Every other number leaves by --trunk-id.
         #[arg(long, conflicts_with = "did")]
         default: bool,
-        /// Calls from outside to this number ring --extension.
-        #[arg(long, requires = "extension")]
+        /// Calls from outside to this number ring --extension, or lead where --to says.
+        #[arg(long)]
         did: Option<String>,
         #[arg(long)]
         extension: Option<String>,
+        /// Where else: queue:support, ring_group:1, menu:2, voicemail:1001.
+        #[arg(long, requires = "did", conflicts_with = "extension")]
+        to: Option<String>,
         #[arg(long)]
         trunk_id: Option<i64>,
         /// Lower goes first.
@@ -270,17 +273,24 @@ pub(super) async fn caller_id(rooms: &Rooms, who: &Principal, command: &CallerId
 pub(super) async fn route(rooms: &Rooms, who: &Principal, command: &RouteCommand) -> anyhow::Result<Value> {
     let desk = &rooms.desk;
     match command {
-        RouteCommand::Create { prefix, default, did, extension, trunk_id, priority } => {
+        RouteCommand::Create { prefix, default, did, extension, to, trunk_id, priority } => {
             let plain = |kind| NewRoute::plain(kind, *priority);
-            let new = match (prefix, default, did, extension, trunk_id.map(TrunkId)) {
+            let leads = match (extension, to) {
+                (Some(extension), _) => Some(Destination::Extension(extension.clone())),
+                (None, Some(to)) => Some(destination(to)?),
+                (None, None) => None,
+            };
+            let new = match (prefix, default, did, leads, trunk_id.map(TrunkId)) {
                 (Some(prefix), false, None, None, Some(trunk)) => {
                     plain(RouteKind::Prefix { prefix: prefix.clone(), trunk })
                 }
                 (None, true, None, None, Some(trunk)) => plain(RouteKind::Default { trunk }),
-                (None, false, Some(number), Some(extension), trunk) => {
-                    NewRoute { priority: *priority, ..NewRoute::did(number, extension, trunk) }
+                (None, false, Some(number), Some(destination), trunk) => {
+                    plain(RouteKind::Did { number: number.clone(), destination, trunk })
                 }
-                _ => bail!("a route is --prefix P --trunk-id T, --default --trunk-id T, or --did N --extension E"),
+                _ => bail!(
+                    "a route is --prefix P --trunk-id T, --default --trunk-id T, --did N --extension E, or --did N --to KIND:TARGET"
+                ),
             };
             Ok(route_body(&routes::create(desk, who, new).await?))
         }
@@ -290,6 +300,12 @@ pub(super) async fn route(rooms: &Rooms, who: &Principal, command: &RouteCommand
             Ok(json!({"id": id, "deleted": true}))
         }
     }
+}
+
+/// Reads `KIND:TARGET`.
+fn destination(text: &str) -> anyhow::Result<Destination> {
+    let (kind, target) = text.split_once(':').unwrap_or((text, ""));
+    Destination::read(kind, target).with_context(|| format!("{text:?} is nothing that calls can be led to"))
 }
 
 /// Reads a list to its last page.

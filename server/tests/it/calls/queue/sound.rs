@@ -108,3 +108,26 @@ async fn an_agent_is_told_what_comes_before_the_two_talk() {
     let all = records(&world, 2).await;
     assert!(spread(&all[0]) <= 200, "{}", all[0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_is_told_about_how_long() {
+    let world = world().await;
+    let music = prompt(&world, "music", &Voice::number(MUSIC).clip()).await;
+    let fields = json!({
+        "music_prompt_id": music, "announce_interval": 5, "announce_position": false, "announce_wait": true,
+    });
+    let _agent = world.agent("1001").await.unwrap();
+    queue(&world, fields, &["1001"]).await;
+    set_status(&world, "1001", "on_break").await;
+    let phone = caller(&world).await;
+    let call = phone.dial(NUMBER).unwrap();
+    until("the caller is told", PATIENCE, async || {
+        let heard = call.heard();
+        // Three minutes are what a call is taken to last before any has shown it.
+        ["wait-about", "3", "minutes"].iter().all(|said| certainty(&word(said), &heard) > 0.9).then_some(())
+    })
+    .await
+    .unwrap();
+    assert!(certainty(&word("you-are-number"), &call.heard()) < 0.9, "the place is not said");
+    hears(&call, Voice::number(MUSIC)).await;
+}
