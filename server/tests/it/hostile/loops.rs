@@ -112,9 +112,8 @@ async fn a_carrier_that_makes_new_calls_of_one_goes_round_ten_times_at_most() {
         })
     })
     .await;
-    eprintln!("{invites} rounds, then {status}");
-    assert!((2..=10).contains(&invites), "{invites} rounds, then {status}");
-    assert!(status >= 400, "{status}");
+    // As many calls out at once as the guard lets an extension have.
+    assert_eq!((invites, status), (4, 603));
     fort.is_empty().await;
     until("every round has its record", Duration::from_secs(20), async || {
         let list = fort.server.crm().get("/api/pbx/cdr?per_page=200").await.ok()?;

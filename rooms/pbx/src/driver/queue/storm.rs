@@ -168,7 +168,7 @@ async fn ten_thousand_hang_ups_and_failures_leave_no_agent_and_no_caller_behind(
         pbx.queues.settle(Duration::from_secs(30)).await;
         let today = queue_status::status(&pbx, &who, name).await.unwrap().today;
         let over = today.answered + today.abandoned + today.overflowed;
-        assert!(today.offered > 100 && today.answered > 0 && today.abandoned > 50, "seed {seed}: {today:?}");
+        assert!(today.offered > 100 && today.answered > 5 && today.abandoned > 50, "seed {seed}: {today:?}");
         assert_eq!(today.offered, over, "seed {seed}: {today:?}");
     }
 }
