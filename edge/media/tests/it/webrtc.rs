@@ -91,12 +91,22 @@ fn heard(browser: &Browser, mark: usize, said: &[i16], slack: usize, what: &str)
         let state = browser.state();
         panic!("{what}: {} packets, connected {}, {:?}", state.received, state.connected, state.failed);
     };
-    let fit = measure::fit(said, &state.heard[mark..], slack.max(800));
-    assert!(fit.correlation > SAME, "{what}: {fit:?}");
+    // Piece by piece: a packet that is lost on a busy machine moves what follows it.
+    let fits: Vec<_> = (said.chunks(PIECE).enumerate())
+        .map(|(number, piece)| {
+            let begin = mark + (number * PIECE).saturating_sub(1_600);
+            measure::fit(piece, &state.heard[begin..], slack + 3_200).correlation
+        })
+        .collect();
+    let found = fits.iter().filter(|fit| **fit > SAME).count();
+    assert!(found + 1 >= fits.len(), "{what}: {fits:?}");
 }
 
 /// Opus bends what is no real voice; other speech correlates by less than 0.3.
 const SAME: f64 = 0.75;
+
+/// Samples that are looked for at once.
+const PIECE: usize = 4_000;
 
 /// What a browser says goes on as silence: it may be late by this much.
 const LATE: usize = 8_000;
