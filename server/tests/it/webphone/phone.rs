@@ -16,7 +16,6 @@ use crate::calls::ws::{Socket, connect};
 /// The Contact of all phones here: nobody can reach it but over its connection.
 const CONTACT: &str = "sip:u0@df7jal23ls0d.invalid;transport=ws";
 pub(crate) struct Phone {
-    host: String,
     socket: Socket,
     pub(crate) extension: String,
     realm: String,
@@ -34,7 +33,6 @@ impl Phone {
     pub(crate) async fn connect(host: &str, config: &Value) -> Self {
         let text = |name: &str| config[name].as_str().unwrap_or_else(|| panic!("{name} in {config}")).to_owned();
         Self {
-            host: host.to_owned(),
             socket: open(host).await,
             extension: text("extension"),
             realm: text("realm"),
