@@ -43,6 +43,8 @@ export default defineConfig({
             "--use-fake-device-for-media-stream",
             `--use-file-for-fake-audio-capture=${tone}`,
             "--allow-loopback-in-peer-connection",
+            // As with a window: without one Chromium lets every page make sounds.
+            "--autoplay-policy=document-user-activation-required",
           ],
         },
       },

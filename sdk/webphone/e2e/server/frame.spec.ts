@@ -91,7 +91,7 @@ test("a page of another origin drives the frame by all of its commands", async (
   expect((await told(page, "unregistered")).payload).toEqual({ reason: "manual" });
   expect(await tell(page, "register")).toEqual({ ok: true });
   await stage.carrier.dial(NUMBER, CALLER.phone);
-  expect((await told(page, "notification")).payload).toMatchObject({ title: "Incoming call", body: `${CALLER.full_name} · 84912345678` });
+  expect((await told(page, "notification")).payload).toMatchObject({ title: "Incoming call", body: `${CALLER.full_name} · ${CALLER.phone}` });
   expect(await tell(page, "answer")).toEqual({ ok: true });
   await told(page, "notification_close");
   expect(await tell(page, "hangup")).toEqual({ ok: true });

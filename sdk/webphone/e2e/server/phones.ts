@@ -65,6 +65,7 @@ export const test = base.extend<{ tidy: undefined }, { stage: Stage }>({
   // Ends every phone and mends the way, so that the next test begins with nothing.
   tidy: [
     async ({ context, stage }, use) => {
+      if (process.env.SDK_DIST) await asBuilt(context, process.env.SDK_DIST);
       await use(undefined);
       stage.wire.mend();
       for (const page of context.pages()) {
@@ -90,6 +91,15 @@ export const test = base.extend<{ tidy: undefined }, { stage: Stage }>({
 });
 
 export { expect };
+
+/** Serves what lies in a folder instead of what was compiled into the server, while the SDK is worked on: `SDK_DIST=dist`. */
+async function asBuilt(context: BrowserContext, folder: string): Promise<void> {
+  await context.route("**/sdk/webphone/**", async (route) => {
+    const { pathname } = new URL(route.request().url());
+    const name = pathname.includes("/examples/") ? pathname.slice(pathname.indexOf("examples/")) : pathname.split("/").pop();
+    await route.fulfill({ path: `${folder}/${name}`, headers: { "access-control-allow-origin": "*" } });
+  });
+}
 
 /** Notes every connection of the page, and everything that its policy forbids. */
 export async function watch(page: Page): Promise<void> {
