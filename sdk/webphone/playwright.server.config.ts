@@ -49,6 +49,7 @@ export default defineConfig({
         },
       },
     },
+    // Not part of `npm run e2e:server`: without a sound card its Web Audio stands still, so that no page hears a tone.
     {
       name: "firefox",
       use: {
@@ -61,6 +62,7 @@ export default defineConfig({
             "media.navigator.streams.fake": true,
             "media.navigator.audio.fake_frequency": BROWSER_TONE,
             "media.navigator.permission.disabled": true,
+            "media.autoplay.default": 0,
             "media.peerconnection.ice.loopback": true,
             "media.peerconnection.ice.obfuscate_host_addresses": false,
           },

@@ -205,7 +205,8 @@ export async function heard(page: Page): Promise<{ hertz: number; level: number 
       analyser.smoothingTimeConstant = 0;
       context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
       window.ears = { context, analyser, of: track.id };
-      await context.resume();
+      // Firefox settles it only when its sound is open.
+      void context.resume();
     }
     const { context, analyser } = window.ears;
     const decibels = new Float32Array(analyser.frequencyBinCount);
