@@ -47,7 +47,7 @@ for (const theme of ["light", "dark"] as const) {
 }
 
 for (const name of ["umd", "npm", "iframe"]) {
-  test(`the example page ${name} works as the server serves it, and is accessible`, async ({ context, stage, browserName }) => {
+  test(`the example page ${name} works as the server serves it`, async ({ context, stage, browserName }) => {
     const page = await context.newPage();
     await page.emulateMedia({ colorScheme: "light" });
     const token = await stage.zorio.embedToken("1001");

@@ -50,7 +50,8 @@ async function build(): Promise<Stage> {
   const zorio = await Zorio.start();
   const carrier = await new Carrier(zorio.sip).start();
   const [site, stranger, wire] = await Promise.all([Site.start(zorio.base), Site.start(zorio.base), Wire.start(zorio.port)]);
-  await zorio.admin("origin", "add", site.origin);
+  // The example page with the frame lies on the server itself.
+  for (const origin of [site.origin, zorio.base]) await zorio.admin("origin", "add", origin);
   const address = ["--host", CARRIER_HOST, "--port", String(carrier.port), "--sources", CARRIER_HOST];
   const trunk = await zorio.admin("trunk", "create", "--name", "carrier", ...address);
   await zorio.admin("route", "create", "--default", "--trunk-id", String(trunk.id));
