@@ -1,12 +1,12 @@
-//! The webphone's SDK: its types, what it is built into and how large that is, its tests on virtual time, and its face and
-//! its calls in a browser.
+//! The webphone's SDK: its types, what it is built into and how large that is, its tests on virtual time, its face and its
+//! calls in browsers, by itself and with the server.
 
 use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result};
 
 use super::{browsers, runner::Tally};
-use crate::{run, sdk, setup};
+use crate::{product, run, sdk, setup};
 
 /// Runs them to their end; what keeps them from running counts as one failure.
 pub(super) fn test(root: &Path) -> Tally {
@@ -30,6 +30,9 @@ fn tally(root: &Path) -> Result<Tally> {
         tally.failed = 1;
     }
     tally += in_a_browser(script("e2e"))?;
+    let mut with_server = script("e2e:server");
+    with_server.env("ZORIO", product::server(root)?);
+    tally += in_a_browser(with_server)?;
     Ok(tally)
 }
 
