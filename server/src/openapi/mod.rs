@@ -55,6 +55,8 @@ pub async fn generate() -> anyhow::Result<Value> {
     config.data_dir.clone_from(&folder.0);
     config.sip.udp_listen.clear();
     config.sip.tcp_listen.clear();
+    // A server beside it may have the port.
+    config.media.webrtc_port = 0;
     let rooms = wire::rooms(&config).await?;
     let exchange = exchange::open(&config, &rooms, None, "").await?;
     let webphone = wire::webphone(&config, &rooms, &exchange.pbx, "");
