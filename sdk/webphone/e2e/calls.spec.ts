@@ -73,7 +73,9 @@ test("two pages register, talk, are muted and held, and hang up", async ({ conte
   const incoming = (await noted(b)).find((event) => event.name === "incoming_call");
   expect(incoming?.contact).toEqual({ id: 7, full_name: "Contact 7" });
   await expect(b.locator("zorio-webphone").getByText("Contact 7").first()).toBeVisible();
-  expect((await noted(a)).map((event) => event.name)).toEqual(["call_ringing", "call_answered"]);
+  // Firefox without a sound card never opens it, and cannot play the ringback.
+  const names = (await noted(a)).map((event) => event.name).filter((name) => name !== "audio_autoplay_blocked");
+  expect(names).toEqual(["call_ringing", "call_answered"]);
   const uuids = await Promise.all([a, b].map((page) => page.evaluate(() => window.call.uuid)));
   const { calls } = await control(a, "state");
   expect(uuids).toEqual([calls.at(-1), calls.at(-1)]);
