@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs, io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -86,7 +86,7 @@ impl Stage {
         let data = folder.join("data");
         let settings = folder.join("zorio.toml");
         let certificate = tls::write_self_signed(&folder, &["localhost", "127.0.0.1"])?;
-        fs::write(&settings, settings_text(&data, &ca_file, &password, &certificate))?;
+        fs::write(&settings, settings_text(&data, &ca_file, &password, &certificate)?)?;
         let app = Box::pin(wire::open(Config::load(Some(&settings))?)).await?;
         let http = *app.addresses.http.first().context("the server has no HTTP address")?;
         let sip = *app.addresses.sip_udp.first().context("the server has no SIP address")?;
@@ -242,21 +242,23 @@ fn password_of(folder: &Path) -> io::Result<String> {
 }
 
 /// Returns the settings of the demo's server: everything on loopback, on free ports, and nobody waits for long.
-fn settings_text(data: &Path, ca_file: &Path, password: &str, certificate: &(PathBuf, PathBuf)) -> String {
+fn settings_text(data: &Path, ca_file: &Path, password: &str, certificate: &(PathBuf, PathBuf)) -> io::Result<String> {
     let (cert_file, key_file) = certificate;
-    format!(
+    // There 0 means none.
+    let webrtc_port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    Ok(format!(
         "# Written by `zorio demo`. `zorio --config THIS admin …` works beside it while it runs.\n\
          data_dir = {data:?}\n\n\
          [http]\nlisten = [\"127.0.0.1:0\"]\n\n\
          [https]\nlisten = [\"127.0.0.1:0\"]\n\n\
          [tls]\ncert_file = {cert_file:?}\nkey_file = {key_file:?}\n\n\
          [sip]\nudp_listen = [\"127.0.0.1:0\"]\ntcp_listen = [\"127.0.0.1:0\"]\n\n\
-         [media]\nbind_address = \"127.0.0.1\"\n\n\
+         [media]\nbind_address = \"127.0.0.1\"\nwebrtc_port = {webrtc_port}\nthreads = 1\n\n\
          [calls]\nring_seconds = 7\n\n\
          [webhooks]\nallow_networks = [\"127.0.0.0/8\"]\nca_file = {ca_file:?}\n\n\
          [bootstrap]\nadmin_username = {ADMIN:?}\nadmin_password = {password:?}\n\n\
          [metrics]\nlisten = []\n",
-    )
+    ))
 }
 
 /// Looks for a file whose name contains `part`, in the folder and those in it.

@@ -19,7 +19,7 @@
 //! Both distributions are exact, their chances learnt from the campaign itself (`answers`, `handling`). One more call is
 //! placed while what it adds to that, at the worst of the moments, is at most α times its own chance of an answer. To
 //! ask for what one call adds, at several moments, spends the abandoned calls that are allowed where they gain most:
-//! with 10 agents that is 84 % occupancy instead of 78 % for the quotient E[(A-F)⁺] ÷ E[A] at the mean time to answer.
+//! with 10 agents that is 84 % occupancy instead of 78 % for the quotient `E[(A-F)⁺] ÷ E[A]` at the mean time to answer.
 //!
 //! α is no setting: every live answer that reaches an agent raises it a little and every abandoned one lowers it a lot,
 //! in such a proportion that it stands still where the abandon rate is just below the limit, whatever the model gets

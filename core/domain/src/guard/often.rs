@@ -32,7 +32,7 @@ impl Often {
 
     pub(super) fn add(&mut self, number: &str, now: Timestamp) {
         let Some(key) = key(number) else { return };
-        let day = self.days.entry(key).or_insert(Day { began: now.millis(), calls: 0 });
+        let day = self.days.entry(key).or_insert_with(|| Day { began: now.millis(), calls: 0 });
         if !is_running(day, now) {
             *day = Day { began: now.millis(), calls: 0 };
         }
@@ -42,7 +42,7 @@ impl Often {
     /// Adds what an earlier run counted since that time.
     pub(super) fn restore(&mut self, number: &str, began: Timestamp, calls: u32) {
         let Some(key) = key(number) else { return };
-        let day = self.days.entry(key).or_insert(Day { began: began.millis(), calls: 0 });
+        let day = self.days.entry(key).or_insert_with(|| Day { began: began.millis(), calls: 0 });
         day.began = day.began.min(began.millis());
         day.calls = day.calls.saturating_add(calls);
     }

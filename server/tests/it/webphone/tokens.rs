@@ -214,7 +214,7 @@ async fn a_token_that_is_no_token_is_answered_401() {
 }
 
 #[tokio::test]
-async fn a_token_of_one_account_is_worth_nothing_at_anothers_host_and_finds_its_own_phones_only() {
+async fn a_token_of_one_account_is_worth_nothing_at_the_host_of_another_and_finds_its_own_phones_only() {
     let (server, admin) = furnished().await;
     let (_, other) = server.another_account("other", Some("other.example")).await;
     let token = embed(&server, &admin, &json!({"extension": "1001"})).await;
