@@ -167,9 +167,8 @@ impl Browser {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a browser turns on the real clock")]
 fn now() -> Instant {
-    Instant::now()
+    tokio::time::Instant::now().into_std()
 }
 
 /// How packets leave and come.

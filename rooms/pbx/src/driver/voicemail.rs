@@ -130,7 +130,7 @@ impl Mailboxes {
     /// Reads how many messages wait everywhere.
     pub(crate) async fn load(&self, pbx: &Pbx) -> Result<(), Error> {
         let mut tx = pbx.db.read_any_tenant().await?;
-        let mut all: HashMap<(TenantId, String), Vec<(MessageState, i64, i64)>> = HashMap::new();
+        let mut all: HashMap<(TenantId, String), Vec<Counted>> = HashMap::new();
         for (tenant, extension, state, count, bytes) in rows::voicemail::any_tenant_counts(&mut tx).await? {
             all.entry((tenant, extension)).or_default().push((state, count, bytes));
         }
@@ -143,7 +143,10 @@ impl Mailboxes {
     }
 }
 
-fn tally(counts: &[(MessageState, i64, i64)]) -> Contents {
+/// How many messages of a state a mailbox has, and their bytes.
+type Counted = (MessageState, i64, i64);
+
+fn tally(counts: &[Counted]) -> Contents {
     let of = |wanted| counts.iter().find(|(state, ..)| *state == wanted).map_or(0, |(_, count, _)| *count);
     let number = |count: i64| u32::try_from(count).unwrap_or(0);
     let waiting = Waiting { new: number(of(MessageState::New)), old: number(of(MessageState::Old)) };
