@@ -9,6 +9,8 @@ mod report;
 mod scenario;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_table;
 
 use std::{
     cmp::Reverse,
