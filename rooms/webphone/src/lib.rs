@@ -60,14 +60,16 @@ pub struct Webphone {
     inner: Arc<Inner>,
 }
 
+/// An account's origins, or under no account those of all, with when they were read.
+type Known = (Instant, Arc<[String]>);
+
 struct Inner {
     db: Db,
     secrets: Secrets,
     accounts: Accounts,
     pbx: Pbx,
     config: Config,
-    /// Origins by account, and of all accounts under none, with when they were read.
-    origins: Mutex<HashMap<Option<TenantId>, (Instant, Arc<[String]>)>>,
+    origins: Mutex<HashMap<Option<TenantId>, Known>>,
     /// Embed tokens that were used, with their ends.
     used: Mutex<HashMap<String, i64>>,
 }
