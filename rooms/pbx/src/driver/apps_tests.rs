@@ -300,7 +300,7 @@ async fn an_accounts_mailboxes_are_full_together_and_have_room_again_when_one_is
         else {
             panic!("there is a mailbox");
         };
-        app.handle(AppInput::Started, std::time::Instant::now());
+        app.handle(AppInput::Started, tokio::time::Instant::now().into_std());
         let said = format!("{:?}", std::iter::from_fn(|| app.poll()).collect::<Vec<_>>());
         said.contains("mailbox-full")
     };
