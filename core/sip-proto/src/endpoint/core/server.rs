@@ -54,7 +54,15 @@ impl Core {
         let port = via.port().unwrap_or(5060).to_be_bytes();
         match via.branch() {
             Some(branch) if branch.starts_with(crate::message::BRANCH_COOKIE) => {
-                self.ids.hash(&[branch.as_bytes(), via.host_str().as_bytes(), &port, method.as_bytes()])
+                // Of browsers behind one proxy two may have drawn the same branch; what is repeated is the same throughout.
+                self.ids.hash(&[
+                    branch.as_bytes(),
+                    via.host_str().as_bytes(),
+                    &port,
+                    request.call_id().as_bytes(),
+                    &request.cseq().0.to_be_bytes(),
+                    method.as_bytes(),
+                ])
             }
             _ => self.ids.hash(&[
                 via.as_bytes(),
