@@ -29,8 +29,11 @@ enum Caller {
 /// Takes an INVITE to its call, or refuses it. Returns at once: the call runs on its own.
 pub(crate) fn receive(pbx: &Pbx, incoming: sip::Incoming) {
     let source = incoming.source.ip();
+    let is_page = matches!(incoming.transport, sip::Transport::Ws | sip::Transport::Wss);
     let (tenant, caller) = if incoming.credentials.is_none() {
         match whose(pbx, source, &incoming.request) {
+            // A page is nobody's carrier: behind a proxy all pages come from one address, which may be a carrier's too.
+            _ if is_page => return incoming.challenge(),
             Whose::Trunk(tenant, trunk) => (tenant, Caller::Trunk(trunk)),
             // Trusted a moment ago: it has to say who it is.
             Whose::Stranger => return incoming.challenge(),

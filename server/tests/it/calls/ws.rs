@@ -111,6 +111,28 @@ async fn a_browser_registers_is_called_and_is_gone_when_its_connection_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_at_the_address_of_a_carrier_has_to_say_who_it_is() {
+    let world = world().await;
+    let domain = world.server.sip().to_string();
+    for (url, origin) in doors(&world.server) {
+        let mut socket = connect(&url, Some(&origin), Some("sip")).await.unwrap();
+        let invite = format!(
+            "INVITE sip:1001@{domain} SIP/2.0\r\nVia: SIP/2.0/WS df7jal23ls0d.invalid;branch=z9hG4bKpage\r\n\
+             Max-Forwards: 69\r\nTo: <sip:1001@{domain}>\r\nFrom: <sip:0987654321@{domain}>;tag=aa\r\n\
+             Call-ID: page\r\nCSeq: 1 INVITE\r\nContact: <sip:u0@df7jal23ls0d.invalid;transport=ws>\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        socket.send(tungstenite::Message::text(invite)).await.unwrap();
+        let mut answer = hear(&mut socket).await;
+        while answer.status() == Some(100) {
+            answer = hear(&mut socket).await;
+        }
+        // The world's carrier calls from this very address, and needs no password.
+        assert_eq!(answer.status(), Some(407), "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn foreign_pages_and_other_protocols_are_refused() {
     let world = world().await;
     for (url, origin) in doors(&world.server) {
