@@ -66,6 +66,7 @@ if (place) {
   turn?.addEventListener("click", () => {
     const isOn = turn.getAttribute("aria-pressed") === "true";
     localStorage.setItem("phone", isOn ? "" : extension);
+    turn.closest("[popover]").hidePopover();
     return isOn ? off() : on();
   });
 
