@@ -6,7 +6,7 @@ use accounts::Accounts;
 use sip::Sip;
 
 /// How often the accounts' origins are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Tells the SIP edge whenever they change; never returns.
 pub(crate) async fn follow(accounts: Accounts, sip: Sip, always: Vec<String>) {
