@@ -17,6 +17,7 @@ const NO_PAGES: Readonly<Record<string, string>> = {
   "/live/dashboard": "a stream",
   "/live/deliveries": "a stream",
   "/calls/{uuid}/waveform": "figures for a script",
+  "/webphone": "the phone in a window of its own, for users with an extension",
   "/alerts/incidents/{id}": "nothing goes wrong in the demo",
 };
 
