@@ -1,5 +1,8 @@
 import { defineConfig, devices } from "@playwright/test";
 
+/** Tests that say why they run in one browser only. */
+const CHROMIUM_ONLY = /@chromium/;
+
 const PORT = Number(process.env.SDK_E2E_PORT ?? 18_931);
 
 // The browsers are Debian's own, as for the console's tests. Playwright newer than 1.64 asks Firefox ESR for what it does not know.
@@ -39,7 +42,7 @@ export default defineConfig({
     },
     {
       name: "firefox",
-      testIgnore: "shots.spec.ts",
+      grepInvert: CHROMIUM_ONLY,
       use: {
         ...devices["Desktop Firefox"],
         channel: "moz-firefox",

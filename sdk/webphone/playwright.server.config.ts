@@ -52,6 +52,8 @@ export default defineConfig({
     // Not part of `npm run e2e:server`: without a sound card its Web Audio stands still, so that no page hears a tone.
     {
       name: "firefox",
+      // Tests that say why they run in one browser only.
+      grepInvert: /@chromium/,
       use: {
         ...devices["Desktop Firefox"],
         channel: "moz-firefox",

@@ -82,7 +82,7 @@ const STATES: Record<string, Setup> = {
 if (FOLDER) {
   for (const theme of ["light", "dark"] as const) {
     for (const [name, setUp] of Object.entries(STATES)) {
-      test(`${name} ${theme}`, async ({ page }) => {
+      test(`${name} ${theme}`, { tag: "@chromium" }, async ({ page }) => {
         await page.emulateMedia({ reducedMotion: "reduce", colorScheme: theme });
         await page.goto("/");
         const locale = theme === "light" ? "vi" : "en";
