@@ -1,5 +1,5 @@
 // Builds everything that is shipped into dist/: `node build.mjs`.
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 import { build, transform } from "esbuild";
@@ -55,6 +55,19 @@ const common = {
 
 const NOTICE = `/*! @zorio/webphone, Apache-2.0. Contains JsSIP and sdp-transform (MIT) and Lucide icons (ISC): see NOTICE.md */`;
 
+/** An example's own parts, each below its name in a comment, in the places that the template has for them. */
+async function examplePage(name) {
+  const [template, own] = await Promise.all(["template", name].map((file) => readFile(at(`examples/${file}.html`), "utf8")));
+  const [, ...named] = own.split(/^<!-- (\w+) -->\n/m);
+  const parts = new Map();
+  for (let n = 0; n < named.length; n += 2) parts.set(named[n], named[n + 1].trimEnd());
+  const page = template.replace(/\{\{(\w+)\}\}/g, (_, part) => {
+    if (!parts.has(part)) throw new Error(`examples/${name}.html says nothing about ${part}`);
+    return parts.get(part);
+  });
+  return page.replace(`href="${name}.html"`, '$& aria-current="page"');
+}
+
 export async function buildAll() {
   await rm(at("dist"), { recursive: true, force: true });
   await mkdir(at("dist"));
@@ -81,7 +94,9 @@ export async function buildAll() {
     }),
   ]);
   // The example pages, beside the files that they load: the server serves all of dist.
-  await cp(at("examples"), at("dist/examples"), { recursive: true, filter: (path) => !path.endsWith(".ts") });
+  await mkdir(at("dist/examples"));
+  for (const name of ["umd", "npm", "iframe"]) await writeFile(at(`dist/examples/${name}.html`), await examplePage(name));
+  for (const file of ["examples.css", "umd.js", "iframe.js"]) await copyFile(at(`examples/${file}`), at(`dist/examples/${file}`));
   await build({ ...whole, sourcemap: false, entryPoints: ["examples/npm.ts"], outfile: "dist/examples/npm.js", format: "iife", alias: { "@zorio/webphone": at("src/index.ts") } });
 }
 
