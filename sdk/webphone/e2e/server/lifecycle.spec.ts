@@ -165,20 +165,3 @@ test("of two tabs one is the phone; both show its calls, and the other takes ove
   await second.waitForFunction(() => window.phone.status === "registered");
   await expect.poll(() => isReachable(stage), { timeout: 10_000 }).toBe(true);
 });
-
-// Neither headless Chromium nor Firefox without a sound card refuses to play, so nothing is blocked there.
-test.fixme("a page without a click cannot ring: it says so, and a click lets it", async ({ context, stage }) => {
-  const page = await context.newPage();
-  // What a test evaluates counts as a click, so the page itself tells what happens.
-  const said: string[] = [];
-  page.on("console", (message) => said.push(message.text()));
-  const token = await stage.zorio.embedToken("1001");
-  await page.goto(`${stage.site.origin}/auto#base=${encodeURIComponent(stage.zorio.base)}&token=${token}`);
-  await expect.poll(() => said.includes("event registered"), { timeout: 15_000 }).toBe(true);
-  const far = await stage.carrier.dial(NUMBER, CALLER.phone);
-  await expect.poll(() => said.includes("event audio_autoplay_blocked"), { timeout: 10_000 }).toBe(true);
-  await page.locator("#unlock").click();
-  await expect.poll(() => said.includes("unlocked")).toBe(true);
-  await expect.poll(() => said.filter((line) => line.startsWith("blocked")).pop()).toBe("blocked false");
-  far.hangup();
-});
