@@ -2,11 +2,14 @@
 
 pub mod align;
 pub mod codec;
+pub mod compare;
 pub mod conceal;
+pub mod convert;
 pub mod detect;
 pub mod dtmf;
 pub mod g711;
 pub mod jitter;
+pub mod level;
 pub mod measure;
 pub mod mix;
 pub mod music;
