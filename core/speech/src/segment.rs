@@ -142,6 +142,18 @@ impl Key {
         format!("{first}/{second}/{name}.wav")
     }
 
+    /// Reads what [`fmt::Display`] writes: 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 64 || !text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        let mut key = [0; 32];
+        for (at, byte) in key.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+        }
+        Some(Self(key))
+    }
+
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -184,6 +196,16 @@ mod tests {
         let key = Key::of_version("xin chào", &voice(), 1);
         assert_eq!(key.to_string(), "e87585a6fb6a98c92f10423d4e659fd52c1f45e22ec2ab2f68da0a983f2f36a9");
         assert_eq!(key.path(), format!("{}/{}/{key}.wav", &key.to_string()[..2], &key.to_string()[2..4]));
+    }
+
+    #[test]
+    fn a_key_is_read_as_it_was_written() {
+        let key = Key::new("xin chào", &voice());
+        let text = key.to_string();
+        assert_eq!(Key::parse(&text), Some(key));
+        for wrong in ["", &text[1..], &text.to_uppercase(), &text.replace(&text[..2], "+1"), &"é".repeat(32)] {
+            assert_eq!(Key::parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]
