@@ -33,6 +33,7 @@ const TESTS: &[Need] = &[
     Need { program: "kamailio", package: "kamailio", why: "stands as the carrier" },
     Need { program: "nft", package: "nftables", why: "loses datagrams in a network of its own" },
     Need { program: "sox", package: "sox", why: "makes the sound files that phones play" },
+    Need { program: "espeak-ng", package: "espeak-ng", why: "the built-in voices" },
     Need { program: "initdb", package: "postgresql", why: "the second database" },
     Need { program: "curl", package: "curl", why: "the examples of the documentation" },
     Need { program: "openssl", package: "openssl", why: "certificates and signatures of the examples" },

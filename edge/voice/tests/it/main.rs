@@ -1,0 +1,7 @@
+//! The real engine, real files, and programs that misbehave.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod engine;
+mod packs;
+mod speech;
