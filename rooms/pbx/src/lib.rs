@@ -8,6 +8,7 @@ mod driver;
 pub mod error;
 pub mod model;
 pub mod ops;
+pub mod robot;
 mod store;
 
 use std::sync::Arc;

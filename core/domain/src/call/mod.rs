@@ -18,6 +18,9 @@
 //!            └──either hangs up──▶ Ended
 //! ```
 //!
+//! A program that calls somebody has no phones of its own: the callee is rung in `CallerRinging`, and its first step is
+//! `App`.
+//!
 //! The machine never touches SIP or media: it takes what happened to the legs and says what to do with them.
 //! What a plain call of two never needs is in a box that is made when it is needed.
 
@@ -34,6 +37,8 @@ mod tests;
 mod tests_anything;
 #[cfg(test)]
 mod tests_features;
+#[cfg(test)]
+mod tests_robot;
 
 use std::{
     collections::VecDeque,

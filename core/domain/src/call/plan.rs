@@ -18,6 +18,9 @@ pub enum Origin {
     Incoming,
     /// We call both sides: first the caller's own phones, then whatever the step says.
     Originated(Ring),
+    /// We call one side, the callee; the first step is what it hears once it has answered: a program, then perhaps a
+    /// queue. Trunks are tried one after the other within the time of the ring.
+    Robot(Ring),
 }
 
 /// What becomes of a caller.
@@ -47,6 +50,16 @@ pub enum Order {
     OneByOne,
     /// The next is tried whatever became of the one before, after `time` too: people of a group.
     InTurn,
+}
+
+impl Ring {
+    /// Returns how many targets ring at the beginning.
+    pub(super) fn at_once(self) -> usize {
+        match self.order {
+            Order::AllAtOnce => self.targets,
+            Order::OneByOne | Order::InTurn => self.targets.min(1),
+        }
+    }
 }
 
 impl Plan {

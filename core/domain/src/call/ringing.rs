@@ -22,19 +22,25 @@ impl Call {
                 self.legs.push(Leg { side: Side::Caller, part: Part::Party, status: Status::Ringing, holds: false });
                 self.enter(LegNo(0), self.plan.first, now);
             }
-            Origin::Originated(ring) => {
-                let ring = *ring;
-                self.state = State::CallerRinging;
-                self.deadline = now.checked_add(ring.time);
-                for target in 0..ring.targets {
-                    self.dial(Side::Caller, Part::Own, target);
-                }
-                if ring.targets == 0 {
-                    self.end(Outcome::of(Cause::DestinationOutOfOrder), EndedBy::System);
-                }
-            }
+            Origin::Originated(ring) => self.ring_own(Side::Caller, *ring, now),
+            Origin::Robot(ring) => self.ring_own(Side::Callee, *ring, now),
         }
         Ok(())
+    }
+
+    /// Rings those whom we call first: the caller's own phones, or the one whom a program calls.
+    fn ring_own(&mut self, side: Side, ring: Ring, now: Instant) {
+        self.state = State::CallerRinging;
+        self.ring = ring;
+        self.deadline = now.checked_add(ring.time);
+        let at_once = ring.at_once();
+        self.next_target = at_once;
+        for target in 0..at_once {
+            self.dial(side, Part::Own, target);
+        }
+        if at_once == 0 {
+            self.end(Outcome::of(Cause::DestinationOutOfOrder), EndedBy::System);
+        }
     }
 
     /// Begins a step for the one who waits.
@@ -61,10 +67,7 @@ impl Call {
             self.say(Output::Ringback { to: caller });
         }
         let side = self.side(caller).other();
-        let at_once = match ring.order {
-            Order::AllAtOnce => ring.targets,
-            Order::OneByOne | Order::InTurn => ring.targets.min(1),
-        };
+        let at_once = ring.at_once();
         self.next_target = at_once;
         let mut dialled = 0;
         for target in 0..at_once {
@@ -191,8 +194,13 @@ impl Call {
         let (part, side) = (self.leg(leg).part, self.side(leg));
         match (part, self.state) {
             (Part::Own, State::CallerRinging) => {
-                self.note_failure(outcome, EndedBy::Caller);
-                if !self.any_alive(Part::Own) {
+                self.note_failure(outcome, EndedBy::of(side));
+                let another = self.ring.order == Order::OneByOne && cause_of_the_network(outcome.cause);
+                if another && self.next_target < self.ring.targets {
+                    // The time is that of the whole ringing: whoever called it has nobody to wait longer for.
+                    self.next_target += 1;
+                    self.dial(side, Part::Own, self.next_target - 1);
+                } else if !self.any_alive(Part::Own) {
                     self.end_by_failure();
                 }
             }

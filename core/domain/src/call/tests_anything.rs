@@ -161,14 +161,16 @@ proptest! {
     /// it comes last, there is one answer at most, and no deadline is left.
     #[test]
     fn every_call_ends_once_and_leaves_no_leg_behind(
-        phones in 0_usize..4, first in any_step(), is_incoming: bool,
+        phones in 0_usize..4, first in any_step(), origin in 0_u8..3,
         happens in prop::collection::vec(anything(), 0..40),
     ) {
         let mut now = start();
-        let mut call = if is_incoming {
-            Call::new(Plan { origin: Origin::Incoming, first, longest: Some(Duration::from_secs(600)) })
-        } else {
-            click_to_call(phones)
+        let is_incoming = origin == 0;
+        let longest = Some(Duration::from_secs(600));
+        let mut call = match origin {
+            0 => Call::new(Plan { origin: Origin::Incoming, first, longest }),
+            1 => click_to_call(phones),
+            _ => Call::new(Plan { origin: Origin::Robot(ring(phones, Order::OneByOne)), first, longest }),
         };
         let mut witness = Witness::default();
         if is_incoming {

@@ -105,6 +105,7 @@ impl House {
             Found::Ring { .. } => "ring",
             Found::App(app) => app.name(),
             Found::Queue(_) => "queue",
+            Found::Robot => "robot",
             Found::Pickup(_) => "pickup",
             Found::Retrieve(_) => "retrieve",
         })

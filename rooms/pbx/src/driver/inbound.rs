@@ -269,6 +269,7 @@ fn start(pbx: &Pbx, tenant: TenantId, planned: Planned, incoming: sip::Incoming)
         seats: vec![planned.seat, node],
         is_on_disk: false,
         carried: planned.carried,
+        robot: None,
     };
     pbx.tracker.spawn(call::run(pbx.clone(), setup));
 }

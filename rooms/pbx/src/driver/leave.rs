@@ -20,7 +20,7 @@ use super::{
     directory::{Account, Line, TrunkLine},
     outbound::{Shown, Target, TrunkTarget},
 };
-use crate::{Pbx, ops::time_conditions};
+use crate::{Pbx, model::Extension, ops::time_conditions};
 
 /// A wish to call a number outside.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,6 +32,8 @@ pub(crate) struct Wish<'a> {
     /// The number that was asked to be shown, an active caller ID of the account.
     pub(crate) caller_id: Option<&'a str>,
     pub(crate) anonymous: bool,
+    /// The group to draw the number from, whatever the route or the extension has.
+    pub(crate) group: Option<i64>,
     /// Whom a sticky group knows the called side by; the called number if nobody says otherwise.
     pub(crate) lead: Option<&'a str>,
 }
@@ -45,7 +47,7 @@ pub(crate) struct Leaving {
     pub(crate) shown: String,
 }
 
-/// Asks for the right to dial on behalf of `line` and finds the ways.
+/// Asks for the right to dial on behalf of `line`, or of the account itself, and finds the ways.
 ///
 /// # Errors
 /// The cause with which the call is refused; [`Cause::RequestedChanUnavail`] if every trunk is full.
@@ -53,7 +55,7 @@ pub(crate) fn leave(
     pbx: &Pbx,
     tenant: TenantId,
     account: &Account,
-    line: &Line,
+    line: Option<&Line>,
     wish: Wish<'_>,
 ) -> Result<Leaving, Cause> {
     let hidden = account.dialling.codes.hidden(wish.dialled);
@@ -61,14 +63,14 @@ pub(crate) fn leave(
     let emergency = account.is_emergency(dialled);
     let routes = chosen(pbx, account, dialled, wish.trunks, emergency, false);
     let ways: Vec<Way> = routes.iter().map(|(route, trunk)| way(pbx, account, route, trunk, dialled)).collect();
-    let own = &line.extension;
+    let own = line.map(|line| &line.extension);
     let dialler = Dialler {
         tenant,
-        extension: Some(&own.number),
-        active: line.is_active(),
+        extension: own.map(|own| own.number.as_str()),
+        active: line.is_none_or(Line::is_active),
         // The caller's own seat is taken by now, and taking it checked the limit.
         calls: 0,
-        max_calls: u32::try_from(own.max_concurrent).unwrap_or(1),
+        max_calls: own.map_or(u32::MAX, |own| u32::try_from(own.max_concurrent).unwrap_or(1)),
     };
     let law = Law { region: account.region(), emergency: &account.dialling.emergency, policy: &account.policy };
     let (right, toll) = pbx.border.authorize(dialled, ways, &dialler, law).map_err(|denied: Denied| denied.cause)?;
@@ -122,7 +124,7 @@ pub(crate) fn way(pbx: &Pbx, account: &Account, route: &Route, trunk: &TrunkLine
 fn build(
     pbx: &Pbx,
     account: &Account,
-    line: &Line,
+    line: Option<&Line>,
     right: &OutboundAuthorization,
     toll: &Arc<Toll>,
     routes: &[(Route, &Arc<TrunkLine>)],
@@ -176,7 +178,7 @@ fn bounds(trunk: &TrunkLine, emergency: bool) -> Bounds {
 fn shown(
     pbx: &Pbx,
     account: &Account,
-    line: &Line,
+    line: Option<&Line>,
     route: &Route,
     trunk: &TrunkLine,
     wish: Wish<'_>,
@@ -184,8 +186,9 @@ fn shown(
     if let Some(asked) = wish.caller_id {
         return (bound(account, trunk, asked.to_owned()), None);
     }
-    let own = &line.extension;
-    let group = route.caller_id_group.or_else(|| account.group_of.get(&own.number).copied());
+    let own = line.map(|line| &line.extension);
+    let of_extension = || account.group_of.get(&own?.number).copied();
+    let group = wish.group.or(route.caller_id_group).or_else(of_extension);
     if let Some(group) = group.and_then(|id| account.groups.get(&id)) {
         let now = pbx.border.now();
         let today = time_conditions::midnight(&account.timezone(), now);
@@ -198,11 +201,19 @@ fn shown(
             return (picked.number.clone(), Some(picked));
         }
     }
-    let chosen = own.outbound_caller_id.as_ref().filter(|number| account.caller_ids.contains_key(*number));
-    match chosen {
+    let chosen = own.and_then(|own| own.outbound_caller_id.as_ref());
+    match chosen.filter(|number| account.caller_ids.contains_key(*number)) {
         Some(number) => (bound(account, trunk, number.clone()), None),
-        None => (trunk.trunk.options.caller_id.clone().unwrap_or_else(|| own.number.clone()), None),
+        None => (trunk.trunk.options.caller_id.clone().unwrap_or_else(|| fallback(account, own, trunk)), None),
     }
+}
+
+/// Returns what is shown where nothing else was set: the extension, or of a call of nobody's extension the least of the
+/// account's numbers that this trunk may show.
+fn fallback(account: &Account, own: Option<&Extension>, trunk: &TrunkLine) -> String {
+    let may = |of: &Option<TrunkId>| of.is_none_or(|id| id == trunk.trunk.id);
+    let least = || account.caller_ids.iter().filter(|(_, of)| may(of)).map(|(number, _)| number).min().cloned();
+    own.map(|own| own.number.clone()).or_else(least).or_else(|| trunk.trunk.username.clone()).unwrap_or_default()
 }
 
 /// Returns the number, or the trunk's own if that number belongs to another trunk.

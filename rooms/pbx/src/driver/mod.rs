@@ -25,6 +25,7 @@ pub(crate) mod recover;
 pub(crate) mod registrar;
 pub(crate) mod resolve;
 pub(crate) mod retention;
+pub(crate) mod robot;
 pub(crate) mod rooms;
 pub(crate) mod session_login;
 pub(crate) mod subscriptions;

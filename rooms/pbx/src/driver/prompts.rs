@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     ops::Range,
-    path::{Component, Path},
+    path::{Component, Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -123,14 +123,31 @@ async fn read(folder: &Path, path: &Path) -> Option<Sound> {
     if !path.components().all(|part| matches!(part, Component::Normal(_))) {
         return None;
     }
-    let file = folder.join(path);
-    let length = tokio::fs::metadata(&file).await.ok()?.len();
+    open(&folder.join(path)).await
+}
+
+async fn open(file: &Path) -> Option<Sound> {
+    let length = tokio::fs::metadata(file).await.ok()?.len();
     if length > LONGEST {
         return None;
     }
-    let bytes = tokio::fs::read(&file).await.ok()?;
+    let bytes = tokio::fs::read(file).await.ok()?;
     let wav = Wav::parse(&bytes).ok()?;
     (wav.rate == SAMPLE_RATE).then(|| Sound::from(wav.channel(0)))
+}
+
+/// Returns the sound of those files one after the other: WAV of 16 bits at 8 kHz. Nothing if one of them cannot be
+/// read: half of what was to be said is worse than nothing.
+pub(crate) async fn files(paths: &[PathBuf]) -> Option<Vec<Sound>> {
+    let mut sounds = Vec::with_capacity(paths.len());
+    for path in paths {
+        let sound = open(path).await;
+        if sound.is_none() {
+            tracing::warn!(path = %path.display(), "a file that is to be heard cannot be");
+        }
+        sounds.push(sound?);
+    }
+    Some(sounds)
 }
 
 fn silence(millis: u32) -> Sound {

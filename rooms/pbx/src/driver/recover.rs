@@ -97,8 +97,9 @@ async fn close(pbx: &Pbx, call: &LiveCall) -> Result<(), store::Error> {
     };
     let is_recorded = cdr.recording.state == RecordingState::Pending;
     let common = facts::Common::of(call);
-    facts::commit(pbx, call.tenant, &[facts::Fact::Ended { cdr: Box::new(cdr), common }], None).await?;
-    if is_recorded {
+    let ended = facts::Fact::Ended { cdr: Box::new(cdr), common, has_cdr: call.has_cdr };
+    facts::commit(pbx, call.tenant, &[ended], None).await?;
+    if is_recorded && call.has_cdr {
         // Nobody writes to the file any more: its header says how far it got.
         super::recordings::finish(pbx, call.tenant, call.call, None, None).await?;
     }

@@ -95,6 +95,8 @@ pub(crate) enum Found {
     App(App),
     /// The queue of that name.
     Queue(String),
+    /// The program that calls.
+    Robot,
     /// Answers that call in place of the phones that ring.
     Pickup(CallId),
     /// Takes the caller of that call out of the parking place.
@@ -361,9 +363,9 @@ fn outside(
         trunks,
         caller_id: caller.asked.as_deref(),
         anonymous: caller.anonymous,
-        lead: None,
+        ..Wish::default()
     };
-    let leaving = leave(pbx, tenant, account, line, wish)?;
+    let leaving = leave(pbx, tenant, account, Some(line), wish)?;
     Ok(Resolved {
         targets: leaving.targets,
         shown: Some(leaving.shown),

@@ -39,6 +39,8 @@ pub struct LiveCall {
     pub dialogs: Option<String>,
     /// Relative to the recordings folder.
     pub recording_path: Option<String>,
+    /// Whether its end is written into the CDR; whoever placed it may keep a ledger of its own.
+    pub has_cdr: bool,
     /// How often it was handed on.
     pub transfers: i64,
     /// When the owner was last known alive; read only.

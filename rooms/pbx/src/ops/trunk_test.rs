@@ -97,7 +97,7 @@ pub async fn call(pbx: &Pbx, who: &Principal, trunk: TrunkId, extension: &str, d
         codec: None,
         encrypted: false,
     };
-    let target = match leave(pbx, tenant, &account, line, wish) {
+    let target = match leave(pbx, tenant, &account, Some(line), wish) {
         Ok(leaving) => leaving.targets.into_iter().next(),
         Err(cause) => return Ok(barred(cause)),
     };

@@ -29,6 +29,7 @@ impl FromRow for LiveCall {
             legs: row.get("legs")?,
             dialogs: row.get("dialogs")?,
             recording_path: row.get("recording_path")?,
+            has_cdr: row.get("has_cdr")?,
             transfers: row.get("transfer_count")?,
             heartbeat_at: row.get("heartbeat_at")?,
         })
@@ -39,8 +40,8 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: TenantId, call: &LiveCall) -> Re
     sql("insert into call
             (call_uuid, tenant_id, boot_id, state, direction, source_type, caller_number, destination_number,
              extension_number, agent_extension, trunk_id, trunk_name, queue_name, campaign_id, lead_id, started_at,
-             answered_at, legs, dialogs, recording_path)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)")
+             answered_at, legs, dialogs, recording_path, has_cdr)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)")
     .bind(call.call)
     .bind(tenant)
     .bind(&call.boot)
@@ -61,6 +62,7 @@ pub(crate) async fn insert(tx: &mut Tx, tenant: TenantId, call: &LiveCall) -> Re
     .bind(&call.legs)
     .bind(call.dialogs.as_deref())
     .bind(call.recording_path.as_deref())
+    .bind(call.has_cdr)
     .run(tx)
     .await?;
     Ok(())
@@ -180,7 +182,7 @@ pub(crate) async fn any_tenant_left_over(tx: &mut Tx, boot: &Boot, silent_since:
     sql("select c.call_uuid, c.tenant_id, c.boot_id, c.state, c.direction, c.source_type, c.caller_number,
             c.destination_number, c.extension_number, c.agent_extension, c.trunk_id, c.trunk_name, c.queue_name,
             c.campaign_id, c.lead_id, c.started_at, c.answered_at, c.legs, c.dialogs, c.recording_path,
-            c.transfer_count, coalesce(b.heartbeat_at, c.answered_at, c.started_at) as heartbeat_at
+            c.has_cdr, c.transfer_count, coalesce(b.heartbeat_at, c.answered_at, c.started_at) as heartbeat_at
          from call c left join pbx_boot b on b.boot_id = c.boot_id
          where c.boot_id <> $1 and (b.boot_id is null or b.node = $2 or b.heartbeat_at < $3)
          order by c.started_at")

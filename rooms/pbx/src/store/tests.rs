@@ -120,6 +120,7 @@ fn live(number: u128, boot: &Boot) -> LiveCall {
         legs: "[]".to_owned(),
         dialogs: None,
         recording_path: None,
+        has_cdr: true,
         transfers: 0,
         heartbeat_at: START,
     }

@@ -14,6 +14,7 @@ use crate::driver::{
     apps::{self, Take},
     prompts,
     resolve::{Spot, resolve},
+    robot,
 };
 
 /// How long the end of a call waits for the last words of a message to be on disk.
@@ -24,6 +25,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 pub(super) enum Begins {
     App(App, Option<Spot>),
     Queue(String),
+    /// The program that called him.
+    Robot,
 }
 
 /// The application that the caller is in.
@@ -66,6 +69,7 @@ impl Driver {
                 self.run_app().await;
             }
             Some(Begins::Queue(name)) => self.enter_queue(name).await,
+            Some(Begins::Robot) => self.meets_robot(caller).await,
             None => self.goes_on_hearing(caller).await,
         }
     }
@@ -249,6 +253,7 @@ impl Driver {
             match self.running().map(|running| std::mem::take(&mut running.speaks)) {
                 Some(true) => self.tell_app(AppInput::PlayFinished).await,
                 Some(false) => {}
+                None if self.is_with_robot() => self.tell_robot(robot::Input::Finished).await,
                 None => {
                     self.spoke_in_queue(no).await;
                     self.turn().await;

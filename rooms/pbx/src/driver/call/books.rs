@@ -45,7 +45,7 @@ impl Driver {
     pub(super) fn place_in_recording(&mut self, no: LegNo) {
         let Some((part, side)) = self.machine.part(no).filter(|_| self.recording.is_some()) else { return };
         let ours = match self.legs.first() {
-            Some(caller) if caller.extension.is_some() => Side::Caller,
+            Some(caller) if caller.extension.is_some() || self.setup.robot.is_some() => Side::Caller,
             _ => Side::Callee,
         };
         let place = match part {
@@ -74,9 +74,13 @@ impl Driver {
             self.end_in_queue();
         }
         let ended_at = self.pbx.db.now();
+        if let Some(robot) = &mut self.setup.robot {
+            robot.stop_clock();
+        }
         // Seats are free as soon as the call is over, not when its record is written.
         self.setup.seats.clear();
         self.targets.clear();
+        self.setup.caller_targets.clear();
         if let Some(rare) = &mut self.rare {
             rare.consult = None;
         }
@@ -93,18 +97,21 @@ impl Driver {
                 cdr.mos = mos(&finished);
                 cdr.legs = show_heard(&self.legs, &finished.legs);
             }
-            self.write_end(cdr).await;
-            return;
+            return self.write_end(cdr).await;
         }
         cdr.recording.state = RecordingState::Pending;
         cdr.recording.path.clone_from(&self.recording);
         sent.await;
         let (pbx, tenant, call) = (self.pbx.clone(), self.setup.tenant, self.setup.call);
+        let has_cdr = self.row.has_cdr;
         self.write_end(cdr).await;
         let finished = timeout(MEDIA_FINISH, finished).await.ok().and_then(Result::ok);
         let heard = finished
             .as_ref()
             .map(|finished| recordings::Heard { mos: mos(finished), legs: show_heard(&self.legs, &finished.legs) });
+        if !has_cdr {
+            return;
+        }
         let found = finished.and_then(|finished| finished.recording);
         if let Err(error) = recordings::finish(&pbx, tenant, call, found, heard).await {
             // The job that was committed with the record tries again.
@@ -121,13 +128,14 @@ impl Driver {
                 }
             }
         }
-        let common = self.common();
-        self.facts.push_back(Fact::Ended { cdr: Box::new(cdr), common });
+        let (common, has_cdr) = (self.common(), self.row.has_cdr);
+        let end = self.setup.robot.as_ref().map(|robot| robot.end(&cdr));
+        self.facts.push_back(Fact::Ended { cdr: Box::new(cdr), common, has_cdr });
         let all: Vec<Fact> = self.facts.drain(..).collect();
         let mut told = false;
         loop {
             match facts::commit(&self.pbx, self.setup.tenant, &all, Some(COMPANY)).await {
-                Ok(()) => return,
+                Ok(()) => break,
                 Err(error) => {
                     if !std::mem::replace(&mut told, true) {
                         tracing::error!(%error, call.uuid = %self.setup.call, "the record waits for the database");
@@ -135,6 +143,9 @@ impl Driver {
                     tokio::time::sleep(COMMIT_RETRY).await;
                 }
             }
+        }
+        if let (Some(robot), Some(end)) = (self.setup.robot.take(), end) {
+            robot.is_over(end);
         }
     }
 
@@ -147,10 +158,14 @@ impl Driver {
             Some((CallResult::Answered, at, since)) => Some((at, since)),
             _ => self.answered,
         };
+        // Whom a program called was there from the moment in which it could speak to him.
+        let spoken_to = self.setup.robot.as_ref().and_then(|robot| robot.answered());
+        let answered = spoken_to.or(answered);
         let queue = self.rare.as_ref().and_then(|rare| rare.queue.as_ref());
         let abandoned = self.answered.is_none() && queue.is_some_and(|queue| queue.was_in_vain());
         let result = match reached {
             _ if abandoned => CallResult::Abandoned,
+            _ if spoken_to.is_some() => CallResult::Answered,
             Some((result, ..)) => result,
             None => ending.result,
         };
@@ -181,8 +196,8 @@ impl Driver {
             hangup_by: ending.by,
             recording: RecordingInfo::NONE,
             disposition: None,
-            campaign: None,
-            lead: None,
+            campaign: self.row.campaign,
+            lead: self.row.lead,
             tags: self.tags.clone(),
             mos: None,
             legs: show(&self.legs),

@@ -13,6 +13,7 @@ impl Driver {
             Command::Transfer(wish) => return self.transfer(*wish).await,
             Command::Supervise(wish) => return self.on_supervise(*wish).await,
             Command::Queue(order) => return self.on_order(order).await,
+            Command::Robot(input) => return self.tell_robot(input).await,
             Command::InRoom(kind) => return self.on_room(kind).await,
             Command::TakeLeg(wish) => return self.give_away(*wish).await,
             Command::Join(joining) => return self.join(*joining).await,

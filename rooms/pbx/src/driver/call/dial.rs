@@ -58,13 +58,14 @@ impl Driver {
         let first = !self.legs.iter().any(|leg| leg.side == side);
         match (side, part) {
             (Side::Caller, Part::Own) if first => self.setup.a_leg,
-            (Side::Callee, Part::Step | Part::Offer(_)) if first => self.setup.b_leg,
+            (Side::Callee, Part::Own | Part::Step | Part::Offer(_)) if first => self.setup.b_leg,
             _ => LegId(Uuid::now_v7()),
         }
     }
 
     fn number_for(&self, part: Part, target: Option<&Target>) -> String {
         match part {
+            Part::Own if self.setup.robot.is_some() => self.setup.destination_number.clone(),
             Part::Own => self.setup.extension.clone().unwrap_or_default(),
             Part::Step if self.hops == 0 && self.rare.is_none() => self.setup.destination_number.clone(),
             _ => target.map(|target| target.number().to_owned()).unwrap_or_default(),
@@ -116,7 +117,7 @@ impl Driver {
     /// Returns the name and number that a dialled leg sees as the caller's.
     fn shown_to(&self, part: Part, target: &Target) -> (Option<String>, String) {
         // The agent of a click-to-call sees whom he is about to talk to; everybody else sees the caller.
-        if part == Part::Own {
+        if part == Part::Own && self.setup.robot.is_none() {
             return (None, self.setup.destination_number.clone());
         }
         let plain = (self.setup.caller_name.clone(), self.setup.caller_number.clone());

@@ -41,10 +41,12 @@ pub(crate) enum Fact {
         call: CallId,
         journal: Box<store::calls::Journal>,
     },
-    /// The call is over: the record, the hang-up, and what tells of the record.
+    /// The call is over: the record, the hang-up, and what tells of the record. Without a record in the CDR only those
+    /// are told whose phones rang.
     Ended {
         cdr: Box<Cdr>,
         common: Common,
+        has_cdr: bool,
     },
 }
 
@@ -151,9 +153,13 @@ pub(crate) async fn commit(
             Fact::LegAnswered { call, journal } => {
                 store::calls::journal(&mut tx, tenant, *call, journal).await?;
             }
-            Fact::Ended { cdr, common } => {
+            Fact::Ended { cdr, common, has_cdr } => {
                 if !store::calls::remove(&mut tx, tenant, cdr.uuid).await? {
                     // Its books were closed before, by a retry of this very transaction.
+                    continue;
+                }
+                if !has_cdr {
+                    events.extend(common.extension.as_ref().map(|_| hangup(tenant, common, cdr)));
                     continue;
                 }
                 if !store::cdr::insert(&mut tx, tenant, cdr, region).await? {

@@ -9,7 +9,10 @@ use tokio::time::Instant;
 
 use super::{Driver, leg::LegState};
 use crate::{
-    driver::live::{Conflict, TransferMode},
+    driver::{
+        live::{Conflict, TransferMode},
+        robot,
+    },
     model::TrunkDtmf,
 };
 
@@ -57,6 +60,8 @@ impl Driver {
     async fn key_in_app(&mut self, key: char) {
         if self.rare.as_ref().is_some_and(|rare| rare.app.is_some()) {
             self.tell_app(AppInput::Digit(key)).await;
+        } else if self.is_with_robot() {
+            self.tell_robot(robot::Input::Key(key)).await;
         } else {
             self.key_in_queue(key);
         }

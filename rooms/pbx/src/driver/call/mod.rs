@@ -16,6 +16,7 @@ mod merge;
 mod moved;
 mod offers;
 mod queue;
+mod robot;
 mod room;
 mod speech;
 mod steps;
@@ -50,6 +51,7 @@ use super::{
     network::Carried,
     outbound::Target,
     resolve::{Caller, Found, Otherwise, Resolved},
+    robot::Robot,
 };
 use crate::{
     Pbx,
@@ -100,12 +102,15 @@ pub(crate) struct Setup {
     pub(crate) max_forwards: u8,
     /// What it brought along, if it came by a trunk.
     pub(crate) carried: Option<Box<Carried>>,
+    /// The program that calls; the caller's targets are the trunks to the callee then.
+    pub(crate) robot: Option<Box<Robot>>,
 }
 
 impl Setup {
     /// Returns the call as it is kept for the case of a crash.
     pub(crate) fn row(&self, pbx: &Pbx) -> LiveCall {
-        let leaves_by = self.first.targets.first().and_then(Target::trunk);
+        let leaves_by = self.first.targets.first().or_else(|| self.caller_targets.first()).and_then(Target::trunk);
+        let robot = self.robot.as_deref();
         let (trunk, trunk_name) =
             self.trunk.clone().or_else(|| leaves_by.map(|trunk| (trunk.id(), trunk.name().to_owned()))).unzip();
         LiveCall {
@@ -122,13 +127,14 @@ impl Setup {
             trunk,
             trunk_name,
             queue_name: self.queue.clone(),
-            campaign: None,
-            lead: None,
+            campaign: robot.and_then(|robot| robot.campaign),
+            lead: robot.and_then(|robot| robot.lead),
             started_at: self.started_at,
             answered_at: None,
             legs: "[]".to_owned(),
             dialogs: None,
             recording_path: None,
+            has_cdr: robot.is_none_or(|robot| robot.has_cdr),
             transfers: 0,
             heartbeat_at: self.started_at,
         }
@@ -136,9 +142,10 @@ impl Setup {
 
     fn plan(&self, pbx: &Pbx) -> Plan {
         let phones = self.caller_targets.len();
-        let origin = match &self.incoming {
-            Some(_) => Origin::Incoming,
-            None => Origin::Originated(Ring {
+        let origin = match (&self.incoming, &self.robot) {
+            (Some(_), _) => Origin::Incoming,
+            (None, Some(robot)) => Origin::Robot(robot.ring(phones)),
+            (None, None) => Origin::Originated(Ring {
                 targets: phones,
                 order: domain::call::Order::AllAtOnce,
                 time: pbx.config.agent_ring_time,
@@ -152,7 +159,7 @@ impl Setup {
 fn step_of(resolved: &Resolved) -> Step {
     match resolved.step {
         Found::Ring { order, time } => Step::Ring(Ring { targets: resolved.targets.len(), order, time }),
-        Found::App(_) | Found::Queue(_) | Found::Pickup(_) | Found::Retrieve(_) => Step::App,
+        Found::App(_) | Found::Queue(_) | Found::Robot | Found::Pickup(_) | Found::Retrieve(_) => Step::App,
     }
 }
 
@@ -162,6 +169,7 @@ fn begins(resolved: &mut Resolved) -> Option<apps::Begins> {
     match std::mem::replace(&mut resolved.step, nobody) {
         Found::App(app) => Some(apps::Begins::App(app, resolved.spot.take())),
         Found::Queue(name) => Some(apps::Begins::Queue(name)),
+        Found::Robot => Some(apps::Begins::Robot),
         // Other calls are joined by whoever calls; nobody is sent there.
         Found::Pickup(_) | Found::Retrieve(_) => {
             let bye = domain::app::Next::Hangup(Cause::FacilityRejected);

@@ -18,7 +18,8 @@ use crate::{
     driver::{
         live::LegView,
         network::Verdict,
-        outbound::{self, Target},
+        outbound::{self, Target, TrunkTarget},
+        robot,
     },
     model::TrunkDtmf,
     store,
@@ -274,6 +275,9 @@ impl Driver {
         let now = self.pbx.db.now();
         let Some(leg) = self.leg_mut(no) else { return };
         leg.state = LegState::Ringing;
+        if let Some(robot) = &mut self.setup.robot {
+            robot.hear(robot::Input::Rings);
+        }
         let extension = self.leg(no).and_then(|leg| leg.extension.clone());
         let Some(extension) = extension else { return };
         if self.rung.contains(&extension) {
@@ -286,18 +290,21 @@ impl Driver {
         self.facts.push_back(Fact::Ringing { common, at: now });
     }
 
-    fn on_answered(&mut self, _caller: LegNo, callee: LegNo) {
+    fn on_answered(&mut self, caller: LegNo, callee: LegNo) {
         let now = self.pbx.db.now();
         self.answered = Some((now, tokio::time::Instant::now()));
         // A queue that calls back does so by its agent, whoever is called.
         let called_by = self.setup.queue.as_ref().and_then(|_| self.row.extension.clone());
-        let answering = called_by.or_else(|| self.leg(callee).and_then(|leg| leg.extension.clone()));
+        // Whom a program called talks to an agent, who is the caller then.
+        let agent = self.setup.robot.as_ref().and_then(|_| self.leg(caller)?.extension.clone());
+        let answering = called_by.or_else(|| self.leg(callee).and_then(|leg| leg.extension.clone())).or(agent);
+        if let Some(robot) = &mut self.setup.robot {
+            robot.hear(robot::Input::Agent { extension: answering.clone(), at: now });
+        }
         let trunk = self.leg(callee).and_then(|leg| leg.trunk.clone());
         if let Some(name) = trunk {
             // After a failover the call runs by another trunk than it began with.
-            let used = self.targets.iter().filter_map(Target::trunk).find(|trunk| trunk.name() == name);
-            self.row.trunk = used.map(|trunk| trunk.id());
-            self.row.trunk_name = Some(name);
+            self.runs_by(name);
         }
         self.row.agent_extension = answering.or_else(|| self.row.extension.clone());
         if self.row.extension.is_none() {
@@ -314,6 +321,14 @@ impl Driver {
         };
         let rang_at = self.rang_at.unwrap_or(self.setup.started_at);
         self.facts.push_back(Fact::Answered { common: self.common(), rang_at, answered: Box::new(answered) });
+    }
+
+    /// Notes the trunk that the call runs by.
+    pub(super) fn runs_by(&mut self, name: String) {
+        let targets = self.targets.iter().chain(&self.setup.caller_targets);
+        let used = targets.filter_map(Target::trunk).find(|trunk| trunk.name() == name);
+        self.row.trunk = used.map(TrunkTarget::id);
+        self.row.trunk_name = Some(name);
     }
 
     /// Returns the dialogs of the living legs as they are journalled.

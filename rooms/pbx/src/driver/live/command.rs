@@ -4,7 +4,7 @@ use domain::cause::Cause;
 use tokio::sync::oneshot;
 
 use super::Taken;
-use crate::driver::{call::Moved, queue::QueueOrder};
+use crate::driver::{call::Moved, queue::QueueOrder, robot};
 
 /// What the outside may ask of a call's driver. Rare and large things are in boxes: the mailbox of every call has room
 /// for many commands.
@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Supervise(Box<Supervise>),
     /// What the queue wants that the call waits in.
     Queue(QueueOrder),
+    /// What the program wants that called.
+    Robot(robot::Input),
     /// Somebody who called joins the call.
     Join(Box<Joining>),
     /// Another call takes over the one whom a leg talks with, or those who ring for it.

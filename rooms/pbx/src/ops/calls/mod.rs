@@ -141,6 +141,7 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
         is_on_disk: true,
         max_forwards: 70,
         carried: None,
+        robot: None,
     };
     let (begun, hears) = oneshot::channel();
     pbx.tracker.spawn(begin(pbx.clone(), setup, begun));
@@ -157,7 +158,7 @@ pub async fn originate(pbx: &Pbx, who: &Principal, wish: Originate) -> Result<Or
 }
 
 /// Writes a call down and runs it. Whoever asked for it may be gone any moment: what is in the list of live calls is driven.
-async fn begin(pbx: Pbx, setup: Setup, begun: oneshot::Sender<std::result::Result<(), store::Error>>) {
+pub(crate) async fn begin(pbx: Pbx, setup: Setup, begun: oneshot::Sender<std::result::Result<(), store::Error>>) {
     let (tenant, call) = (setup.tenant, setup.call);
     // What is acknowledged is on disk: after a crash this call still gets its record.
     let fact = facts::Fact::Started { call: Box::new(setup.row(&pbx)), caller_name: None };
