@@ -15,6 +15,7 @@ writeFileSync(tone, wav(BROWSER_TONE, 5));
 
 export default defineConfig({
   testDir: "e2e/server",
+  globalSetup: "./e2e/server/sound-card.ts",
   outputDir: "results",
   // One server for all tests of a browser.
   workers: 1,
@@ -31,7 +32,6 @@ export default defineConfig({
       // What stands in for a file of the server has no address, and would have to ask for the network of this machine.
       ...(process.env.SDK_DIST ? ["--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets"] : []),
     ),
-    // Not part of `npm run e2e:server`: without a sound card its Web Audio stands still, so that no page hears a tone.
     firefox({ "media.navigator.audio.fake_frequency": BROWSER_TONE }),
   ],
 });

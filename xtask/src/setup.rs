@@ -51,6 +51,7 @@ const TESTS: &[Need] = &[
 const BROWSERS: &[Need] = &[
     Need { program: "chromium", package: "chromium", why: "the first browser" },
     Need { program: "firefox-esr", package: "firefox-esr", why: "the second browser" },
+    Need { program: "pulseaudio", package: "pulseaudio", why: "a sound card without sound, for the second browser" },
     Need { program: "node", package: "nodejs", why: "drives the browsers" },
     Need { program: "npm", package: "npm", why: "gets what drives the browsers" },
 ];

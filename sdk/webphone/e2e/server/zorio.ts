@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createWriteStream, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -10,6 +10,12 @@ const READY_MS = 60_000;
 const LOGIN = { username: "admin", password: "correct horse battery staple" };
 
 type Json = Record<string, unknown>;
+
+/** Returns an IPv4 address of this machine that other machines can see; without a network its own. */
+function visibleAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
+}
 
 /** Returns ports that nobody uses at the moment. */
 async function freePorts(count: number): Promise<number[]> {
@@ -144,7 +150,8 @@ export class Zorio {
       ZORIO_SIP__UDP_LISTEN: `127.0.0.1:${sip}`,
       ZORIO_SIP__TCP_LISTEN: `127.0.0.1:${sip}`,
       ZORIO_METRICS__LISTEN: `127.0.0.1:${metrics}`,
-      ZORIO_MEDIA__BIND_ADDRESS: "127.0.0.1",
+      // Firefox has no candidate of its own for a way within the machine.
+      ZORIO_MEDIA__BIND_ADDRESS: visibleAddress(),
       ZORIO_MEDIA__PORT_RANGE: `${first}-${first + 119}`,
       ZORIO_MEDIA__WEBRTC_PORT: String(webrtc),
       ZORIO_ALERTS__TRUNK_SECONDS: "0",
