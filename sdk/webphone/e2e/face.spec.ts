@@ -236,6 +236,23 @@ test("theme and language are remembered, and missed calls counted", async ({ pag
   await expect(page.getByLabel("1 cuộc gọi nhỡ")).toBeVisible();
 });
 
+test("a phone that was made small stays small on the next page, unless the page wants otherwise", async ({ page }) => {
+  const pill = page.getByRole("button", { name: "Restore: Ready" });
+  await show(page);
+  await page.getByRole("button", { name: "Minimise" }).click();
+  await expect(pill).toBeVisible();
+  await show(page);
+  await expect(pill).toBeVisible();
+  await show(page, { layout: "fullscreen" });
+  await expect(page.locator("#number")).toBeVisible();
+  await show(page, { minimised: false });
+  await expect(page.locator("#number")).toBeVisible();
+  await show(page, { minimised: true });
+  await pill.click();
+  await show(page);
+  await expect(page.locator("#number")).toBeVisible();
+});
+
 test("the page's colours are taken, and taking the face away leaves nothing", async ({ page }) => {
   await show(page);
   await page.evaluate(() => document.documentElement.style.setProperty("--zorio-good", "rgb(1, 2, 3)"));

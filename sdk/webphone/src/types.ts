@@ -38,6 +38,8 @@ export interface ConnectOptions {
   /** `headless` shows nothing even if `mount` is given. */
   renderer?: "default" | "headless";
   layout?: Layout;
+  /** Whether the phone begins as small as a pill. By default it is as this browser's user left it; at first it is open. */
+  minimised?: boolean;
   theme?: Theme;
   locale?: Locale;
   /** Registers at once (default). If false, call `phone.register()` later. */

@@ -30,7 +30,8 @@ if (place) {
 
   const say = (text) => document.dispatchEvent(new CustomEvent("toast", { detail: { kind: "bad", text } }));
 
-  async function start() {
+  /** Whoever turns it on sees it; on the next pages it is as it was left. */
+  async function start(isAsked) {
     const { ZorioWebphone } = await import(script);
     phone = await ZorioWebphone.connect({
       apiBase: location.origin,
@@ -38,15 +39,16 @@ if (place) {
       tokenResolver: () => phoneToken(true),
       mount: place,
       layout: layout ?? "overlay",
+      ...(isAsked ? { minimised: false } : {}),
       theme: themeOf(document.documentElement.dataset.theme),
       locale: document.documentElement.lang === "vi" ? "vi" : "en",
       confirmLeave: true,
     });
   }
 
-  function on() {
+  function on(isAsked = false) {
     turn?.setAttribute("aria-pressed", "true");
-    starting ??= start().catch((error) => {
+    starting ??= start(isAsked).catch((error) => {
       starting = null;
       turn?.setAttribute("aria-pressed", "false");
       console.error(error);
@@ -67,7 +69,7 @@ if (place) {
     const isOn = turn.getAttribute("aria-pressed") === "true";
     localStorage.setItem("phone", isOn ? "" : extension);
     turn.closest("[popover]").hidePopover();
-    return isOn ? off() : on();
+    return isOn ? off() : on(true);
   });
 
   // The window becomes the phone, and the pages show it: calls there outlive them.

@@ -15,7 +15,7 @@ const NAME = "zorio-webphone";
 
 const css = frame + keypad + call + settings + states;
 
-export interface FaceOptions extends Pick<ConnectOptions, "layout" | "theme" | "locale" | "shortcuts" | "styleNonce"> {
+export interface FaceOptions extends Pick<ConnectOptions, "layout" | "minimised" | "theme" | "locale" | "shortcuts" | "styleNonce"> {
   /** Whose recent calls these are. */
   scope: string;
 }
@@ -61,6 +61,7 @@ function defineElement(): void {
 interface Preferences {
   theme?: Theme;
   locale?: Locale;
+  minimised?: boolean;
 }
 
 const SAVED = "preferences";
@@ -76,13 +77,16 @@ function run(host: HTMLElement, model: FaceModel, options: FaceOptions): () => v
   body.className = "root";
 
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  const save = (part: Preferences) => memory.write(SAVED, { ...(memory.read(SAVED) as Preferences | null), ...part });
+  if (options.minimised !== undefined) save({ minimised: options.minimised });
   const face = new Face(model, {
     theme: saved.theme ?? options.theme ?? "auto",
     locale: saved.locale ?? options.locale ?? "vi",
     canMinimise: layout !== "fullscreen",
+    isMinimised: layout !== "fullscreen" && (options.minimised ?? saved.minimised ?? false),
     scope: options.scope,
     changed: () => draw(),
-    save: (preferences) => memory.write(SAVED, preferences),
+    save,
     hasFocus: () => root.activeElement !== null,
     focus: (selector) => {
       const target = root.querySelector<HTMLElement>(selector);

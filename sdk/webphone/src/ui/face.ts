@@ -12,9 +12,10 @@ export interface FaceParts {
   theme: Theme;
   locale: Locale;
   canMinimise: boolean;
+  isMinimised: boolean;
   scope: string;
   changed(): void;
-  save(preferences: { theme: Theme; locale: Locale }): void;
+  save(preference: { theme?: Theme; locale?: Locale; minimised?: boolean }): void;
   hasFocus(): boolean;
   focus(selector: string): void;
 }
@@ -52,7 +53,7 @@ export class Face implements Stage {
       number: "",
       target: "",
       sent: "",
-      isMinimised: false,
+      isMinimised: parts.isMinimised,
       toast: null,
       consult: null,
       theme: parts.theme,
@@ -161,14 +162,19 @@ export class Face implements Stage {
   }
 
   setTheme(theme: Theme): void {
-    this.parts.save({ theme, locale: this.texts.locale });
+    this.parts.save({ theme });
     this.set({ theme });
+  }
+
+  minimise(isMinimised: boolean): void {
+    this.parts.save({ minimised: isMinimised });
+    this.set({ isMinimised });
   }
 
   setLocale(locale: Locale): void {
     this.texts = new Texts(locale);
     this.model.speak(locale);
-    this.parts.save({ theme: this.state.theme, locale });
+    this.parts.save({ locale });
     this.parts.changed();
   }
 

@@ -46,6 +46,7 @@ export interface Stage {
   consult(call: CallSnapshot, number: string): void;
   unlock(): void;
   choose(kind: "input" | "output" | "ringer", deviceId: string): void;
+  minimise(isMinimised: boolean): void;
   setTheme(theme: Theme): void;
   setLocale(locale: "vi" | "en"): void;
   runCheck(): void;

@@ -65,7 +65,7 @@ function header(stage: Stage): VNode {
       onclick: () => stage.openPanel(state.panel === "settings" ? null : "settings"),
     }),
     stage.canMinimise &&
-      button({ label: texts.get("minimise"), icon: "down", class: "plain", key: "min", onclick: () => stage.set({ isMinimised: true }) }),
+      button({ label: texts.get("minimise"), icon: "down", class: "plain", key: "min", onclick: () => stage.minimise(true) }),
   );
 }
 
@@ -116,7 +116,7 @@ function pill(stage: Stage): VNode {
       class: call ? "pill busy" : "pill",
       part: "pill",
       "aria-label": `${texts.get("restore")}: ${text}`,
-      onclick: () => stage.set({ isMinimised: false }),
+      onclick: () => stage.minimise(false),
     },
     icon("phone", 18),
     h("span", { class: `dot ${TONES[phone.status]}`, "aria-hidden": "true" }),
