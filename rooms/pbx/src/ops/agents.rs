@@ -107,7 +107,12 @@ pub(super) fn state(
         extension: extension.to_owned(),
         display_name,
         status,
-        break_reason: row.filter(|_| status == Status::OnBreak).and_then(|row| row.break_reason.clone()),
+        break_reason: match row {
+            _ if status != Status::OnBreak => None,
+            Some(row) if row.status == Status::OnBreak => row.break_reason.clone(),
+            // A queue sent them just now, and it is yet to be written.
+            _ => Some(rows::agents::SENT_ON_BREAK.to_owned()),
+        },
         state: match &live {
             Some(live) if live.state == "in_call" && is_held(pbx, tenant, live.call) => "on_hold",
             Some(live) => live.state,

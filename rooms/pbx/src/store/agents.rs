@@ -57,6 +57,9 @@ pub(crate) async fn any_tenant_all(tx: &mut Tx) -> Result<Vec<Agent>> {
     .await
 }
 
+/// The reason of a break on which an agent was sent by a queue.
+pub(crate) const SENT_ON_BREAK: &str = "no_answer";
+
 /// Writes what an agent wants; one who logs in begins to be counted anew.
 pub(crate) async fn put_status(
     tx: &mut Tx,
@@ -115,14 +118,14 @@ pub(crate) async fn put_work(tx: &mut Tx, tenant: TenantId, extension: &str, wor
     Ok(())
 }
 
-/// Writes that an agent was sent on a break, unless one is there or gone already.
-pub(crate) async fn send_on_break(tx: &mut Tx, tenant: TenantId, extension: &str, reason: &str) -> Result<()> {
+/// Writes that an agent who does not answer was sent on a break, unless one is there or gone already.
+pub(crate) async fn send_on_break(tx: &mut Tx, tenant: TenantId, extension: &str) -> Result<()> {
     let now = tx.now();
     sql("update agent set status = 'on_break', break_reason = $3, status_since = $4
          where tenant_id = $1 and extension_number = $2 and status = 'available'")
     .bind(tenant)
     .bind(extension)
-    .bind(reason)
+    .bind(SENT_ON_BREAK)
     .bind(now)
     .run(tx)
     .await?;

@@ -126,7 +126,7 @@ async fn write(pbx: &Pbx, tenant: TenantId, (lines, agents): &Pages) -> Result<(
         rows::agents::put_work(&mut tx, tenant, extension, work).await?;
         if *status == Status::OnBreak {
             // The machine itself sends agents on a break who do not answer; their own word stays as it was given.
-            rows::agents::send_on_break(&mut tx, tenant, extension, "no_answer").await?;
+            rows::agents::send_on_break(&mut tx, tenant, extension).await?;
         }
     }
     tx.commit().await
