@@ -50,7 +50,7 @@ struct Arguments {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "calls,rate,latency,media,memory,registrations,records,deliveries,webhooks"
+        default_value = "calls,rate,latency,media,legs,memory,registrations,records,deliveries,webhooks"
     )]
     only: Vec<Kind>,
     /// Stays in the host's network although a namespace could be had.
@@ -70,6 +70,8 @@ enum Kind {
     Latency,
     /// CPU of relaying and recording, memory.
     Media,
+    /// CPU of calls whose legs are unlike: protected, of another codec, of a browser.
+    Legs,
     /// Memory of finished calls.
     Memory,
     /// Memory and CPU of registered phones.
@@ -181,11 +183,12 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let wanted = |kind| arguments.only.contains(&kind);
     let mut figures = Figures::new();
-    let steps: [(Kind, Measure); 9] = [
+    let steps: [(Kind, Measure); 10] = [
         (Kind::Calls, calls::cost),
         (Kind::Rate, calls::highest_rate),
         (Kind::Latency, latency::measure),
         (Kind::Media, media::measure),
+        (Kind::Legs, media::measure_legs),
         (Kind::Memory, memory::measure),
         (Kind::Registrations, registrations::measure),
         (Kind::Records, records::measure),

@@ -1,5 +1,6 @@
 //! Figures of calls with media: relaying, recording, memory.
 
+mod browser;
 mod echo;
 pub(crate) mod generator;
 mod kinds;
@@ -79,7 +80,6 @@ pub(crate) fn measure(zorio: &Path, effort: Effort, figures: &mut Figures) -> Re
         }
     }
     echo.stop();
-    kinds::measure(effort, figures)?;
     let of = |value: fn(&Cost) -> f64| median(memory.iter().map(value).collect());
     figures.add(Figure {
         name: "memory, idle",
@@ -96,6 +96,12 @@ pub(crate) fn measure(zorio: &Path, effort: Effort, figures: &mut Figures) -> Re
         goal: Goal::Below(50.0),
     });
     Ok(())
+}
+
+/// Measures calls whose legs are unlike; no server is needed for that.
+pub(crate) fn measure_legs(_: &Path, effort: Effort, figures: &mut Figures) -> Result<()> {
+    println!("Legs that are unlike for {} s, {} times", effort.media_seconds, effort.runs);
+    kinds::measure(effort, figures)
 }
 
 fn cost_of(stack: &Stack, treatment: Treatment, scenarios: &Scenarios, effort: Effort) -> Result<Cost> {
