@@ -3,9 +3,9 @@
 use sandbox::{Reaction, Says, Talk, Voice};
 use serde_json::json;
 use std::time::Duration;
-use testkit::{until, world::PATIENCE};
+use testkit::{World, until, world::PATIENCE};
 
-use super::world;
+use super::{ZORIO, world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_is_rung_first_and_then_the_customer_and_both_hear_each_other() {
@@ -121,7 +121,7 @@ async fn one_phone_calls_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_whose_sound_stops_ends_with_media_timeout() {
     let settings = [("ZORIO_MEDIA__INACTIVITY_SECONDS", "2")];
-    let world = testkit::World::open(super::ZORIO, &settings).await.unwrap();
+    let world = World::open(ZORIO, &settings).await.unwrap();
     let mute = Talk { says: Says::Nothing, presses: None, hangs_up_after: None };
     let silent = Reaction::Answers { after: Duration::ZERO, talk: mute };
     let _agent = world.agent_that("1001", silent.clone()).await.unwrap();
@@ -140,7 +140,10 @@ async fn a_call_whose_sound_stops_ends_with_media_timeout() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_hangs_up_leaves_no_call_that_never_ends() {
     use tokio::io::AsyncWriteExt as _;
-    let world = world().await;
+    // More than those who hang up, so that the one who stays is not one too many.
+    let settings =
+        [("ZORIO_LIMITS__PBX", "100000"), ("ZORIO_LIMITS__CLICK_TO_CALL", "1000"), ("ZORIO_CALLS__RING_SECONDS", "3")];
+    let world = World::open(ZORIO, &settings).await.unwrap();
     let _busy = world.agent_that("1001", Reaction::Refuses { status: 486, q850: 17 }).await.unwrap();
     let base = world.crm().base().trim_start_matches("http://").to_owned();
     let body = json!({ "from_extension": "1001", "to_phone": "84281234567" }).to_string();
