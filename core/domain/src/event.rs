@@ -35,10 +35,43 @@ catalogue! {
     CdrCreated = "pbx.cdr.created",
     WebhookTest = "webhook.test",
     AlertRaised = "alert.raised",
-    AlertResolved = "alert.resolved";
+    AlertResolved = "alert.resolved",
+    AutocallStarted = "autocall.campaign.started",
+    AutocallPaused = "autocall.campaign.paused",
+    AutocallResumed = "autocall.campaign.resumed",
+    AutocallFinished = "autocall.campaign.finished",
+    AutocallCompleted = "autocall.campaign.completed",
+    AutocallLeadAdded = "autocall.lead.added",
+    AutocallAudioReady = "autocall.lead.audio_ready",
+    AutocallLeadDialed = "autocall.lead.dialed",
+    AutocallCallInitiated = "autocall.call.initiated",
+    AutocallLeadAnswered = "autocall.lead.answered",
+    AutocallCallAnswered = "autocall.call.answered",
+    AutocallLeadPressed = "autocall.lead.dtmf_pressed",
+    AutocallPressed = "autocall.dtmf.pressed",
+    AutocallLeadTransferred = "autocall.lead.transferred",
+    AutocallCallTransferred = "autocall.call.transferred",
+    AutocallCallCompleted = "autocall.call.completed",
+    AutocallLeadCompleted = "autocall.lead.completed",
+    AutocallRenderFailed = "autocall.tts.render_failed";
     /// A call from outside reached one of the account's numbers: what the incoming-call webhook is told of.
     /// Its `data` is call_uuid, caller_id_name, caller_id_number and destination_number.
     CallIncoming = "pbx.call.incoming",
+}
+
+impl EventName {
+    /// Returns the second published name of the same occurrence, if it has one. Whoever subscribed to either is told by
+    /// that name.
+    pub const fn twin(self) -> Option<Self> {
+        Some(match self {
+            Self::AutocallFinished => Self::AutocallCompleted,
+            Self::AutocallLeadDialed => Self::AutocallCallInitiated,
+            Self::AutocallLeadAnswered => Self::AutocallCallAnswered,
+            Self::AutocallLeadPressed => Self::AutocallPressed,
+            Self::AutocallLeadTransferred => Self::AutocallCallTransferred,
+            _ => return None,
+        })
+    }
 }
 
 impl Serialize for EventName {
@@ -93,6 +126,13 @@ mod tests {
         }
         assert_eq!(EventName::parse("pbx.call.sang"), None);
         assert_eq!(EventName::parse(EventName::CallIncoming.as_str()), None, "nobody can subscribe to it");
+    }
+
+    #[test]
+    fn a_second_name_has_no_further_name() {
+        let twins: Vec<_> = EventName::ALL.iter().filter_map(|name| name.twin()).collect();
+        assert_eq!(twins.len(), 5);
+        assert!(twins.iter().all(|twin| twin.twin().is_none()));
     }
 
     #[test]

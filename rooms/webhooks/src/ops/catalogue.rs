@@ -55,9 +55,29 @@ const fn place(name: EventName) -> Option<(&'static str, &'static str)> {
         EventName::CdrCreated => Some(("Calls", "The record is complete, with its recording if there is one.")),
         EventName::AlertRaised => Some(("Alerts", "Something needs an operator's attention.")),
         EventName::AlertResolved => Some(("Alerts", "What an alert was about is over.")),
+        EventName::AutocallStarted => Some((AUTOCALL, "A campaign was started.")),
+        EventName::AutocallPaused => Some((AUTOCALL, "A campaign was paused.")),
+        EventName::AutocallResumed => Some((AUTOCALL, "A paused campaign goes on.")),
+        EventName::AutocallFinished => Some((AUTOCALL, "A campaign has nobody left to call, or its end has come.")),
+        EventName::AutocallCompleted => Some((AUTOCALL, "The second name of autocall.campaign.finished.")),
+        EventName::AutocallLeadAdded => Some((AUTOCALL, "A lead was taken in.")),
+        EventName::AutocallAudioReady => Some((AUTOCALL, "What a lead will hear is rendered.")),
+        EventName::AutocallLeadDialed => Some((AUTOCALL, "A lead is dialled.")),
+        EventName::AutocallCallInitiated => Some((AUTOCALL, "The second name of autocall.lead.dialed.")),
+        EventName::AutocallLeadAnswered => Some((AUTOCALL, "A lead answered.")),
+        EventName::AutocallCallAnswered => Some((AUTOCALL, "The second name of autocall.lead.answered.")),
+        EventName::AutocallLeadPressed => Some((AUTOCALL, "A lead pressed a key.")),
+        EventName::AutocallPressed => Some((AUTOCALL, "The second name of autocall.lead.dtmf_pressed.")),
+        EventName::AutocallLeadTransferred => Some((AUTOCALL, "A lead was handed to a queue.")),
+        EventName::AutocallCallTransferred => Some((AUTOCALL, "The second name of autocall.lead.transferred.")),
+        EventName::AutocallCallCompleted => Some((AUTOCALL, "An attempt is over.")),
+        EventName::AutocallLeadCompleted => Some((AUTOCALL, "A lead is not called any more.")),
+        EventName::AutocallRenderFailed => Some((AUTOCALL, "What a lead was to hear could not be rendered.")),
         EventName::WebhookTest | EventName::CallIncoming => None,
     }
 }
+
+const AUTOCALL: &str = "AutoCall";
 
 /// 2026-01-02T03:04:05.678Z.
 const AT: Timestamp = Timestamp::from_millis(1_767_323_045_678);
@@ -99,6 +119,62 @@ fn sample_data(name: EventName) -> Value {
             "reminder": false, "opened_at": rang, "resolved_at": null,
         }),
         EventName::WebhookTest => json!({ "message": "This is a test event", "webhook_id": 1 }),
+        _ => autocall_data(name),
+    }
+}
+
+/// An example of what campaigns without agents tell.
+fn autocall_data(name: EventName) -> Value {
+    let (rang, answered, ended) = (at(0), at(5), at(65));
+    let campaign = |status: &str| {
+        json!({
+            "campaign_id": 1, "name": "Reminders", "status": status, "at": rang, "actor": "admin",
+            "totals": { "total_leads": 100, "dialed": 40, "answered": 26, "no_answer": 10, "busy": 3, "failed": 1,
+                "abandoned": 0 },
+        })
+    };
+    let call = |more: Value| {
+        let mut data = json!({
+            "uuid": CALL, "call_uuid": CALL, "campaign_id": 1, "lead_id": 1, "phone": "84912345678",
+            "attempt_number": 1, "caller_id": "02873000000", "started_at": rang,
+        });
+        if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
+            data.extend(more);
+        }
+        data
+    };
+    let lead = json!({ "lead_id": 1, "campaign_id": 1, "phone": "84912345678", "external_ref": "A-1001" });
+    let with = |more: (&str, Value)| {
+        let mut lead = lead.clone();
+        lead[more.0] = more.1;
+        lead
+    };
+    match name {
+        EventName::AutocallPaused => campaign("paused"),
+        EventName::AutocallFinished | EventName::AutocallCompleted => campaign("finished"),
+        EventName::AutocallLeadAdded => lead,
+        EventName::AutocallAudioReady => with(("audio_url", Value::Null)),
+        EventName::AutocallLeadDialed | EventName::AutocallCallInitiated => call(json!({})),
+        EventName::AutocallLeadAnswered | EventName::AutocallCallAnswered => call(json!({ "answered_at": answered })),
+        EventName::AutocallLeadPressed | EventName::AutocallPressed => call(json!({
+            "answered_at": answered, "digit": "1", "script_id": 1, "action_type": "queue", "pressed_at": at(20),
+        })),
+        EventName::AutocallLeadTransferred | EventName::AutocallCallTransferred => call(json!({
+            "answered_at": answered, "queue_name": "support", "agent_extension": "1001", "transferred_at": at(21),
+        })),
+        EventName::AutocallCallCompleted => call(json!({
+            "answered_at": answered, "result": "answered", "hangup_cause": "NORMAL_CLEARING", "billsec": 60,
+            "digits": "1", "ended_at": ended,
+        })),
+        EventName::AutocallLeadCompleted => {
+            let mut lead = with(("final_status", json!("completed")));
+            lead["total_attempts"] = json!(1);
+            lead
+        }
+        EventName::AutocallRenderFailed => json!({
+            "lead_id": 1, "campaign_id": 1, "script_id": 1, "provider": "local", "error": "The voice is not available.",
+        }),
+        _ => campaign("running"),
     }
 }
 
