@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use autocall::Autocall;
 use axum::{
     Router,
     extract::{Request, State},
@@ -51,8 +52,14 @@ pub fn documented(rooms: &Rooms, pbx: &Pbx, webphone: &Webphone) -> OpenApiRoute
         .merge(rooms.accounts.routes())
         .merge(pbx.routes())
         .merge(rooms.contacts.routes(pbx))
+        .merge(autocall(rooms, pbx).routes())
         .merge(webphone.routes())
         .merge(rooms.webhooks.routes())
+}
+
+/// Opens the room of campaigns, whose calls the exchange places.
+fn autocall(rooms: &Rooms, pbx: &Pbx) -> Autocall {
+    Autocall::open(rooms.db.clone(), rooms.bus.clone(), pbx.clone())
 }
 
 /// Returns the router of the public listeners, with the console unless that has listeners of its own.
