@@ -211,7 +211,8 @@ impl Voices {
     /// # Errors
     /// As [`Voices::clip`], for the first that fails.
     pub async fn render(&self, voice: &str, segments: &[Segment]) -> Result<Vec<Arc<Clip>>, Error> {
-        let clips = segments.iter().map(|segment| self.clip(voice, &segment.text));
+        // Collected, so that the future can be sent whatever the segments' lifetime is.
+        let clips: Vec<_> = segments.iter().map(|segment| self.clip(voice, &segment.text)).collect();
         stream::iter(clips).buffered(AT_ONCE).try_collect().await
     }
 

@@ -8,7 +8,7 @@ mod launch;
 mod leads;
 pub(crate) mod reports;
 mod scripts;
-mod spoken;
+pub(crate) mod spoken;
 mod time;
 mod variables;
 pub(crate) mod voices;
