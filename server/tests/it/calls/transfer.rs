@@ -228,9 +228,9 @@ async fn a_transfer_completed_while_it_rings_comes_back_and_one_that_is_refused_
     assert_eq!(world.cdr(&call).await.unwrap()["transfer_count"], 0);
 }
 
-/// Each of two calls is told to take a leg of the other: whatever becomes of that, nobody who talks is cut off.
+/// Each of two calls is told to take a leg of the other: one of them does, and they are one.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_calls_that_are_to_be_joined_crosswise_lose_nobody() {
+async fn two_calls_that_are_to_be_joined_crosswise_are_joined_once() {
     let world = world().await;
     let Talk { near, far, agent, .. } = talking(&world).await;
     let second = world.agent("1002").await.unwrap();
@@ -239,7 +239,8 @@ async fn two_calls_that_are_to_be_joined_crosswise_lose_nobody() {
     hears(&asks, Voice::of_agent("1002")).await;
     near.refer_to_call(&asks);
     asks.refer_to_call(&near);
-    // Whose call ended with the join is told nothing.
-    let told = tokio::join!(near.referred(PATIENCE / 2), asks.referred(PATIENCE / 2));
-    assert!(!far.is_over() && !asked.is_over(), "{told:?}");
+    hears(&far, Voice::of_agent("1002")).await;
+    hears(&asked, Voice::of_customer(CUSTOMER)).await;
+    assert!(near.over(PATIENCE).await.is_some() && asks.over(PATIENCE).await.is_some());
+    assert!(!far.is_over() && !asked.is_over());
 }

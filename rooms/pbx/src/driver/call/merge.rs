@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{
+    CallId,
     call::{Input, Join, LegNo, Rings},
     cause::Cause,
 };
@@ -15,12 +16,12 @@ use super::{
     speech::{ALAW_FIRST, security},
 };
 use crate::driver::{
-    live::{Command, Conflict, JoinAs, Joining, TakeLeg, Taken},
+    live::{Command, Conflict, Gift, JoinAs, Joining, TakeLeg, Taken},
     outbound::{self, Target},
     resolve::Otherwise,
 };
 
-/// How long another call may take to let a leg go.
+/// How long another call may take until it begins to let a leg go.
 const LETS_GO: Duration = Duration::from_secs(2);
 
 /// Legs on their way from one call to another, with their media and what they have said meanwhile: one who talks, or
@@ -69,16 +70,7 @@ impl Driver {
         if call == self.setup.call {
             return Err(Conflict::WrongState);
         }
-        let (reply, mut moved) = oneshot::channel();
-        let take = TakeLeg { beside: other, sink: self.sip_sink.clone(), reply };
-        if !self.pbx.live.command(self.setup.tenant, call, Command::TakeLeg(Box::new(take))) {
-            return Err(Conflict::NoSuchParty);
-        }
-        let in_time = timeout(LETS_GO, &mut moved).await.ok().and_then(Result::ok);
-        // Legs that were sent at the last moment are ours, and lost if nobody took them.
-        moved.close();
-        let moved = in_time.or_else(|| moved.try_recv().ok()).unwrap_or(Err(Conflict::WrongState))?;
-        let Moved { parties, news, seats, rings } = *moved;
+        let Moved { parties, news, seats, rings } = *self.taken_from(call, other).await?;
         let before = self.legs.len();
         for (mut leg, media) in parties {
             leg.media = Some(self.session.adopt(media));
@@ -119,31 +111,58 @@ impl Driver {
         Ok(())
     }
 
+    /// Has another call give away the one whom `beside` talks with there, or those who ring for it.
+    async fn taken_from(&mut self, call: CallId, beside: LegKey) -> Result<Box<Moved>, Conflict> {
+        // Two that are to take from each other: who asks first takes, and the other one gives.
+        let _waiting = self.pbx.live.wait_for(self.setup.call, call).ok_or(Conflict::WrongState)?;
+        let (begins, mut begun) = oneshot::channel();
+        let take = TakeLeg { beside, sink: self.sip_sink.clone(), begins };
+        if !self.pbx.live.command(self.setup.tenant, call, Command::TakeLeg(Box::new(take))) {
+            return Err(Conflict::NoSuchParty);
+        }
+        let in_time = timeout(LETS_GO, &mut begun).await.ok().and_then(Result::ok);
+        // What begins at the last moment is waited for; what has not begun by now never does.
+        begun.close();
+        let gift: Gift = in_time.or_else(|| begun.try_recv().ok()).ok_or(Conflict::WrongState)?;
+        gift.await.unwrap_or(Err(Conflict::WrongState))
+    }
+
     fn last_leg(&self) -> Option<LegNo> {
         u8::try_from(self.legs.len()).ok()?.checked_sub(1).map(LegNo)
     }
 
     /// Gives the one whom `beside` talks with, or those who ring for it, to another call, and ends.
     pub(super) async fn give_away(&mut self, wish: TakeLeg) {
-        if wish.reply.is_closed() {
+        let (gives, gift) = oneshot::channel();
+        if wish.begins.send(gift).is_err() {
             // Whoever asked has been told that it came to nothing.
             return;
         }
-        let (given, end) = match self.give(wish.beside, wish.sink).await {
+        let mut came = Vec::new();
+        let (given, end) = match self.give(wish.beside, wish.sink, &mut came).await {
             Ok((moved, end)) => (Ok(Box::new(moved)), Some(end)),
             Err(conflict) => (Err(conflict), None),
         };
-        // Whoever asked and left meanwhile loses the legs: nobody would talk with them.
-        if let Err(Ok(moved)) = wish.reply.send(given) {
+        // Whoever asked waits for it, unless it failed meanwhile: nobody would talk with the legs.
+        if let Err(Ok(moved)) = gives.send(given) {
             moved.hang_up();
+        }
+        for event in came {
+            Box::pin(self.on_sip(event)).await;
         }
         if let Some(end) = end {
             self.feed(end).await;
         }
     }
 
-    /// Returns what goes, and what becomes of this call then.
-    async fn give(&mut self, beside: LegKey, sink: sip::LegSink) -> Result<(Moved, Input), Conflict> {
+    /// Returns what goes, and what becomes of this call then. What the legs that stay said meanwhile is put into `came`:
+    /// the other call waits, and is not kept waiting for what that leads to.
+    async fn give(
+        &mut self,
+        beside: LegKey,
+        sink: sip::LegSink,
+        came: &mut Vec<sip::LegEvent>,
+    ) -> Result<(Moved, Input), Conflict> {
         let stays = self.leg_of(beside).ok_or(Conflict::NoSuchParty)?;
         let (going, rings, end) = match (self.other_side(stays), self.machine.rings_for(stays)) {
             (Some(goes), _) => (vec![goes], None, Input::Released { leg: goes }),
@@ -158,10 +177,8 @@ impl Driver {
             let Ok(detached) = self.session.detach(media).await else { continue };
             sip.hand_over(sink.clone()).await;
             // What came before the hand-over waits here; all else goes to the other call by itself.
-            let mut others = Vec::new();
-            while let Ok(event) = self.sip_events.try_recv() {
-                if event.leg == sip.key() { moved.news.push(event) } else { others.push(event) }
-            }
+            came.extend(std::iter::from_fn(|| self.sip_events.try_recv().ok()));
+            moved.news.extend(came.extract_if(.., |event| event.leg == sip.key()));
             let now = self.pbx.db.now();
             let mut leg = self.legs[at].moved(now);
             leg.plays = false;
@@ -169,9 +186,6 @@ impl Driver {
                 moved.seats.extend(self.setup.seats.extract_if(.., |taken| taken.is_of(number)));
             }
             moved.parties.push((leg, detached));
-            for event in others {
-                Box::pin(self.on_sip(event)).await;
-            }
         }
         if moved.parties.is_empty() {
             return Err(Conflict::WrongState);

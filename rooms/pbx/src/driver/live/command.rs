@@ -76,8 +76,13 @@ pub(crate) struct TakeLeg {
     pub(crate) beside: sip::LegKey,
     /// Where its SIP events go from now on.
     pub(crate) sink: sip::LegSink,
-    pub(crate) reply: oneshot::Sender<Result<Box<Moved>, Conflict>>,
+    /// Told when the giving begins. Whoever asked waits for its end then, and has left if this cannot be sent: nothing is
+    /// given that nobody takes.
+    pub(crate) begins: oneshot::Sender<Gift>,
 }
+
+/// Brings what another call gives away.
+pub(crate) type Gift = oneshot::Receiver<Result<Box<Moved>, Conflict>>;
 
 /// A wish to hand a party on.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 pub(crate) use self::command::{
-    Command, Conflict, JoinAs, Joining, Reply, Supervise, SuperviseMode, TakeLeg, Transfer, TransferMode, Who,
+    Command, Conflict, Gift, JoinAs, Joining, Reply, Supervise, SuperviseMode, TakeLeg, Transfer, TransferMode, Who,
 };
 use crate::model::{Direction, SourceType};
 
@@ -109,6 +109,19 @@ impl Drop for Taken {
     }
 }
 
+/// One call waits for another as long as it is held.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    live: Live,
+    call: CallId,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.live.lock().waits.remove(&self.call);
+    }
+}
+
 struct Entry {
     tenant: TenantId,
     commands: mpsc::Sender<Command>,
@@ -136,6 +149,8 @@ impl Entry {
 struct Tables {
     calls: HashMap<CallId, Entry>,
     seats: HashMap<Seat, u32>,
+    /// Calls whose drivers wait for another call, and for which.
+    waits: HashMap<CallId, CallId>,
     /// Grows with every change that others can see.
     version: u64,
     closed: bool,
@@ -269,6 +284,23 @@ impl Live {
         true
     }
 
+    /// Notes that a call waits for another one, which it cannot answer meanwhile; nothing if that one waits for this
+    /// call, by itself or through others: none of them would ever answer.
+    pub(crate) fn wait_for(&self, call: CallId, other: CallId) -> Option<Waiting> {
+        let mut tables = self.lock();
+        let mut last = other;
+        while last != call {
+            match tables.waits.get(&last) {
+                Some(next) => last = *next,
+                None => {
+                    tables.waits.insert(call, other);
+                    return Some(Waiting { live: self.clone(), call });
+                }
+            }
+        }
+        None
+    }
+
     /// Sends a command to a call and waits for what became of it; nothing if the account has no such call.
     pub(crate) async fn ask(
         &self,
@@ -353,6 +385,22 @@ mod tests {
         assert_eq!(commands.len(), WAITING_COMMANDS + 1);
         assert!(matches!(commands.last(), Some(Command::Hangup(Cause::NormalClearing))), "{commands:?}");
         assert!(!live.command(TenantId(2), call, Command::Hangup(Cause::NormalClearing)), "another account");
+    }
+
+    #[test]
+    fn calls_do_not_wait_for_each_other_in_a_ring() {
+        let live = Live::default();
+        let [a, b, c] = [1, 2, 3].map(|no| CallId(uuid::Uuid::from_u128(no)));
+        assert!(live.wait_for(a, a).is_none());
+        let first = live.wait_for(a, b).unwrap();
+        assert!(live.wait_for(b, a).is_none(), "crosswise");
+        let second = live.wait_for(b, c).unwrap();
+        assert!(live.wait_for(c, a).is_none(), "by way of a third");
+        drop(first);
+        let third = live.wait_for(c, a).unwrap();
+        assert!(live.wait_for(a, b).is_none());
+        drop((second, third));
+        assert!(live.lock().waits.is_empty());
     }
 
     #[test]
