@@ -1,6 +1,6 @@
 //! A phone as JsSIP is one: SIP over WebSocket by a stack that is not ours, with the login of a session.
 
-use std::time::Duration;
+use std::{net::UdpSocket, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
@@ -15,8 +15,12 @@ use crate::calls::ws::{Socket, connect};
 
 /// The Contact of all phones here: nobody can reach it but over its connection.
 const CONTACT: &str = "sip:u0@df7jal23ls0d.invalid;transport=ws";
+
 pub(crate) struct Phone {
+    host: String,
     socket: Socket,
+    /// Where sound for it goes. It says nothing itself.
+    media: UdpSocket,
     pub(crate) extension: String,
     realm: String,
     username: String,
@@ -33,7 +37,9 @@ impl Phone {
     pub(crate) async fn connect(host: &str, config: &Value) -> Self {
         let text = |name: &str| config[name].as_str().unwrap_or_else(|| panic!("{name} in {config}")).to_owned();
         Self {
+            host: host.to_owned(),
             socket: open(host).await,
+            media: UdpSocket::bind("127.0.0.1:0").unwrap(),
             extension: text("extension"),
             realm: text("realm"),
             username: text("sip_username"),
@@ -43,6 +49,11 @@ impl Phone {
             cseq: 0,
             sent: 0,
         }
+    }
+
+    /// Takes another connection, as the same phone.
+    pub(crate) async fn reconnect(&mut self) {
+        self.socket = open(&self.host).await;
     }
 
     /// Registers for five minutes; returns the status of the last answer.
@@ -76,6 +87,87 @@ impl Phone {
         let challenge = Challenge::parse(challenge).unwrap();
         let login = Login { username: &self.username, password: &self.password };
         challenge.answer(&login, method, uri, "0a4f113b", 1)
+    }
+
+    /// Calls a number; returns the call with the first answer to its INVITE, 100 and the question for a login left out.
+    pub(crate) async fn call(&mut self, number: &str) -> Dialled {
+        let uri = format!("sip:{number}@{}", self.realm);
+        let (to, call_id) = (format!("<{uri}>"), format!("call-{:08x}", rand()));
+        let (branch, answers) = (String::new(), Vec::new());
+        let mut call = Dialled { target: uri.clone(), to: to.clone(), call_id, branch, cseq: 0, answers };
+        let mut headers = "Content-Type: application/sdp\r\n".to_owned();
+        loop {
+            (call.branch, call.cseq) = (self.branch(), call.cseq + 1);
+            let invite = self.within(&call, "INVITE", &call.branch, &headers, &self.offer());
+            self.send(invite).await;
+            let first = self.answer_to(&call.branch).await;
+            let Some(challenge) = first.header(Name::ProxyAuthenticate).filter(|_| call.cseq == 1) else {
+                self.note(&mut call, first).await;
+                return call;
+            };
+            headers.push_str(&format!("Proxy-Authorization: {}\r\n", self.proof(challenge, "INVITE", &uri)));
+            call.to = text(&first, Name::To);
+            let ack = self.within(&call, "ACK", &call.branch, "", "");
+            self.send(ack).await;
+            call.to.clone_from(&to);
+        }
+    }
+
+    fn offer(&self) -> String {
+        let port = self.media.local_addr().unwrap().port();
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+             m=audio {port} RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+        )
+    }
+
+    /// Notes an answer to a call's INVITE, and acknowledges it if it is the last one.
+    async fn note(&mut self, call: &mut Dialled, answer: Message) {
+        call.to = text(&answer, Name::To);
+        let status = answer.status().unwrap();
+        if status >= 200 {
+            let mut branch = call.branch.clone();
+            if status < 300 {
+                let contact = text(&answer, Name::Contact);
+                let (_, target) = contact.split_once('<').unwrap();
+                call.target = target.split('>').next().unwrap().to_owned();
+                branch = self.branch();
+            }
+            let ack = self.within(call, "ACK", &branch, "", "");
+            self.send(ack).await;
+        }
+        call.answers.push(answer);
+    }
+
+    /// Waits for an answer to a call's INVITE with that status.
+    pub(crate) async fn answered(&mut self, call: &mut Dialled, status: u16) -> Message {
+        loop {
+            if let Some(found) = call.answers.iter().find(|answer| answer.status() == Some(status)) {
+                return found.clone();
+            }
+            let last = call.answers.last().filter(|answer| answer.status().is_some_and(|status| status >= 200));
+            assert!(last.is_none(), "{last:?}");
+            let answer = self.answer_to(&call.branch).await;
+            self.note(call, answer).await;
+        }
+    }
+
+    /// Returns a BYE that ends a call, and its branch.
+    pub(crate) fn bye(&mut self, call: &mut Dialled) -> (String, String) {
+        call.cseq += 1;
+        let branch = self.branch();
+        (self.within(call, "BYE", &branch, "", ""), branch)
+    }
+
+    /// Returns a request of a call.
+    fn within(&self, call: &Dialled, method: &str, branch: &str, headers: &str, body: &str) -> String {
+        let Dialled { target, to, call_id, cseq, .. } = call;
+        let (extension, realm, length) = (&self.extension, &self.realm, body.len());
+        format!(
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/WS df7jal23ls0d.invalid;branch={branch}\r\nMax-Forwards: 69\r\n\
+             To: {to}\r\nFrom: <sip:{extension}@{realm}>;tag=me\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n\
+             Contact: <{CONTACT};ob>\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        )
     }
 
     /// Answers a request.
@@ -155,6 +247,18 @@ impl Phone {
         self.sent += 1;
         format!("z9hG4bK{}-{:08x}", self.sent, rand())
     }
+}
+
+/// A call that a phone began.
+pub(crate) struct Dialled {
+    target: String,
+    to: String,
+    call_id: String,
+    /// Of its INVITE.
+    branch: String,
+    cseq: u32,
+    /// To its INVITE, the first one first.
+    answers: Vec<Message>,
 }
 
 async fn open(host: &str) -> Socket {
