@@ -81,6 +81,12 @@ pub fn is_dialable(text: &str) -> bool {
     (3..=MAX_DIGITS).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'+')
 }
 
+/// Checks a number to show to callees: at most what E.164 allows, 3-15 digits, after a `+` perhaps.
+pub fn is_shown(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    (3..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// Checks an extension number: `^[0-9]{3,10}$`.
 pub fn is_extension(text: &str) -> bool {
     (3..=10).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
@@ -138,6 +144,22 @@ mod tests {
             assert_eq!(is_dialable(text), ok, "{text}");
         }
         assert!(!is_dialable(&"1".repeat(33)));
+    }
+
+    #[test]
+    fn a_number_to_show_has_fifteen_digits_at_most() {
+        for (text, ok) in [
+            ("02873001234", true),
+            ("+842873001234", true),
+            ("+123456789012345", true),
+            ("1234567890123456", false),
+            ("01234567890123456789", false),
+            ("84+2873001234", false),
+            ("+12", false),
+            ("", false),
+        ] {
+            assert_eq!(is_shown(text), ok, "{text}");
+        }
     }
 
     #[test]

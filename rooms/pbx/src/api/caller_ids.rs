@@ -33,7 +33,7 @@ struct ListParams {
 /// What a client may write of a caller ID. Absent fields keep what they are.
 #[derive(Debug, Deserialize, ToSchema)]
 struct CallerIdFields {
-    /// 3-32 digits, a leading `+` allowed; needed to create one.
+    /// 3-15 digits, a leading `+` allowed; needed to create one.
     #[schema(example = "02873001234")]
     number: Option<String>,
     #[serde(default, deserialize_with = "given")]

@@ -147,7 +147,7 @@ async fn refuse_if_used(tx: &mut Tx, tenant: TenantId, number: &str) -> Result<(
 /// Checks the given fields and puts the good ones in place.
 async fn put(tx: &mut Tx, caller_id: &mut CallerId, given: Fill, fields: &mut Fields) -> Result<()> {
     if let Some(number) = given.number {
-        fields.check("number", number::is_dialable(&number), Rule::Format);
+        fields.check("number", number::is_shown(&number), Rule::Format);
         caller_id.number = number;
     }
     if let Some(label) = given.label {
