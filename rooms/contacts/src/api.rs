@@ -10,7 +10,7 @@ use web::{
     Rule, csv::Upload, routes,
 };
 
-use crate::{Changes, Contact, Contacts, Duplicates, Imported, NewContact};
+use crate::{Changes, Contact, Contacts, Duplicates, Imported, NewContact, Order};
 
 /// Longest number that is looked up at all, and longest text that is searched for.
 const LONGEST_NUMBER: usize = 64;
@@ -173,7 +173,7 @@ async fn list_contacts(
     let search = fields.text("search", query.search.as_deref(), 0, LONGEST_SEARCH);
     fields.finish()?;
     let search = search.filter(|search| !search.is_empty());
-    Ok(contacts.list(&who, search.as_deref(), page).await?.map(DetailBody::from))
+    Ok(contacts.list(&who, search.as_deref(), Order::Newest, page).await?.map(DetailBody::from))
 }
 
 /// Keeps a contact. Users of the role `read_only` may not.

@@ -11,6 +11,7 @@ use web::OpenApiRouter;
 
 pub use error::Error;
 pub use ops::{COLUMNS, Changes, Contact, Duplicates, Imported, NewContact};
+pub use store::Order;
 
 /// The people an account knows. Clones share one state.
 #[derive(Clone)]

@@ -92,18 +92,35 @@ pub(crate) async fn count(tx: &mut Tx, tenant: TenantId, filter: &Filter<'_>) ->
     filter.bound(tenant, matching!("select count(*)", "")).one::<(i64,)>(tx).await.map(|row| row.0)
 }
 
-/// Returns the contacts of one page, the newest first.
+/// In which order contacts are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The newest first.
+    #[default]
+    Newest,
+    /// By name, capitals like small letters.
+    Name,
+}
+
+/// Returns the contacts of one page.
 pub(crate) async fn list(
     tx: &mut Tx,
     tenant: TenantId,
     filter: &Filter<'_>,
+    order: Order,
     limit: i64,
     offset: i64,
 ) -> Result<Vec<ContactRow>, Error> {
-    let query = matching!(
-        "select c.id, c.full_name, c.customer_id, c.created_at, c.updated_at",
-        "order by c.id desc limit $4 offset $5"
-    );
+    let query = match order {
+        Order::Newest => matching!(
+            "select c.id, c.full_name, c.customer_id, c.created_at, c.updated_at",
+            "order by c.id desc limit $4 offset $5"
+        ),
+        Order::Name => matching!(
+            "select c.id, c.full_name, c.customer_id, c.created_at, c.updated_at",
+            "order by lower(c.full_name), c.id limit $4 offset $5"
+        ),
+    };
     filter.bound(tenant, query).bind(limit).bind(offset).all(tx).await
 }
 
@@ -112,13 +129,22 @@ pub(crate) async fn phones_of_list(
     tx: &mut Tx,
     tenant: TenantId,
     filter: &Filter<'_>,
+    order: Order,
     limit: i64,
     offset: i64,
 ) -> Result<Vec<(i64, String)>, Error> {
-    let query = matching!(
-        "select p.contact_id, p.original from contact_phone p where p.tenant_id = $1 and p.contact_id in (select c.id",
-        "order by c.id desc limit $4 offset $5) order by p.contact_id, p.place"
-    );
+    let query = match order {
+        Order::Newest => matching!(
+            "select p.contact_id, p.original from contact_phone p
+             where p.tenant_id = $1 and p.contact_id in (select c.id",
+            "order by c.id desc limit $4 offset $5) order by p.contact_id, p.place"
+        ),
+        Order::Name => matching!(
+            "select p.contact_id, p.original from contact_phone p
+             where p.tenant_id = $1 and p.contact_id in (select c.id",
+            "order by lower(c.full_name), c.id limit $4 offset $5) order by p.contact_id, p.place"
+        ),
+    };
     filter.bound(tenant, query).bind(limit).bind(offset).all(tx).await
 }
 

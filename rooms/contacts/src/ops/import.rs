@@ -303,7 +303,7 @@ mod tests {
             let mut between = 0;
             loop {
                 let tx = db.begin(who.tenant).await.unwrap();
-                let kept = contacts.list(&who, None, web::Page::default()).await.unwrap().total;
+                let kept = contacts.list(&who, None, crate::Order::Newest, web::Page::default()).await.unwrap().total;
                 tx.commit().await.unwrap();
                 match kept {
                     2_000 => return between,
@@ -334,7 +334,7 @@ mod tests {
         let contacts = Contacts::open(db.clone());
         let who = Principal::system(TenantId(tenant.0));
         let import = async |sheet: &str, duplicates| contacts.import(&who, sheet.as_bytes(), duplicates).await;
-        let total = async || contacts.list(&who, None, web::Page::default()).await.unwrap().total;
+        let total = async || contacts.list(&who, None, crate::Order::Newest, web::Page::default()).await.unwrap().total;
 
         let bad = import("full_name,phones\nLan,0912345678\nMinh,front desk", Duplicates::Skip).await;
         let Err(Error::Invalid(fields)) = bad else { panic!("{bad:?}") };

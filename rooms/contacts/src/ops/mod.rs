@@ -11,7 +11,7 @@ use domain::{
 use serde_json::json;
 use web::{Fields, Listing, Page, Rule};
 
-use crate::{Contacts, Error, store};
+use crate::{Contacts, Error, Order, store};
 
 pub use import::{COLUMNS, Duplicates, Imported};
 
@@ -66,15 +66,22 @@ impl Contacts {
         Ok(Some(whole(&mut tx, who.tenant, row).await?))
     }
 
-    /// Lists contacts, the newest first, with `text` in their name or, if it is digits, in one of their numbers.
-    pub async fn list(&self, who: &Principal, text: Option<&str>, page: Page) -> Result<Listing<Contact>, Error> {
+    /// Lists contacts with `text` in their name or, if it is digits, in one of their numbers.
+    pub async fn list(
+        &self,
+        who: &Principal,
+        text: Option<&str>,
+        order: Order,
+        page: Page,
+    ) -> Result<Listing<Contact>, Error> {
         let mut tx = self.db.read(who.tenant).await?;
         let region = store::region(&mut tx, who.tenant).await?;
         let digits = text.and_then(|text| digits_of(text, Region::of(&region)));
         let filter = store::Filter { text, digits: digits.as_deref() };
         let total = store::count(&mut tx, who.tenant, &filter).await?;
-        let rows = store::list(&mut tx, who.tenant, &filter, page.limit(), page.offset()).await?;
-        let mut phones = store::phones_of_list(&mut tx, who.tenant, &filter, page.limit(), page.offset()).await?;
+        let (limit, offset) = (page.limit(), page.offset());
+        let rows = store::list(&mut tx, who.tenant, &filter, order, limit, offset).await?;
+        let mut phones = store::phones_of_list(&mut tx, who.tenant, &filter, order, limit, offset).await?;
         let contacts = rows.into_iter().map(|row| {
             let own = phones.extract_if(.., |(contact, _)| *contact == row.id).map(|(_, phone)| phone).collect();
             contact_of(row, own)
@@ -275,7 +282,7 @@ mod tests {
         contacts.create(&two, &new("Hoa", &["0987654321"])).await.unwrap();
 
         let found = async |who: &Principal, text: Option<&str>| {
-            let listing = contacts.list(who, text, Page::default()).await.unwrap();
+            let listing = contacts.list(who, text, Order::Newest, Page::default()).await.unwrap();
             assert_eq!(i64::try_from(listing.data.len()).unwrap(), listing.total);
             listing.data.into_iter().map(|contact| contact.full_name).collect::<Vec<_>>()
         };
@@ -291,11 +298,17 @@ mod tests {
         ] {
             assert_eq!(found(&one, Some(text)).await, names, "{text}");
         }
-        let second = contacts.list(&one, None, Page { page: 2, per_page: 1 }).await.unwrap();
+        let second = contacts.list(&one, None, Order::Newest, Page { page: 2, per_page: 1 }).await.unwrap();
         assert_eq!(
             (second.data[0].phones.as_slice(), second.total),
             (&["0987654321", "02438250000"].map(str::to_owned)[..], 2)
         );
+
+        contacts.create(&one, &new("hoa", &["0911111111"])).await.unwrap();
+        let by_name = contacts.list(&one, None, Order::Name, Page { page: 1, per_page: 2 }).await.unwrap();
+        let people: Vec<_> =
+            by_name.data.iter().map(|contact| (contact.full_name.as_str(), contact.phones.len())).collect();
+        assert_eq!(people, [("hoa", 1), ("Lan", 2)]);
 
         contacts.replace(&one, lan, &new("Lan Anh", &["0900000001"])).await.unwrap();
         let shown = contacts.show(&one, lan).await.unwrap();

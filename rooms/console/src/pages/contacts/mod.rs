@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, State},
     routing::{get, post},
 };
-use contacts::{Contact, NewContact};
+use contacts::{Contact, NewContact, Order};
 use pbx::{model::Cdr, ops::cdr};
 
 use crate::{Answer, Console, Failure, asked::Asked, form::Form, pager::Pager, view::View};
@@ -53,7 +53,7 @@ impl<'a> Page<'a> {
 
 async fn list(State(console): State<Console>, view: View, asked: Asked) -> Answer {
     let search = asked.optional("search");
-    let listing = console.contacts.list(view.who()?, search.as_deref(), asked.page()).await?;
+    let listing = console.contacts.list(view.who()?, search.as_deref(), Order::Name, asked.page()).await?;
     let (pager, export) = (Pager::of(&listing, &asked), asked.export("/contacts.csv"));
     view.page(&List { v: &view, asked: &asked, contacts: &listing.data, pager, export })
 }

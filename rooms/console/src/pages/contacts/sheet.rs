@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use contacts::{Contact, Duplicates};
+use contacts::{Contact, Duplicates, Order};
 use futures_util::stream;
 use web::{Page as Slice, csv};
 
@@ -89,7 +89,7 @@ pub(super) async fn export(State(console): State<Console>, view: View, asked: As
         let (console, who, search) = (console.clone(), who.clone(), search.clone());
         async move {
             let slice = Slice { page, per_page: BATCH };
-            let batch = console.contacts.list(&who, search.as_deref(), slice).await?;
+            let batch = console.contacts.list(&who, search.as_deref(), Order::Newest, slice).await?;
             if batch.data.is_empty() {
                 return Ok::<_, Failure>(None);
             }
