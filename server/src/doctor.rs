@@ -12,6 +12,7 @@ use accounts::Accounts;
 use anyhow::bail;
 use serde_json::json;
 use store::{DatabaseUrl, Db, Options};
+use web::Text;
 
 use crate::{
     alarms,
@@ -66,8 +67,8 @@ pub async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
 async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![
         Finding { check: "settings", result: Ok("every key is known and every value fits".to_owned()) },
-        Finding { check: "data_dir", result: data_dir(&config.data_dir) },
-        Finding { check: "master key", result: key_file(&config.key_file()) },
+        Finding { check: "data_dir", result: data_dir(&config.data_dir).map_err(|text| text.to_string()) },
+        Finding { check: "master key", result: key_file(&config.key_file()).map_err(|text| text.to_string()) },
         Finding { check: "database", result: database(config).await },
         Finding { check: "tls", result: certificates(config) },
         Finding { check: "sip tls", result: carriers(config) },
@@ -89,37 +90,52 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings
 }
 
-pub(crate) fn data_dir(path: &Path) -> Result<String, String> {
+/// Returns that the folder can be written, or why not: for the console too, in both of its languages.
+pub(crate) fn data_dir(path: &Path) -> Result<String, Text> {
     let shown = path.display();
+    let failed = |error: std::io::Error| same(format!("{shown}: {error}"));
     match path.metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(format!("{shown} will be made")),
-        Err(error) => Err(format!("{shown}: {error}")),
-        Ok(metadata) if !metadata.is_dir() => Err(format!("{shown} is not a folder")),
-        Ok(metadata) if metadata.permissions().mode() & 0o022 != 0 => {
-            Err(format!("{shown} may be written by others: chmod go-w {shown}"))
+        Err(error) => Err(failed(error)),
+        Ok(metadata) if !metadata.is_dir() => {
+            Err(Text::of(format!("{shown} is not a folder"), format!("{shown} không phải là thư mục")))
         }
+        Ok(metadata) if metadata.permissions().mode() & 0o022 != 0 => Err(Text::of(
+            format!("{shown} may be written by others: chmod go-w {shown}"),
+            format!("người khác có thể ghi vào {shown}: chmod go-w {shown}"),
+        )),
         Ok(_) => {
             let probe = path.join(".doctor");
-            std::fs::write(&probe, b"").map_err(|error| format!("{shown} cannot be written: {error}"))?;
-            std::fs::remove_file(&probe).map_err(|error| format!("{shown}: {error}"))?;
+            std::fs::write(&probe, b"").map_err(|error| {
+                Text::of(format!("{shown} cannot be written: {error}"), format!("không ghi được vào {shown}: {error}"))
+            })?;
+            std::fs::remove_file(&probe).map_err(failed)?;
             Ok(format!("{shown} can be written"))
         }
     }
 }
 
-pub(crate) fn key_file(path: &Path) -> Result<String, String> {
+/// The same for the file of the master key.
+pub(crate) fn key_file(path: &Path) -> Result<String, Text> {
     let shown = path.display();
     match path.metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(format!("{shown} will be made")),
-        Err(error) => Err(format!("{shown}: {error}")),
-        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
-            Err(format!("{shown} may be read by others: chmod 600 {shown}"))
-        }
-        Ok(_) if Path::new(&[path.as_os_str(), ".next".as_ref()].join("".as_ref())).exists() => {
-            Err(format!("{shown}: a change of the key was cut off: zorio keys rotate finishes it"))
-        }
+        Err(error) => Err(same(format!("{shown}: {error}"))),
+        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => Err(Text::of(
+            format!("{shown} may be read by others: chmod 600 {shown}"),
+            format!("người khác có thể đọc {shown}: chmod 600 {shown}"),
+        )),
+        Ok(_) if Path::new(&[path.as_os_str(), ".next".as_ref()].join("".as_ref())).exists() => Err(Text::of(
+            format!("{shown}: a change of the key was cut off: zorio keys rotate finishes it"),
+            format!("{shown}: việc đổi khóa bị gián đoạn: lệnh zorio keys rotate sẽ hoàn tất"),
+        )),
         Ok(_) => Ok(format!("{shown} is its owner's alone")),
     }
+}
+
+/// Returns a text that is the same in every language: a path and what the system says of it.
+fn same(text: String) -> Text {
+    Text::of(text.clone(), text)
 }
 
 async fn database(config: &Config) -> Result<String, String> {

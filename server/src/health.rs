@@ -7,6 +7,7 @@ use domain::Timestamp;
 use nix::sys::statvfs::statvfs;
 use pbx::Pbx;
 use store::{DatabaseUrl, Engine};
+use web::Text;
 
 use crate::{config::Config, doctor, tls::Certificates, wire::Rooms};
 
@@ -54,8 +55,8 @@ impl Host {
         let mut health = Health { facts: self.facts(), checks: Vec::new() };
         let mut check = |key, result| health.checks.push(Check { key, result });
         check("database", self.database().await);
-        check("data_dir", doctor::data_dir(&self.config.data_dir));
-        check("master_key", doctor::key_file(&self.config.key_file()));
+        check("data_dir", doctor::data_dir(&self.config.data_dir).map(drop));
+        check("master_key", doctor::key_file(&self.config.key_file()).map(drop));
         check("disk", self.disk());
         check("certificate", self.certificate());
         check("webhooks", self.webhooks().await);
@@ -106,32 +107,50 @@ impl Host {
         self.certificates.as_ref()?.expires_at()
     }
 
-    async fn database(&self) -> Result<String, String> {
-        self.rooms.db.read_any_tenant().await.map_err(|error| error.to_string())?;
-        Ok("answers".to_owned())
+    async fn database(&self) -> Result<(), Text> {
+        self.rooms.db.read_any_tenant().await.map(drop).map_err(|error| untold(&error))
     }
 
-    fn disk(&self) -> Result<String, String> {
-        let Some((used, of)) = self.space() else { return Ok("its size is not known".to_owned()) };
+    fn disk(&self) -> Result<(), Text> {
+        let Some((used, of)) = self.space() else { return Ok(()) };
         let free = 1.0 - used as f64 / of.max(1) as f64;
-        let text = format!("{:.0}% free", free * 100.0);
-        if free < LEAST_FREE { Err(text) } else { Ok(text) }
-    }
-
-    fn certificate(&self) -> Result<String, String> {
-        if self.certificates.is_none() {
-            return Ok("none is configured".to_owned());
+        if free >= LEAST_FREE {
+            return Ok(());
         }
-        let Some(at) = self.expires_at() else { return Err("its end cannot be read".to_owned()) };
-        let text = format!("expires {}", at.rfc3339());
-        if at < self.rooms.db.now().after(EXPIRES_SOON) { Err(text) } else { Ok(text) }
+        let percent = format!("{:.0}%", free * 100.0);
+        Err(Text::of(format!("{percent} free"), format!("còn trống {percent}")))
     }
 
-    async fn webhooks(&self) -> Result<String, String> {
-        let health = self.rooms.webhooks.health().await.map_err(|error| error.to_string())?;
-        let text = format!("the oldest due delivery waits {} s", health.oldest_due_seconds);
-        if health.oldest_due_seconds > LATEST_DELIVERY { Err(text) } else { Ok(text) }
+    fn certificate(&self) -> Result<(), Text> {
+        if self.certificates.is_none() {
+            return Ok(());
+        }
+        let Some(at) = self.expires_at() else {
+            return Err(Text::new("its end cannot be read", "không đọc được ngày hết hạn"));
+        };
+        if at >= self.rooms.db.now().after(EXPIRES_SOON) {
+            return Ok(());
+        }
+        let at = at.rfc3339();
+        Err(Text::of(format!("expires {at}"), format!("hết hạn {at}")))
     }
+
+    async fn webhooks(&self) -> Result<(), Text> {
+        let health = self.rooms.webhooks.health().await.map_err(|error| untold(&error))?;
+        let seconds = health.oldest_due_seconds;
+        if seconds <= LATEST_DELIVERY {
+            return Ok(());
+        }
+        Err(Text::of(
+            format!("the oldest due delivery waits {seconds} s"),
+            format!("lượt gửi đến hạn lâu nhất đã chờ {seconds} giây"),
+        ))
+    }
+}
+
+/// Returns the words of others, which are the same in every language.
+fn untold(error: &dyn std::error::Error) -> Text {
+    Text::of(error.to_string(), error.to_string())
 }
 
 /// Returns the process's resident memory in bytes.

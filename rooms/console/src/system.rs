@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::Timestamp;
 use futures_util::future::BoxFuture;
+use web::Text;
 
 /// Asks the host. The server gives it: a room knows neither certificates nor disks.
 #[derive(Clone)]
@@ -33,8 +34,8 @@ pub enum Fact {
 #[derive(Clone, Debug)]
 pub struct Check {
     pub key: &'static str,
-    /// What is fine, or what is wrong, for the person who runs the host.
-    pub result: Result<String, String>,
+    /// What is wrong, for the person who runs the host.
+    pub result: Result<(), Text>,
 }
 
 impl System {

@@ -1,5 +1,7 @@
 //! What people write, and the language it is answered in.
 
+use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
 use domain::principal::Role;
 
 use super::Browser;
@@ -86,6 +88,22 @@ async fn the_browsers_language_is_spoken_until_somebody_chooses() {
     let page = browser.get("/profile").await.text;
     assert!(page.contains("<html lang=\"en\"") && page.contains("Your profile is saved."));
     assert!(!browser.get("/profile").await.text.contains("Your profile is saved."), "a note is shown once");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_host_is_said_in_the_readers_language() {
+    let server = TestServer::start().await;
+    std::fs::set_permissions(&server.config.data_dir, Permissions::from_mode(0o777)).unwrap();
+    for (language, password, said) in [
+        ("en", crate::support::PASSWORD, "may be written by others"),
+        ("vi", super::PASSWORD, "người khác có thể ghi vào"),
+    ] {
+        let browser = Browser::in_language(&server, language);
+        browser.sign_in("admin", password).await;
+        let page = browser.get("/system").await.text;
+        assert!(page.contains(said) && page.contains("chmod go-w"), "{page}");
+    }
     server.stop().await;
 }
 
