@@ -70,8 +70,8 @@ async fn an_extension_shows_its_password_once_and_sets_a_phone_up_once() {
         assert!(!admin.get(page).await.text.contains(password), "{page}");
     }
     let again = admin.post("/extensions", &extension("1001", "Minh")).await;
-    assert_eq!(again.status, 422, "taken");
-    assert!(again.text.contains("already been taken"), "{}", again.text);
+    assert!(again.status == 422 && again.text.contains("id=\"e-extension_number\""), "{}", again.text);
+    assert!(again.text.contains("This is in use already. Choose another."), "{}", again.text);
 
     let rotated = admin.post("/extensions/1001/password", &[]).await;
     assert_eq!(rotated.status, 200);
@@ -221,6 +221,8 @@ async fn caller_ids_and_contacts_are_kept_found_changed_and_deleted() {
     led_to(&admin.post("/caller-ids", &number).await, "/caller-ids");
     let again = admin.post("/caller-ids", &number).await;
     assert!(again.status == 422 && again.text.contains("there already"), "{}", again.text);
+    let long = admin.post("/caller-ids", &[("number", "01234567890123456789"), ("status", "active")]).await;
+    assert!(long.status == 422 && long.text.contains("not written as it has to be"), "{}", long.text);
     assert!(admin.get("/caller-ids?search=hot&status=active").await.text.contains("02873001234"));
     let shown = [
         ("outbound_caller_id", "02873001234"),
@@ -239,6 +241,14 @@ async fn caller_ids_and_contacts_are_kept_found_changed_and_deleted() {
     let lan = [("full_name", "Trần Lan"), ("phones", "0987 654 321\n+84 24 3825 0000"), ("customer_id", "7")];
     led_to(&admin.post("/contacts", &lan).await, "/contacts");
     assert!(admin.get("/contacts?search=0987654321").await.text.contains("Trần Lan"));
+    led_to(&admin.post("/contacts", &[("full_name", "an"), ("phones", "0912000001")]).await, "/contacts");
+    led_to(&admin.post("/contacts", &[("full_name", "Vy"), ("phones", "0912000002")]).await, "/contacts");
+    let list = admin.get("/contacts").await.text;
+    let places = [">an<", ">Trần Lan<", ">Vy<"].map(|name| list.find(name).unwrap_or_else(|| panic!("{name}: {list}")));
+    assert!(places.is_sorted(), "by name: {list}");
+    for id in [2, 3] {
+        led_to(&admin.post(&format!("/contacts/{id}/delete"), &[]).await, "/contacts");
+    }
     led_to(&admin.post("/contacts/1", &[("full_name", "Lan Anh"), ("phones", "0912345678")]).await, "/contacts");
     assert!(admin.get("/contacts?search=3825").await.text.contains("Nothing matches"));
     led_to(&admin.post("/contacts/1/delete", &[]).await, "/contacts");

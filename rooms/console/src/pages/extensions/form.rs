@@ -106,6 +106,7 @@ pub(super) async fn create(
                 )
                 .await;
             }
+            Err(pbx::Error::Taken(field)) => form.wrong(field, view.t("common.rule.taken")),
             Err(error) => form = form.refused(&view, error)?,
         }
     }
