@@ -151,7 +151,7 @@ function face(stage: Stage, { call, others }: InCall): VNode {
     isUp &&
       h(
         "div",
-        { class: call.muted ? "meter off" : "meter", "aria-hidden": "true", part: "meter", title: texts.get("level") },
+        { class: call.muted || call.held ? "meter off" : "meter", "aria-hidden": "true", part: "meter", title: texts.get("level") },
         icon(call.muted ? "micOff" : "mic", 12),
         h("span", {}, h("i", { "data-meter": "" })),
       ),
