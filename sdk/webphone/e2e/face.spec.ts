@@ -82,6 +82,7 @@ const SCENES: Record<string, (page: Page) => Promise<unknown>> = {
 for (const theme of ["light", "dark"]) {
   // The rules are the same in every browser, and slow to check in Firefox.
   test(`every scene is accessible and within a strict policy, ${theme}`, { tag: "@chromium" }, async ({ page }) => {
+    test.slow();
     await show(page, { theme });
     for (const [name, scene] of Object.entries(SCENES)) {
       await scene(page);
