@@ -10,6 +10,8 @@ declare global {
     real: ZorioWebphone;
     call: ZorioCall;
     noted: Noted[];
+    shown: Notification[];
+    isHidden: boolean;
   }
 }
 
@@ -198,6 +200,77 @@ test("a call that rings in a page which is not looked at is in its title, and no
   await caller.evaluate(() => window.call.hangup());
   await until(callee, "call_hangup");
   expect(await callee.title()).toBe("Real");
+});
+
+// Playwright cannot let stock Firefox show notifications.
+test("a call that rings in a page which is not looked at is announced by the system, as long as it rings", { tag: "@chromium" }, async ({
+  context,
+}) => {
+  await context.grantPermissions(["notifications"]);
+  await context.addInitScript(() => {
+    const System = window.Notification;
+    window.shown = [];
+    window.Notification = class extends System {
+      constructor(title: string, options?: NotificationOptions) {
+        super(title, options);
+        window.shown.push(this);
+      }
+      override close() {
+        window.shown.splice(window.shown.indexOf(this), 1);
+        super.close();
+      }
+    };
+  });
+  const callee = await open(context, "1002");
+  const caller = await open(context, "1001");
+  const ring = async () => {
+    await caller.evaluate(async () => {
+      window.call = await window.real.call("1002");
+    });
+    await until(callee, "incoming_call");
+  };
+  const shown = () => callee.evaluate(() => window.shown.map(({ title, body }) => `${title}: ${body}`));
+  const giveUp = async () => {
+    await caller.evaluate(() => window.call.hangup());
+    await until(callee, "call_hangup");
+    await noted(callee);
+  };
+  await callee.evaluate(() => {
+    Object.defineProperties(document, { hidden: { get: () => window.isHidden }, hasFocus: { value: () => !window.isHidden } });
+  });
+  await ring();
+  expect(await shown()).toEqual([]);
+  await giveUp();
+  await callee.evaluate(() => {
+    window.isHidden = true;
+  });
+  await ring();
+  expect(await shown()).toEqual(["Incoming call: Contact 7 · 1001"]);
+  await giveUp();
+  expect(await shown()).toEqual([]);
+  await ring();
+  await callee.evaluate(() => window.shown[0]?.onclick?.(new Event("click")));
+  expect(await shown()).toEqual([]);
+});
+
+// Firefox may not tell a frame whose page it is in: there the server's policy stands alone.
+test("a frame in a page of an origin that is not allowed is no phone, and says so to its user alone", { tag: "@chromium" }, async ({
+  page,
+  baseURL,
+}) => {
+  const port = new URL(baseURL ?? "").port;
+  await page.goto(`http://stranger.localhost:${port}/parent`);
+  await page.evaluate((origin) => {
+    window.noted = [];
+    addEventListener("message", (event) => window.noted.push({ name: event.data.type, ...event.data }));
+    const frame = document.createElement("iframe");
+    frame.src = `${origin}/webphone-embed?token=1001&locale=en`;
+    document.body.append(frame);
+  }, `http://127.0.0.1:${port}`);
+  const frame = page.frameLocator("iframe");
+  await expect(frame.getByRole("alert")).toHaveText("This page may not use the phone.");
+  await expect(frame.locator("zorio-webphone")).toHaveCount(0);
+  expect(await noted(page)).toEqual([]);
 });
 
 test("a frame that was reloaded has no token any more, and starts with the one that its parent brings", async ({ context, baseURL }) => {

@@ -100,6 +100,35 @@ test("a call that is declined, given up, or refused ends with its reason", async
   }
 });
 
+for (const earlyMedia of [true, false]) {
+  const what = earlyMedia ? "played" : "kept quiet if the page wants it so";
+  test(`what the other side says before it answers is ${what}, and what comes after is played`, async ({ context, stage }) => {
+    const page = await open(context, stage, "1001", { earlyMedia });
+    /** How loud it is played. */
+    const level = () => page.evaluate(() => window.phone.levels(window.phone.snapshot().calls[0]?.id ?? "")?.remote ?? 0);
+    const arrived = () =>
+      page.evaluate(async () => {
+        const stats = await window.peers[0]?.getStats();
+        return [...(stats?.values() ?? [])].find(({ type }) => type === "inbound-rtp")?.packetsReceived ?? 0;
+      });
+    stage.carrier.answersWith = 183;
+    await call(page, "0987000008");
+    const far = await stage.carrier.next();
+    await page.waitForFunction(() => window.call.state === "early_media");
+    // It arrives either way: half a second of it.
+    await expect.poll(arrived).toBeGreaterThan(25);
+    if (earlyMedia) await expect.poll(level).toBeGreaterThan(0);
+    else expect(await level()).toBe(0);
+    expect(await happened(page)).not.toContain("call_answered");
+    stage.carrier.answersWith = 200;
+    far.accept();
+    await until(page, "call_answered");
+    await expect.poll(level).toBeGreaterThan(0);
+    await page.evaluate(() => window.call.hangup());
+    await far.until("the end", () => far.isOver);
+  });
+}
+
 test("a blind transfer connects the two others", async ({ context, stage }) => {
   const page = await open(context, stage, "1001");
   const other = await open(context, stage, "1002");

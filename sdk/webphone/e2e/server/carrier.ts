@@ -93,7 +93,7 @@ export class Carrier {
   }
 
   private async take(text: string): Promise<void> {
-    if (this.answersWith !== 200) return this.send(reply(text, `${this.answersWith} No`, "", token()));
+    if (this.answersWith >= 300) return this.send(reply(text, `${this.answersWith} No`, "", token()));
     const call = await CarrierCall.taken(this, text);
     this.calls.set(call.id, call);
     this.incoming.push(call);
@@ -130,6 +130,8 @@ export class CarrierCall {
   digits = "";
   status = 0;
   isOver = false;
+  /** Answers a call that was only spoken into so far. */
+  accept: () => void = () => {};
   private target = "";
   private route = "";
   private local = "";
@@ -217,11 +219,20 @@ export class CarrierCall {
   asked(method: string, text: string): void {
     const tag = /;tag=([^;]+)/.exec(this.local)?.[1] ?? "";
     if (method === "INVITE") {
-      const contact = `Contact: <sip:carrier@${CARRIER_HOST}:${this.carrier.port}>`;
-      if (this.far === null) this.carrier.send(reply(text, "180 Ringing", contact, tag));
+      const answer = (status: string, body = "") =>
+        this.carrier.send(reply(text, status, `Contact: <sip:carrier@${CARRIER_HOST}:${this.carrier.port}>`, tag, body));
+      const accept = () => {
+        this.status = 200;
+        answer("200 OK", this.sdp());
+      };
+      const isNew = this.far === null;
       this.talk(text);
-      this.status = 200;
-      this.carrier.send(reply(text, "200 OK", contact, tag, this.sdp()));
+      if (isNew && this.carrier.answersWith === 183) {
+        this.accept = accept;
+        return answer("183 Session Progress", this.sdp());
+      }
+      if (isNew) answer("180 Ringing");
+      accept();
     } else if (method === "BYE" || method === "CANCEL") {
       this.carrier.send(reply(text, "200 OK", "", tag));
       this.over();

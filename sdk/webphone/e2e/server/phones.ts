@@ -69,6 +69,7 @@ export const test = base.extend<{ tidy: undefined }, { stage: Stage }>({
       if (process.env.SDK_DIST) await asBuilt(context, process.env.SDK_DIST);
       await use(undefined);
       stage.wire.mend();
+      stage.carrier.answersWith = 200;
       for (const page of context.pages()) {
         await page.evaluate(() => window.phone?.disconnect()).catch(() => {});
         await page.close();
