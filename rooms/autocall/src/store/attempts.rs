@@ -117,3 +117,57 @@ pub(crate) async fn any(tx: &mut Tx, tenant: TenantId, campaign: i64) -> Result<
             .await?;
     Ok(found.is_some())
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use domain::Timestamp;
+
+    use super::*;
+    use crate::store::reports::QUARTER;
+
+    pub(crate) async fn insert_tenant(tx: &mut Tx, name: &str) -> Result<TenantId, Error> {
+        sql("insert into tenant (name, client_id, timezone, region, settings, created_at)
+             values ($1, $1, 'Asia/Ho_Chi_Minh', 'VN', '{}', 0) returning id")
+        .bind(name)
+        .one::<(TenantId,)>(tx)
+        .await
+        .map(|row| row.0)
+    }
+
+    /// What is told apart of attempts in tests.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Over<'a> {
+        pub(crate) lead: i64,
+        pub(crate) number: i64,
+        pub(crate) at: Timestamp,
+        pub(crate) result: Option<AttemptResult>,
+        pub(crate) cause: &'a str,
+        pub(crate) billsec: i64,
+        pub(crate) digits: &'a str,
+        pub(crate) transferred: bool,
+        pub(crate) connected: bool,
+    }
+
+    pub(crate) async fn insert(tx: &mut Tx, tenant: TenantId, campaign: i64, over: Over<'_>) -> Result<u64, Error> {
+        let at = over.at;
+        sql("insert into autocall_attempt (tenant_id, call_uuid, campaign_id, lead_id, script_id, attempt_number, phone,
+                boot_id, dialled_at, quarter, result, hangup_cause, billsec, digits, transferred_at,
+                transfer_answered_at)
+             values ($1, $2, $3, $4, 1, $5, '84987654321', 'boot', $6, $7, $8, $9, $10, $11, $12, $13)")
+        .bind(tenant)
+        .bind(uuid::Uuid::now_v7())
+        .bind(campaign)
+        .bind(over.lead)
+        .bind(over.number)
+        .bind(at)
+        .bind(at.millis().div_euclid(QUARTER))
+        .bind(over.result)
+        .bind(over.cause)
+        .bind(over.billsec)
+        .bind(over.digits)
+        .bind(over.transferred.then_some(at))
+        .bind(over.connected.then_some(at))
+        .run(tx)
+        .await
+    }
+}

@@ -318,3 +318,6 @@ fn time_of(campaign: &Campaign, asked: &Asked, now: Timestamp) -> Result<Time> {
     refuse(fields)?;
     Ok(Time { span: (from, to), zone })
 }
+
+#[cfg(test)]
+mod tests;
