@@ -58,7 +58,7 @@ pub fn documented(rooms: &Rooms, pbx: &Pbx, webphone: &Webphone) -> OpenApiRoute
 }
 
 /// Opens the room of campaigns, whose calls the exchange places.
-fn autocall(rooms: &Rooms, pbx: &Pbx) -> Autocall {
+pub(crate) fn autocall(rooms: &Rooms, pbx: &Pbx) -> Autocall {
     Autocall::open(rooms.db.clone(), rooms.bus.clone(), pbx.clone())
 }
 

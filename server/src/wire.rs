@@ -13,6 +13,7 @@ use pbx::{Pbx, ops::Desk};
 use sip::Transport;
 use store::{Db, Options, Secrets, jobs::Worker};
 use tokio_rustls::TlsAcceptor;
+use voice::Voices;
 use web::Limits;
 use webhooks::Webhooks;
 use webphone::Webphone;
@@ -170,6 +171,16 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     tasks.run("pbx", move || {
         let pbx = house.clone();
         async move { Box::pin(pbx.run()).await }
+    });
+    let (campaigns, speech) = (router::autocall(&rooms, &pbx), config.data_dir.join("speech"));
+    tasks.run("autocall", move || {
+        let (campaigns, speech) = (campaigns.clone(), speech.clone());
+        async move {
+            match Voices::open(voice::Config::new(speech)).await {
+                Ok(voices) => Box::pin(campaigns.run(Arc::new(voices))).await,
+                Err(error) => tracing::error!(%error, "no campaign can speak: the folder of speech cannot be opened"),
+            }
+        }
     });
     let watch = rooms.alerts.clone();
     tasks.run("alerts", move || {

@@ -2,6 +2,7 @@
 
 mod apps;
 mod audio;
+mod campaign;
 mod click_to_call;
 mod codecs;
 mod conference;
