@@ -10,7 +10,8 @@ export default defineConfig({
   testIgnore: "server/**",
   outputDir: "results",
   workers: 1,
-  retries: 0,
+  // As with the server's own tests: what fails twice has failed, what fails once is shown as flaky and wants mending.
+  retries: 1,
   timeout: 30_000,
   expect: { timeout: 5_000 },
   reporter: [["list"]],

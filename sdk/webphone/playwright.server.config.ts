@@ -19,7 +19,8 @@ export default defineConfig({
   outputDir: "results",
   // One server for all tests of a browser.
   workers: 1,
-  retries: 0,
+  // As with the server's own tests: what fails twice has failed, what fails once is shown as flaky and wants mending.
+  retries: 1,
   timeout: 60_000,
   expect: { timeout: 10_000 },
   reporter: [["list"]],

@@ -9,7 +9,8 @@ export default defineConfig({
   globalSetup: "./demo.ts",
   // One server, one account: tests that change it must not meet.
   workers: 1,
-  retries: 0,
+  // As with the server's own tests: what fails twice has failed, what fails once is shown as flaky and wants mending.
+  retries: 1,
   timeout: 60_000,
   expect: { timeout: 10_000 },
   reporter: [["list"]],

@@ -31,15 +31,21 @@ fn tally(root: &Path) -> Result<Tally> {
     let mut tests = Command::new("npx");
     tests.args(["--no-install", "playwright", "test"]).env("ZORIO", zorio).current_dir(&folder);
     let (status, said) = run::watched(&mut tests)?;
-    let tally = Tally { passed: count(&said, "passed"), failed: count(&said, "failed") + count(&said, "did not run") };
+    let tally = self::said(&said);
     if !status.success() && tally.failed == 0 {
         bail!("Playwright ended with {status}");
     }
     Ok(tally)
 }
 
+/// Returns what Playwright's closing lines say; a flaky test is one that passed when it was tried again.
+pub(super) fn said(said: &str) -> Tally {
+    let count = |word| count(said, word);
+    Tally { passed: count("passed") + count("flaky"), failed: count("failed") + count("did not run") }
+}
+
 /// Returns the number in Playwright's closing line `  8 passed (1.2m)`.
-pub(super) fn count(said: &str, word: &str) -> usize {
+fn count(said: &str, word: &str) -> usize {
     let line = |line: &str| {
         let (number, rest) = line.trim().split_once(' ')?;
         let fits = rest == word || rest.strip_prefix(word).is_some_and(|rest| rest.starts_with(" ("));

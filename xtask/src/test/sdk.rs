@@ -38,9 +38,9 @@ fn tally(root: &Path) -> Result<Tally> {
 
 fn in_a_browser(mut tests: Command) -> Result<Tally> {
     let (status, said) = run::watched(&mut tests)?;
-    let failed = browsers::count(&said, "failed") + browsers::count(&said, "did not run");
-    let broke_off = usize::from(!status.success() && failed == 0);
-    Ok(Tally { passed: browsers::count(&said, "passed"), failed: failed + broke_off })
+    let mut tally = browsers::said(&said);
+    tally.failed += usize::from(!status.success() && tally.failed == 0);
+    Ok(tally)
 }
 
 /// Returns the number in a closing line of Node's runner, `ℹ pass 115`.
