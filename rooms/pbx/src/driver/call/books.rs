@@ -145,7 +145,7 @@ impl Driver {
             }
         }
         if let (Some(robot), Some(end)) = (self.setup.robot.take(), end) {
-            robot.is_over(end);
+            robot.ended(end);
         }
     }
 

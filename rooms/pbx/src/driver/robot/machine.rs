@@ -73,10 +73,9 @@ impl Machine {
     /// Takes what happened; what does not fit changes nothing.
     pub(crate) fn handle(&mut self, input: Input) {
         match (input, &mut self.state) {
-            (Input::Rings, State::Calling { rings }) => {
-                if !std::mem::replace(rings, true) {
-                    self.tell(RobotEvent::Ringing);
-                }
+            (Input::Rings, State::Calling { rings: rings @ false }) => {
+                *rings = true;
+                self.tell(RobotEvent::Ringing);
             }
             (Input::Up(at), State::Calling { .. }) => {
                 self.state = State::Speaking(None);
@@ -93,10 +92,9 @@ impl Machine {
                 *said = Some(id);
                 self.outputs.push_back(Output::Play(files));
             }
-            (Input::Order(RobotOrder::Stop), State::Speaking(said)) => {
-                if said.take().is_some() {
-                    self.outputs.push_back(Output::Stop);
-                }
+            (Input::Order(RobotOrder::Stop), State::Speaking(said @ Some(_))) => {
+                *said = None;
+                self.outputs.push_back(Output::Stop);
             }
             (Input::Order(RobotOrder::Transfer { queue }), State::Speaking(_)) => {
                 self.state = State::Queued(queue.clone());

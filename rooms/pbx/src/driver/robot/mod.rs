@@ -108,7 +108,7 @@ impl Robot {
     }
 
     /// Tells the program the end.
-    pub(crate) fn is_over(self: Box<Self>, end: RobotEnd) {
+    pub(crate) fn ended(self, end: RobotEnd) {
         drop(self.last.send(RobotEvent::Ended(Box::new(end))));
     }
 
