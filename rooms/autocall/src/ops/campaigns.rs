@@ -198,7 +198,7 @@ async fn write(
         campaign.description = paragraph("description", description.as_deref(), &mut fields);
     }
     let known = campaign.script_id;
-    match fill.script_id.or(Some(known).filter(|id| *id > 0)) {
+    match fill.script_id.or_else(|| Some(known).filter(|id| *id > 0)) {
         None => fields.add("script_id", Rule::Required),
         Some(id) if id != known => {
             let script = store::scripts::find(tx, tenant, id).await?;
