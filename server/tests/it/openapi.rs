@@ -71,7 +71,8 @@ fn operations(document: &Value) -> Vec<Operation> {
     list
 }
 
-/// Makes in the first account what the paths name: extension 1001, contact 1, trunk 1, caller ID 1, route 1.
+/// Makes in the first account what the paths name: extension 1001, contact 1, trunk 1, caller ID 1, route 1, and of
+/// campaigns script, variable, campaign, lead and blocked number 1.
 async fn furnish(server: &TestServer) {
     let token = server.admin_token().await;
     let extension = json!({"extension_number": "1001", "display_name": "An"});
@@ -91,6 +92,21 @@ async fn furnish(server: &TestServer) {
     let fill = caller_ids::Fill { number: Some("0287654321".to_owned()), ..Default::default() };
     assert_eq!(caller_ids::create(desk, &who, fill, Fields::new()).await.unwrap().id, 1);
     routes::create(desk, &who, NewRoute::plain(RouteKind::Default { trunk: trunk.id }, 0)).await.unwrap();
+    for (path, body) in [
+        ("variables", json!({"variable_code": "customer_name", "type": "name"})),
+        (
+            "scripts",
+            json!({"name": "Hello", "template_text": "Xin chào", "voice_id": "vi-VN-female-01", "status": "active"}),
+        ),
+        ("campaigns", json!({"name": "First", "script_id": 1})),
+        ("blacklist", json!({"phone": "0912345678"})),
+    ] {
+        let reply = server.post(&token, &format!("/api/autocall/{path}"), &body).await;
+        assert_eq!((reply.status.as_u16(), &reply.json["data"]["id"]), (201, &json!(1)), "{path}: {reply:?}");
+    }
+    let leads = json!({"leads": [{"phone": "0987654321"}]});
+    let reply = server.post(&token, "/api/autocall/campaigns/1/leads", &leads).await;
+    assert_eq!(reply.json["data"]["inserted"], 1, "{reply:?}");
 }
 
 #[tokio::test]
@@ -177,8 +193,10 @@ async fn a_token_without_the_permission_is_refused_everywhere_it_matters() {
     furnish(&server).await;
     let nothing = server.machine_token(&server.host(), &[]).await;
     let viewer = server.user_token(&server.host(), "viewer", Role::ReadOnly).await;
-    for operation in
-        operations(&document(&server).await).iter().filter(|operation| operation.path.starts_with("/api/pbx/"))
+    let matters = ["/api/pbx/", "/api/autocall/"];
+    for operation in operations(&document(&server).await)
+        .iter()
+        .filter(|operation| matters.iter().any(|prefix| operation.path.starts_with(prefix)))
     {
         let name = format!("{} {}", operation.method, operation.path);
         let path = operation.filled(true);

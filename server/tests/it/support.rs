@@ -67,6 +67,7 @@ impl TestServer {
             let limits = &mut config.limits;
             (limits.login, limits.login_per_address, limits.auth) = (10_000, 10_000, 10_000);
             (limits.pbx, limits.click_to_call, limits.other) = (10_000, 10_000, 10_000);
+            limits.autocall = 10_000;
         })
         .await
     }

@@ -1,4 +1,5 @@
 mod auth;
+mod autocall;
 mod contacts;
 mod errors;
 mod idempotency;
