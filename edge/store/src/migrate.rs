@@ -1,7 +1,7 @@
 //! Forward-only migrations, embedded in the binary, and the day partitions that PostgreSQL needs ahead of time.
 
 use domain::Timestamp;
-use sqlx::migrate::Migrator;
+use sqlx::{PgPool, migrate::Migrator};
 
 use crate::{Db, Engine, Error, db::Backend, sql};
 
@@ -11,14 +11,30 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 /// Days ahead for which partitions exist; rows beyond fall into the default partition.
 const DAYS_AHEAD: i64 = 7;
 
+/// Limits of a connection that migrates.
+const PATIENTLY: &str = "set lock_timeout = '60s'; set statement_timeout = '10min'";
+
 pub(crate) async fn run(db: &Db) -> Result<(), Error> {
     match db.backend() {
         Backend::Sqlite { writer, .. } => writer.migrate(&SQLITE).await?,
-        Backend::Postgres { writers, .. } => {
-            POSTGRES.run(writers).await.map_err(|error| Error::Migrate(error.to_string()))?;
-        }
+        Backend::Postgres { writers, .. } => migrate_postgres(writers).await?,
     }
     ensure_partitions(db).await
+}
+
+/// Migrates under one advisory lock, so that several nodes may start at once: who comes second waits for the first, and a
+/// large table takes its time, both longer than a statement of the daily work may.
+async fn migrate_postgres(writers: &PgPool) -> Result<(), Error> {
+    let mut connection = writers.acquire().await?;
+    sqlx::raw_sql(PATIENTLY).execute(&mut *connection).await?;
+    let migrated = POSTGRES.run(&mut *connection).await;
+    // Back to what the connection was opened with; one that failed in between is of no further use.
+    if migrated.is_err()
+        || sqlx::raw_sql("reset lock_timeout; reset statement_timeout").execute(&mut *connection).await.is_err()
+    {
+        connection.close().await.ok();
+    }
+    migrated.map_err(|error| Error::Migrate(error.to_string()))
 }
 
 /// Creates the day partitions from yesterday to a week ahead. Run at the start and once a day.
