@@ -186,6 +186,8 @@ pub(crate) struct Queues {
     accounts: Arc<Mutex<HashMap<TenantId, Account>>>,
     /// A queue had no room for its new settings, or for the news that it is closed.
     is_behind: Arc<AtomicBool>,
+    /// Held while they are read anew.
+    reading: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Queues {
@@ -281,6 +283,8 @@ pub(crate) async fn open(pbx: &Pbx) -> Result<(), store::Error> {
 
 /// Reads every queue anew: starts those that are new, tells those that changed, closes those that are gone.
 pub(crate) async fn reload(pbx: &Pbx) -> Result<(), store::Error> {
+    // One at a time: whoever read before a queue was made would close it after another has started it.
+    let _one = pbx.queues.reading.lock().await;
     let mut tx = pbx.db.read_any_tenant().await?;
     let queues = rows::queues::any_tenant_all(&mut tx).await?;
     let tiers = rows::queues::any_tenant_tiers(&mut tx).await?;
