@@ -39,10 +39,11 @@ const COMMON: [(&str, &str, &str); 6] = [
 /// The tag of the operations that describe all their errors themselves, which are not [`COMMON`] in form.
 const OWN_ERRORS: &str = "incoming calls";
 
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("accounts", "Sign-in and tokens"),
     ("pbx", "Extensions, trunks, calls and call detail records"),
     ("contacts", "People by their numbers"),
+    ("autocall", "Campaigns that call by themselves: scripts, voices, leads, attempts and reports"),
     ("webphone", "Phones in browsers: tokens for pages, and what a phone registers with"),
     ("webhooks", "Deliveries of events"),
     (OWN_ERRORS, "The URL that is told of calls that come in: `/api/v3`, with envelopes and errors of its own"),
