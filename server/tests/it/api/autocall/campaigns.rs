@@ -72,7 +72,7 @@ async fn bounds_are_the_published_ones_and_one_422_lists_them_all() {
     let edge = json!({
         "name": "x".repeat(255), "description": "x".repeat(2_000), "script_id": active, "max_retries": 0,
         "retry_interval_minutes": 43_200, "retry_only_when": "any", "max_concurrent": 200, "originate_timeout": 180,
-        "write_to_main_cdr": true, "start_at": "2030-01-02 00:00:00", "end_at": "2030-01-02T08:00:00+07:00",
+        "write_to_main_cdr": true, "start_at": "2030-01-02 00:00:00", "end_at": "2030-01-02T07:00:00+07:00",
     });
     let edge = server.post(&token, CAMPAIGNS, &edge).await;
     assert_eq!(bad_fields(&edge), ["end_at"], "both are one moment");
