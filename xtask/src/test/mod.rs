@@ -20,7 +20,8 @@ use crate::{check, setup};
 pub(crate) const DATABASE_VARIABLE: &str = "ZORIO_TEST_DATABASE_URL";
 
 /// The packages whose tests touch the database.
-const ON_POSTGRES: &[&str] = &["store", "bus", "webhooks", "accounts", "contacts", "pbx", "server", "xtask"];
+const ON_POSTGRES: &[&str] =
+    &["store", "bus", "webhooks", "accounts", "contacts", "pbx", "autocall", "server", "xtask"];
 
 /// Runs everything that can fail, to its end, and fails if anything did.
 ///
