@@ -18,6 +18,8 @@ const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 struct Rules {
     targets: Vec<String>,
     licences: Vec<String>,
+    /// Licences that are allowed to one package.
+    exceptions: Vec<(String, Vec<String>)>,
     banned: Vec<String>,
 }
 
@@ -51,12 +53,22 @@ impl Rules {
         let texts = |list: Vec<toml::Value>| list.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect();
         let banned =
             list("bans", "deny").iter().filter_map(|ban| Some(ban.get("crate")?.as_str()?.to_owned())).collect();
-        let rules =
-            Self { targets: texts(list("graph", "targets")), licences: texts(list("licenses", "allow")), banned };
+        let exception = |entry: &toml::Value| {
+            let licences = entry.get("allow")?.as_array()?.clone();
+            Some((entry.get("crate")?.as_str()?.to_owned(), texts(licences)))
+        };
+        let exceptions = list("licenses", "exceptions").iter().filter_map(exception).collect();
+        let (targets, licences) = (texts(list("graph", "targets")), texts(list("licenses", "allow")));
+        let rules = Self { targets, licences, exceptions, banned };
         if rules.licences.is_empty() || rules.banned.is_empty() {
             bail!("deny.toml has no licenses.allow or no bans.deny");
         }
         Ok(rules)
+    }
+
+    fn licences_of(&self, package: &str) -> Vec<String> {
+        let own = self.exceptions.iter().filter(|(name, _)| name == package).flat_map(|(_, licences)| licences);
+        self.licences.iter().chain(own).cloned().collect()
     }
 }
 
@@ -89,7 +101,7 @@ fn broken(rules: &Rules, metadata: &Value, used: &BTreeSet<String>) -> Result<Ve
             refuse("deny.toml bans it".to_owned());
         }
         match package["license"].as_str() {
-            Some(licence) if is_allowed(licence, &rules.licences) => {}
+            Some(licence) if is_allowed(licence, &rules.licences_of(name)) => {}
             Some(licence) => refuse(format!("its licence {licence} is not allowed by deny.toml")),
             None => refuse("it names no licence".to_owned()),
         }
