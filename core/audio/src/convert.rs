@@ -50,6 +50,11 @@ impl Converter {
         Some(Self { from, to, half, table })
     }
 
+    /// Returns how many samples of the source on either side of a place are heard in it.
+    pub const fn reach(&self) -> usize {
+        if self.from == self.to { 0 } else { self.half }
+    }
+
     /// Converts a whole sound. The result has no delay, and as many samples as its duration asks for, rounded up.
     pub fn convert(&self, samples: &[f32]) -> Vec<f32> {
         if self.from == self.to {

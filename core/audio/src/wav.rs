@@ -119,6 +119,15 @@ fn read_format(body: &[u8]) -> Option<(u16, u32)> {
     (half(0)? == PCM && half(14)? == SAMPLE * 8 && (1..=2).contains(&channels)).then_some((channels, rate))
 }
 
+/// Returns whether a file names more bytes of samples than it has. Sizes of 2 GiB and more are no sizes: that is what
+/// programs write that do not know it yet.
+pub fn is_cut(file: &[u8]) -> bool {
+    let Ok(wav) = Wav::parse(file) else { return false };
+    let start = wav.data.as_ptr().addr() - file.as_ptr().addr();
+    let length = start.checked_sub(4).and_then(|at| file.get(at..start)?.try_into().ok()).map(u32::from_le_bytes);
+    length.is_some_and(|length| length < 0x7fff_0000 && length as usize > file.len() - start)
+}
+
 /// Returns a whole file of one channel.
 pub fn mono(rate: u32, samples: &[i16]) -> Vec<u8> {
     let header = Header { channels: 1, rate, data: samples.len() as u64 * 2 };
@@ -149,6 +158,14 @@ mod tests {
         assert_eq!(Wav::parse(&file[..file.len() - 3]).unwrap().channel(0), [1, 2]);
         file[40..44].fill(0);
         assert_eq!(Wav::parse(&file).unwrap().channel(0), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_file_that_was_cut_is_told_from_one_that_did_not_know_its_length() {
+        let mut file = mono(8_000, &[1, 2, 3, 4]);
+        assert!(!is_cut(&file) && is_cut(&file[..50]));
+        file[40..44].copy_from_slice(&0x7fff_f000u32.to_le_bytes());
+        assert!(!is_cut(&file) && !is_cut(b"RIFF") && !is_cut(&[]));
     }
 
     #[test]

@@ -2,6 +2,8 @@ use std::{io, sync::Arc, time::Duration};
 
 use thiserror::Error;
 
+use crate::Fault;
+
 /// Why nothing is said. Cheap to clone: everybody who waited for the same clip gets it.
 #[derive(Clone, Debug, Error)]
 pub enum Error {
@@ -27,6 +29,8 @@ pub enum Error {
     Deleted,
     #[error("the sound cannot be read: {0}")]
     Unreadable(String),
+    #[error("{vendor}: {fault}")]
+    Vendor { vendor: &'static str, fault: Fault },
     #[error("{what}")]
     Io {
         /// What was tried, with the path.

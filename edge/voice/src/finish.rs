@@ -14,7 +14,7 @@ const MARGIN: usize = SAMPLE_RATE as usize / 100;
 /// What is quieter than this is silence, dB, once the loudest is at -3.
 const FLOOR: f64 = -48.0;
 /// Below the voice, Hz.
-const LOW: f64 = 120.0;
+pub(crate) const LOW: f64 = 120.0;
 
 /// Sound of one channel as an engine made it.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,65 @@ impl Sound {
         level::high_pass(&mut narrow, SAMPLE_RATE, LOW);
         Ok(narrow)
     }
+}
+
+/// Lowers the rate of a long sound second by second, so that only the result stays in memory.
+pub(crate) struct Narrower {
+    converter: Arc<Converter>,
+    rate: usize,
+    /// Samples before and behind a second that the filter needs, as many as make whole samples of the result.
+    around: usize,
+    /// Begins `around` before the next second.
+    waiting: Vec<f32>,
+    taken: u64,
+    narrow: Vec<f32>,
+}
+
+impl Narrower {
+    pub(crate) fn new(rate: u32) -> Result<Self, Error> {
+        let converter = converter(rate)?;
+        let whole = rate / common(rate, SAMPLE_RATE);
+        let around = (converter.reach().next_multiple_of(whole as usize)).max(whole as usize);
+        let waiting = vec![0.0; around];
+        Ok(Self { converter, rate: rate as usize, around, waiting, taken: 0, narrow: Vec::new() })
+    }
+
+    pub(crate) const fn rate(&self) -> u32 {
+        self.rate as u32
+    }
+
+    pub(crate) fn push(&mut self, samples: impl Iterator<Item = f32>) {
+        let before = self.waiting.len();
+        self.waiting.extend(samples);
+        self.taken += (self.waiting.len() - before) as u64;
+        while self.waiting.len() >= self.rate + 2 * self.around {
+            self.second();
+        }
+    }
+
+    pub(crate) fn end(mut self) -> Vec<f32> {
+        let count = (self.taken * u64::from(SAMPLE_RATE)).div_ceil(self.rate as u64);
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        while self.narrow.len() < count {
+            self.waiting.resize(self.rate + 2 * self.around, 0.0);
+            self.second();
+        }
+        self.narrow.truncate(count);
+        self.narrow
+    }
+
+    fn second(&mut self) {
+        let window = &self.waiting[..self.rate + 2 * self.around];
+        let skip = self.around * SAMPLE_RATE as usize / self.rate;
+        let converted = self.converter.convert(window);
+        self.narrow.extend_from_slice(&converted[skip..skip + SAMPLE_RATE as usize]);
+        self.waiting.drain(..self.rate);
+    }
+}
+
+/// Returns the greatest common divisor.
+fn common(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { common(b, a % b) }
 }
 
 /// Makes a clip of speech.
@@ -124,6 +183,22 @@ mod tests {
         assert!(matches!(speech(&silence), Err(Error::Silent)));
         assert!(matches!(speech(&Sound { rate: 22_050, samples: Vec::new() }), Err(Error::Silent)));
         assert!(matches!(speech(&sound(1, 0, 0)), Err(Error::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_long_sound_is_lowered_second_by_second_as_if_at_once() {
+        for rate in [8_000, 11_025, 44_100, 44_101] {
+            let samples: Vec<f32> = tone::speech_like(5, 100_000).into_iter().map(f32::from).collect();
+            let whole = Converter::new(rate, SAMPLE_RATE).unwrap().convert(&samples);
+            let mut narrower = Narrower::new(rate).unwrap();
+            for part in samples.chunks(1_152) {
+                narrower.push(part.iter().copied());
+            }
+            let parts = narrower.end();
+            assert_eq!(parts.len(), whole.len(), "{rate}");
+            let most = parts.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(most < 0.5, "{rate}: {most}");
+        }
     }
 
     #[test]

@@ -4,11 +4,14 @@ mod cache;
 mod clip;
 mod config;
 mod counters;
+mod decode;
 mod error;
 mod espeak;
 mod finish;
 mod join;
 mod pack;
+mod paid;
+pub mod provider;
 mod text;
 mod voices;
 
@@ -16,10 +19,13 @@ pub use cache::Pins;
 pub use clip::{Clip, Message};
 pub use config::Config;
 pub use counters::Counters;
+pub use decode::{Bounds, decode};
 pub use error::Error;
 pub use finish::Sound;
 pub use join::join;
 pub use pack::{Clips, PackProblem};
+pub use paid::{Paid, Patience};
+pub use provider::{Fault, Provider};
 pub use voices::{Gender, VoiceInfo, Voices};
 
 /// Speech has this active level, dB below full scale.

@@ -6,12 +6,12 @@ use std::{
     },
 };
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 use serde::Serialize;
 use speech::{Key, Reading, Segment, Voice};
 
 use crate::{
-    Clip, Clips, Config, Counters, Error, LEVEL, Message, PackProblem, Pins,
+    Clip, Clips, Config, Counters, Error, LEVEL, Message, PackProblem, Paid, Pins,
     cache::{Cache, make_folder, write},
     espeak::{Espeak, Manner},
     join,
@@ -40,6 +40,17 @@ pub struct VoiceInfo {
 pub enum Gender {
     Female,
     Male,
+}
+
+impl Gender {
+    /// Reads the word of a vendor, however it is spelt; `None` for what is neither.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "female" => Some(Self::Female),
+            "male" => Some(Self::Male),
+            _ => None,
+        }
+    }
 }
 
 /// A voice that comes with the program.
@@ -191,7 +202,7 @@ impl Voices {
         }
         let (key, source) = self.inner.key(voice, &words)?;
         let inner = Arc::clone(&self.inner);
-        let make = || -> futures_util::future::BoxFuture<'static, _> {
+        let make = || -> BoxFuture<'static, _> {
             match source {
                 Source::Espeak(voice) => Box::pin(async move { inner.espeak.say(&words, voice.manner).await }),
                 Source::Pack(recording) => {
@@ -222,10 +233,69 @@ impl Voices {
     /// As [`Voices::render`], and if the file cannot be written.
     pub async fn message(&self, voice: &str, segments: &[Segment]) -> Result<Message, Error> {
         let clips = self.render(voice, segments).await?;
-        let joints: Vec<_> = segments.iter().map(|segment| segment.joint).collect();
+        self.put_together(&clips, segments).await
+    }
+
+    /// Returns the clip of some words in a vendor's voice; asked for and paid once, then kept.
+    ///
+    /// # Errors
+    /// For what cannot be said, and what the vendor does.
+    pub async fn paid_clip(
+        &self,
+        paid: &Arc<Paid>,
+        voice: &str,
+        reading: Reading,
+        text: &str,
+    ) -> Result<Arc<Clip>, Error> {
+        let words = text::speakable(text)?;
+        let key = paid_key(paid, voice, reading, &words);
+        let (paid, voice) = (Arc::clone(paid), voice.to_owned());
+        let make = || -> BoxFuture<'static, _> {
+            Box::pin(async move {
+                let sound = paid.speak(&words, &voice).await;
+                sound.map_err(|fault| Error::Vendor { vendor: paid.vendor(), fault })
+            })
+        };
+        self.inner.cache.get_or_render(key, make).await
+    }
+
+    /// Returns the key of [`Voices::paid_clip`].
+    ///
+    /// # Errors
+    /// For what cannot be said.
+    pub fn paid_key(&self, paid: &Paid, voice: &str, reading: Reading, text: &str) -> Result<Key, Error> {
+        Ok(paid_key(paid, voice, reading, &text::speakable(text)?))
+    }
+
+    /// Returns what a callee hears in a vendor's voice. While the vendor does not work, and if `otherwise` names a
+    /// voice of this program, that one says all of it: nobody hears two voices in one message. The second is whether
+    /// it did.
+    ///
+    /// # Errors
+    /// As [`Voices::paid_clip`] for the first that fails, and as [`Voices::message`].
+    pub async fn paid_message(
+        &self,
+        paid: &Arc<Paid>,
+        voice: &str,
+        reading: Reading,
+        segments: &[Segment],
+        otherwise: Option<&str>,
+    ) -> Result<(Message, bool), Error> {
+        let clips = segments.iter().map(|segment| self.paid_clip(paid, voice, reading, &segment.text));
+        match (stream::iter(clips).buffered(AT_ONCE).try_collect::<Vec<_>>().await, otherwise) {
+            (Ok(clips), _) => Ok((self.put_together(&clips, segments).await?, false)),
+            (Err(Error::Vendor { fault, vendor }), Some(otherwise)) if fault.is_vendors() => {
+                tracing::warn!(vendor, %fault, "a built-in voice takes over");
+                Ok((self.message(otherwise, segments).await?, true))
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn put_together(&self, clips: &[Arc<Clip>], segments: &[Segment]) -> Result<Message, Error> {
         let mut parts = Vec::with_capacity(clips.len());
-        for (clip, joint) in clips.iter().zip(joints) {
-            parts.push((clip.samples().await?, joint));
+        for (clip, segment) in clips.iter().zip(segments) {
+            parts.push((clip.samples().await?, segment.joint));
         }
         let number = self.inner.next.fetch_add(1, Relaxed);
         let path = self.inner.messages.join(format!("{number}.wav"));
@@ -275,6 +345,21 @@ impl Inner {
         };
         Ok((Key::new(words, &voice), source))
     }
+}
+
+fn paid_key(paid: &Paid, voice: &str, reading: Reading, words: &str) -> Key {
+    let voice = Voice {
+        engine: paid.vendor().to_owned(),
+        engine_version: format!("{}/{FINISH}", paid.version()),
+        name: voice.to_owned(),
+        reading,
+        // The vendor's own.
+        rate: 0,
+        pitch: 0,
+        sample_rate: audio::SAMPLE_RATE,
+        level: LEVEL,
+    };
+    Key::new(words, &voice)
 }
 
 fn find(id: &str) -> Result<&'static BuiltIn, Error> {

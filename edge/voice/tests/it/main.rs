@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod decode;
 mod engine;
 mod packs;
 mod speech;
+mod vendors;
