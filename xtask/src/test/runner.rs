@@ -58,7 +58,8 @@ impl Runner {
                 // A filter over the whole workspace, not `--package`: other features would mean another build.
                 let filter = packages.iter().map(|name| format!("package(={name})")).collect::<Vec<_>>().join(" + ");
                 let mut command = run::cargo(root, NEXTEST);
-                command.args(["--filterset", &filter]);
+                // All tests share one database, in which migrations and partitions of all schemas wait for one another.
+                command.args(["--filterset", &filter, "--test-threads", "2"]);
                 nextest_tally(watched(command, Some(database)))
             }
             Self::Own => isolated(root, |package| packages.contains(&package), Some(database)),
